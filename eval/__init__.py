@@ -1,0 +1,1 @@
+"""Question sets and benchmarks, run through the product from a checkout: `python -m eval`."""

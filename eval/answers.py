@@ -1,0 +1,122 @@
+"""Ask the product every question of a set and judge what it says."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Protocol
+
+from eval.evidence import cited_gold, contains_answer, is_exact, touches_gold
+from eval.questions import source_text
+from eval.records import CitationCheck, Outcome, Question
+from rag.config import Settings
+from rag.errors import OnRecordError
+from rag.records import Answer, Turn
+from rag.split import sentences
+
+Progress = Callable[[int, int], None]  # questions done, questions in all
+
+
+class Asker(Protocol):
+    """The product, as far as a question set needs it."""
+
+    def ask(self, question: str, *, history: Sequence[Turn]) -> Answer: ...
+
+
+@contextmanager
+def open_product(settings: Settings, fresh: bool) -> Iterator[Asker]:
+    """Open the product on its index, or on a `fresh` one built from the seeds and thrown away afterwards.
+
+    Raises:
+        OnRecordError: no articles, no index, or one that cannot be used.
+    """
+    from rag.index import build
+    from rag.pipeline import OnRecord
+
+    if not fresh:
+        yield OnRecord.open(settings)
+        return
+    with tempfile.TemporaryDirectory(prefix="onrecord-eval-") as folder:
+        settings = replace(settings, index=Path(folder) / "index")
+        build(settings.seeds, settings.index, encoder=settings.encoder)
+        yield OnRecord.open(settings)
+
+
+def run(
+    app: Asker, questions: Sequence[Question], seeds: Path | None, progress: Progress = lambda done, total: None
+) -> list[Outcome]:
+    """Ask the questions in order; one that raises is a failed outcome, so that every question counts.
+
+    Args:
+        seeds: folder that citations are checked against; None checks their offsets only.
+
+    Raises:
+        EvalError: a cited article's file is not under `seeds`.
+    """
+
+    @cache
+    def source(path: str) -> str | None:
+        return None if seeds is None else source_text(seeds / path)
+
+    outcomes = []
+    for done, question in enumerate(questions, start=1):
+        started = time.perf_counter()
+        try:
+            answer = app.ask(question.question, history=[Turn(earlier) for earlier in question.history])
+        except OnRecordError as error:
+            outcomes.append(Outcome(question, "failed", error=str(error), ms=_since(started)))
+        else:
+            outcomes.append(judge(question, answer, _since(started), source))
+        progress(done, len(questions))
+    return outcomes
+
+
+def judge(question: Question, answer: Answer, ms: float, source: Callable[[str], str | None]) -> Outcome:
+    """Hold an answer against the gold of its question.
+
+    Whether a short answer was found is asked only of answerable questions without gold: where there is gold,
+    citing it says more.
+
+    Args:
+        ms: what the question took, milliseconds.
+        source: the folded text of an article's file by path, None when it cannot be compared.
+    """
+    numbers = {citation.n for citation in answer.citations}
+    found = None
+    if question.answers and question.need != 0 and not question.gold:
+        texts = [answer.text, *(citation.quote for citation in answer.citations)]
+        found = answer.status != "abstained" and contains_answer(question.answers, texts)
+    return Outcome(
+        question=question,
+        status=answer.status,
+        confidence=answer.confidence,
+        standalone_question=answer.standalone_question,
+        text=answer.text,
+        claims=tuple(claim.text for claim in answer.claims),
+        claims_cited=sum(bool(c.citations) and numbers.issuperset(c.citations) for c in answer.claims),
+        citations=tuple(
+            CitationCheck(
+                path=citation.article.path,
+                start=citation.start,
+                end=citation.end,
+                exact=is_exact(citation, source(citation.article.path)),
+                on_gold=touches_gold(citation, question.gold),
+            )
+            for citation in answer.citations
+        ),
+        cited=cited_gold(question.gold, answer.citations),
+        sentences=sum(len(sentences(claim.text)) for claim in answer.claims),
+        answer_found=found,
+        generator=answer.generator,
+        notice=answer.notice,
+        ms=ms,
+    )
+
+
+def _since(started: float) -> float:
+    return (time.perf_counter() - started) * 1000

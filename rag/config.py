@@ -1,0 +1,87 @@
+"""Settings: one frozen record, filled from `onrecord.toml`, then `ONRECORD_*`, then the command line."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from rag.errors import ConfigError
+
+CONFIG_FILE = "onrecord.toml"
+ENV_PREFIX = "ONRECORD_"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Every option of the program.
+
+    Attributes:
+        index: folder of the index.
+        seeds: folder of the articles.
+        encoder: "minilm" (embedded), or any sentence-transformers name or folder.
+        llm: what writes the answer: "extractive", "local", "local:/path/to/model.gguf".
+        refuse_below: confidence (0 to 1) under which the answer is that the archive does not say.
+        max_claims: most claims in an answer.
+        passages: how many passages are read for evidence.
+    """
+
+    index: Path = Path("index")
+    seeds: Path = Path("seeds")
+    encoder: str = "minilm"
+    llm: str = "extractive"
+    refuse_below: float = 0.5
+    max_claims: int = 4
+    passages: int = 12
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.refuse_below <= 1:
+            raise ConfigError(f"refuse_below is {self.refuse_below}: give a confidence from 0 to 1")
+        for name in ("max_claims", "passages"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} is {getattr(self, name)}: give a whole number from 1 up")
+
+
+def load_settings(folder: Path = Path(), environ: Mapping[str, str] | None = None, **options: Any) -> Settings:
+    """Read `onrecord.toml` in `folder`, then the environment, then `options` (None means not given).
+
+    Raises:
+        ConfigError: an unknown key, a value of the wrong kind, or a file that is not TOML.
+    """
+    environ = os.environ if environ is None else environ
+    settings = _apply(Settings(), _read_file(folder / CONFIG_FILE), CONFIG_FILE)
+    known = {ENV_PREFIX + f.name.upper(): f.name for f in fields(Settings)}
+    settings = _apply(settings, {known[k]: v for k, v in environ.items() if k in known}, "the environment")
+    return _apply(settings, {k: v for k, v in options.items() if v is not None}, "the command line")
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read ({error}): mend or remove it") from error
+
+
+def _apply(settings: Settings, values: Mapping[str, Any], source: str) -> Settings:
+    kinds = {f.name: type(getattr(settings, f.name)) for f in fields(Settings)}
+    changes: dict[str, Any] = {}
+    for name, value in values.items():
+        if name not in kinds:
+            raise ConfigError(f"unknown option {name!r} in {source}: known are {', '.join(kinds)}")
+        kind = Path if issubclass(kinds[name], Path) else kinds[name]
+        try:
+            if isinstance(value, bool | list | dict) or (kind is int and isinstance(value, float)):
+                raise ValueError(value)
+            changes[name] = kind(value)
+        except (TypeError, ValueError) as error:
+            raise ConfigError(f"option {name} in {source} is {value!r}: give {_wanted(kind)}") from error
+    return replace(settings, **changes)
+
+
+def _wanted(kind: type) -> str:
+    return {int: "a whole number", float: "a number", str: "a text"}.get(kind, "a path")

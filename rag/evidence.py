@@ -1,0 +1,282 @@
+"""Evidence: the sentences of the retrieved passages, each judged by how well it answers the question.
+
+Every content word of the question is looked for in the sentence twice: as the same word, and as the most
+similar token (late interaction over the token vectors of the encoder, after ColBERT, Khattab & Zaharia 2020,
+untrained). What that leaves open is settled by a few readable signs (the expected kind of answer, the speaker
+asked about, words found next door) and by weights fitted on development questions (`eval/fit.py`).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from importlib import resources
+
+import numpy as np
+import numpy.typing as npt
+
+from rag.encode import Encoder, TokenVectors
+from rag.expected import expectation
+from rag.question import Question
+from rag.records import Evidence, Hit
+from rag.speakers import Attribution, attribute
+from rag.split import sentences
+from rag.words import Word, keys
+
+Floats = npt.NDArray[np.float32]
+MIN_WORDS = 3  # a shorter line is no sentence
+NEAR_DISCOUNT = 0.8  # what a word in the sentence before is worth
+KEPT_PASSAGES = 512  # about 300 kB of token vectors each at most
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """What is known of one sentence before it is weighed; every sign is roughly within -1 to 1.
+
+    A question word's *support* is 1 when the sentence (or its speaker's name) has the same word, else the best
+    token similarity; words that few of the sentences read have weigh more (`rarity`).
+
+    Attributes:
+        soft: weighted mean support.
+        near: the same, where the sentence before, at a discount, may support a word too.
+        plain: unweighted mean support.
+        weakest: support of the least supported word: one part of the question that nothing speaks to.
+        names: the least support among the question's name words, 1 when it names nothing.
+        exact: weighted share of words that stand in the sentence itself.
+        passage_exact: weighted share of words that stand in the passage or the title.
+        whole: mean over all question tokens, question words too, of the best token similarity.
+        cosine: similarity of the two mean vectors.
+        expected: the kind of answer asked for is there (1), is not (-1), or is not certain (0).
+        speaker: the question asks what somebody says and it is they (1) or another (-1) who speaks.
+        passage: fused retrieval score of the passage, 0 to 1.
+        heading: 1 for a line without sentence punctuation.
+        length: words of the sentence / 40, at most 1.
+    """
+
+    soft: float
+    near: float
+    plain: float
+    weakest: float
+    names: float
+    exact: float
+    passage_exact: float
+    whole: float
+    cosine: float
+    expected: float
+    speaker: float
+    passage: float
+    heading: float
+    length: float
+
+    def vector(self) -> Floats:
+        return np.array([getattr(self, f.name) for f in fields(self)], dtype=np.float32)
+
+
+SIGN_NAMES = tuple(f.name for f in fields(Signs))
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A sentence with its signs, its support for each question word and its score."""
+
+    evidence: Evidence
+    signs: Signs
+    support: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sentence:
+    """A sentence as read for one question, before the weights of the question's words are known."""
+
+    hit: Hit
+    start: int
+    end: int
+    attribution: Attribution | None
+    support: Floats  # (words of the question,)
+    exact: Floats  # the same, 1 or 0
+    whole: float
+    cosine: float
+
+    @property
+    def text(self) -> str:
+        return self.hit.passage.article.text[self.start : self.end]
+
+    @property
+    def speaker(self) -> str:
+        return self.attribution.speaker if self.attribution else ""
+
+
+class Reader:
+    """Reads passages for evidence. Keeps the token vectors of passages read lately; safe to share between threads."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
+        self._kept: OrderedDict[str, TokenVectors] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def judge(self, question: Question, hits: Sequence[Hit]) -> list[Judged]:
+        """Judge every sentence of the hits' passages.
+
+        Returns:
+            Best first; equal scores in reading order.
+        """
+        if not hits:
+            return []
+        asked = self._encoder.encode_tokens([question.text])[0]
+        tokens = self._tokens([embedded(hit) for hit in hits])
+        passages = [_read(question, hit, asked, vectors) for hit, vectors in zip(hits, tokens, strict=True)]
+        rarity = _rarity(question, [sentence for passage in passages for sentence in passage])
+        judged = [
+            _judge(question, sentence, before, rarity)
+            for passage in passages
+            for before, sentence in zip([None, *passage], passage, strict=False)
+        ]
+        return sorted(judged, key=lambda j: (-j.evidence.score, j.evidence.article.id, j.evidence.start))
+
+    def _tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
+        with self._lock:
+            found = {text: self._kept[text] for text in texts if text in self._kept}
+        missing = list(dict.fromkeys(text for text in texts if text not in found))
+        if missing:
+            found.update(zip(missing, self._encoder.encode_tokens(missing), strict=True))
+        with self._lock:
+            for text in texts:
+                self._kept[text] = found[text]
+                self._kept.move_to_end(text)
+            while len(self._kept) > KEPT_PASSAGES:
+                self._kept.popitem(last=False)
+        return [found[text] for text in texts]
+
+
+def embedded(hit: Hit) -> str:
+    """What of a hit goes through the encoder: the title gives the tokens of the passage their context."""
+    title = hit.passage.article.title
+    return f"{title}\n{hit.passage.text}" if title else hit.passage.text
+
+
+def _read(question: Question, hit: Hit, asked: TokenVectors, tokens: TokenVectors) -> list[_Sentence]:
+    """Look for each word of the question in each sentence of a passage."""
+    passage = hit.passage
+    shift = len(embedded(hit)) - len(passage.text) - passage.start
+    sentences = []
+    for (start, end), attribution in _attributed(passage.article.text):
+        text = passage.article.text[start:end]
+        if start < passage.start or end > passage.end or len(text.split()) < MIN_WORDS:
+            continue
+        inside = (tokens.spans[:, 0] >= start + shift) & (tokens.spans[:, 1] <= end + shift)
+        vectors = tokens.vectors[inside]
+        best = (asked.vectors @ vectors.T).max(axis=1) if len(vectors) else np.zeros(len(asked.vectors), np.float32)
+        here = keys(text) | keys(attribution.speaker if attribution else "")
+        exact = np.array([word.key in here for word in question.terms], dtype=np.float32)
+        soft = np.array([_similarity(word, asked, best) for word in question.terms], dtype=np.float32)
+        sentences.append(
+            _Sentence(
+                hit,
+                start,
+                end,
+                attribution,
+                np.maximum(exact, soft),
+                exact,
+                float(best.mean()) if len(best) else 0.0,
+                _cosine(asked.vectors, vectors),
+            )
+        )
+    return sentences
+
+
+@lru_cache(maxsize=512)
+def _attributed(text: str) -> tuple[tuple[tuple[int, int], Attribution | None], ...]:
+    """The sentences of an article's text, each with who says it."""
+    spans = sentences(text)
+    return tuple(zip(spans, attribute(text, spans), strict=True))
+
+
+def _similarity(word: Word, asked: TokenVectors, best: Floats) -> float:
+    pieces = (asked.spans[:, 0] >= word.start) & (asked.spans[:, 1] <= word.end)
+    return float(best[pieces].mean()) if pieces.any() else 0.0
+
+
+def _rarity(question: Question, read: Sequence[_Sentence]) -> Floats:
+    """Weight of each question word: log(1 + n / (1 + sentences that have it)), after the inverse document frequency."""
+    if not read or not question.terms:
+        return np.ones(len(question.terms), dtype=np.float32)
+    having = np.sum([sentence.exact for sentence in read], axis=0)
+    return np.log1p(len(read) / (1 + having)).astype(np.float32)
+
+
+def _judge(question: Question, sentence: _Sentence, before: _Sentence | None, rarity: Floats) -> Judged:
+    passage = sentence.hit.passage
+    support = sentence.support
+    near = np.maximum(support, NEAR_DISCOUNT * before.support) if before is not None else support
+    around = keys(passage.text) | keys(passage.article.title or "")
+    around_exact = np.array([word.key in around for word in question.terms], dtype=np.float32)
+    name_support = [s for s, word in zip(support, question.terms, strict=True) if _in_name(question, word.start)]
+    text = sentence.text
+    signs = Signs(
+        soft=_mean(support, rarity),
+        near=_mean(near, rarity),
+        plain=_mean(support, np.ones_like(rarity)),
+        weakest=float(support.min()) if len(support) else 0.0,
+        names=float(min(name_support, default=1.0)),
+        exact=_mean(sentence.exact, rarity),
+        passage_exact=_mean(around_exact, rarity),
+        whole=sentence.whole,
+        cosine=sentence.cosine,
+        expected=float(expectation(question, text)),
+        speaker=_speaker_sign(question, sentence.speaker),
+        passage=sentence.hit.score,
+        heading=float(text[-1] not in ".!?”\"’'…)"),
+        length=min(1.0, len(text.split()) / 40),
+    )
+    weights = _weights()
+    evidence = Evidence(
+        article=passage.article,
+        start=sentence.start,
+        end=sentence.end,
+        score=_sigmoid(float(signs.vector() @ weights[:-1] + weights[-1])),
+        speaker=sentence.speaker or None,
+        quote=sentence.attribution.quote_span if sentence.attribution else None,
+    )
+    return Judged(evidence, signs, tuple(float(s) for s in support))
+
+
+def _mean(values: Floats, weights: Floats) -> float:
+    return float(values @ weights / weights.sum()) if len(values) else 0.0
+
+
+def _in_name(question: Question, position: int) -> bool:
+    return any(start <= position < end for start, end in question.names)
+
+
+def _speaker_sign(question: Question, speaker: str) -> float:
+    if question.kind not in ("said", "why", "yesno", "how", "what") or not question.names:
+        return 0.0
+    if not speaker:
+        return -0.5 if question.kind == "said" else 0.0
+    asked = {w.key for w in question.terms if _in_name(question, w.start)}
+    if keys(speaker) & asked:
+        return 1.0
+    return -1.0 if question.kind == "said" else 0.0
+
+
+def _cosine(a: Floats, b: Floats) -> float:
+    if not len(a) or not len(b):
+        return 0.0
+    mean_a, mean_b = a.mean(axis=0), b.mean(axis=0)
+    return float(mean_a @ mean_b / (np.linalg.norm(mean_a) * np.linalg.norm(mean_b) + 1e-9))
+
+
+def _sigmoid(x: float) -> float:
+    return 1 / (1 + math.exp(-x))
+
+
+@lru_cache(maxsize=1)
+def _weights() -> Floats:
+    """Weights of the signs in order, then the intercept."""
+    table = json.loads(resources.files("rag").joinpath("data/evidence.json").read_text("utf-8"))["sentence"]
+    return np.array([*(table.get(name, 0.0) for name in SIGN_NAMES), table["intercept"]], dtype=np.float32)

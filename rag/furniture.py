@@ -1,0 +1,132 @@
+"""What a page puts around an article: the lines that are no part of it, and why.
+
+Every rule is about a whole line, and a short one. A sentence of the article that merely has such words in it stays.
+Where the two look alike the line stays: a leftover does less harm than a sentence lost.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+MAX_CHARS = 220  # of a line that can be furniture
+
+# reason -> patterns of the whole line, whatever the case; "~" stands for the punctuation that may end it
+_RULES = {
+    "comment form": (
+        r"leave a (reply|comment)( cancel reply)?~",
+        r"(your )?e-?mail address will not be published~( required fields are marked \*)?",
+        r"required fields are marked \*",
+        r"save my name, e-?mail,? .{0,100}",
+        r"notify me of (follow-?up|new) (comments|posts) .{0,20}",
+        r"(post|submit|add( a)?|write a|view( all)?|show|hide) comments?~",
+        r"comments?( \(\d+\)|( are)? (closed|off))?~|\d+ comments?~|no comments( yet)?~",
+        r"(name|e-?mail|comment|website) ?\*",
+        r"join the (conversation|discussion)~",
+        r"(you must be |please )?(log|sign)(ged)? in to (post|leave) a (comment|reply)~",
+    ),
+    "byline": (
+        r"by:? (the )?(admin(istrator)?|editors?|(news|web) ?(desk|room)|staff( (reporter|writer)s?)?|webmaster)~",
+    ),
+    "advertisement": (
+        r"(skip |close )?(ad|advert|advertisement)s?~( *[·•|–—-]? *(scroll to )?continue( reading| below)?~)?",
+        r"scroll to continue( reading)?~",
+        r"(the |this )?(article|content|report|story) continues (after|below)( (the|this) (ad"
+        r"|advert(isement)?|video))?~",
+        r"(paid|partner|promoted|sponsored) (content|links?|post|stories)~|(sponsored|paid for) by [^.!?]{1,40}"
+        r"|sponsored~",
+    ),
+    "share bar": (
+        r"(please )?share( (this|the))?( (article|link|news|page|post|story))?( (on|via|with) [^.!?]{1,40})?~",
+        r"click to (share|e-?mail|print|tweet)\b.{0,80}",
+        r"(tweet|pin|print|copy) (this|it|link)~|tweet~|print this (page|article)~",
+        r"follow (us|@\w+) on .{1,80}",
+    ),
+    "newsletter": (
+        r"\W{0,3}((you can )?(also )?(get|join|receive|register|sign up|subscribe)|want"
+        r"|would you like)\b(?=.*\b(newsletters?|inbox|e-?mail alerts)\b).{0,200}",
+        r"\W{0,3}(sign up|subscribe)( (now|today|here|for free|to (read|continue)( reading)?))*~",
+        r"already a subscriber\?.{0,40}|enter your e-?mail( address)?~",
+        r"support (independent|local|our) journalism~( .{0,80})?",
+    ),
+    "related": (
+        r"(also read|further reading|learn more|listen|more|(read|see)( also| more| next)?|related( \w+)?"
+        r"|watch) ?: ?(?![“\"‘']).{1,150}",
+        r"(read|see|view|show|load) (more|all|next|also)~|continue reading~|up next~|what to read next~",
+        r"(latest|more|popular|recommended|related|suggested|top|trending) (articles?|content|coverage|links"
+        r"|news|posts?|reading|stor(y|ies)|tags|topics?|videos?)~",
+        r"(more|related) (from|on) [^.!?]{1,40}|most (popular|read|shared|viewed)~|(recommended( for you)?|related"
+        r"|trending)( now)?~",
+        r"(readers|you) (could|may|might)( also)? (be interested in|enjoy|like)~|editors?[’']?s? picks?~",
+    ),
+    "cookie notice": (
+        r"(our (web)?site|this (web)?site|we) (and our partners )?uses? cookies\b.{0,200}",
+        r"by (accepting|clicking|continuing|using)\b(?=.*\byou (accept|agree|consent)\b).{0,200}",
+        r"(accept|allow|manage|reject)( all)? (choices|consent|cookies|preferences)~|(accept|reject) all~",
+        r"(cookie|privacy) (notice|policy|preferences|settings)~|terms (of (service|use)|and conditions)~",
+    ),
+    "credit": (
+        r"[(\[]?((file )?photo(graph)?|graphic|illustration|image|picture|video)s?( courtesy| credit"
+        r"| source)?( by| of)? ?[:|] ?[^.!?]{1,100}[)\]]?",
+        r"[(\[](file )?(photo(graph)?|image|picture|video)s? (by|courtesy of|credit|via) [^.!?)\]]{1,80}[)\]]",
+        r"([^.!?,]{0,60}(/|\bvia ))?(afp|ap|ap photo|bloomberg|getty( images)?|reuters|shutterstock"
+        r"|the canadian press)[)\]]?",
+        r"file photo~",
+    ),
+    "copyright": (
+        r"(copyright )?(©|\(c\)|copyright \d{4}).{0,200}",
+        r".{0,120}\ball rights reserved~",
+    ),
+    "navigation": (
+        r"(jump|skip) to (main |the )?(content|footer|navigation|search)~|back to top~",
+        r"(close|open|toggle) (menu|navigation|search)~|(main )?menu",
+        r"\d+ min(ute)?s? read~|listen to (this )?(article|story)~( \d.{0,20})?",
+    ),
+}
+_TABLE = [
+    (reason, re.compile("|".join(patterns).replace("~", r" ?[.!:…»>]*"), re.IGNORECASE))
+    for reason, patterns in _RULES.items()
+]
+# A line of nothing but two or more of these is a share bar.
+_SHARE_BAR = re.compile(
+    r"((bluesky|copy|e-?mail|facebook|flipboard|instagram|link(edin)?|mail|messenger|pin(terest)?|print|reddit|rss|share|sms"
+    r"|telegram|threads|tiktok|tumblr|tweet|twitter|whatsapp|x|youtube)\b\W*){2,}",
+    re.IGNORECASE,
+)
+
+
+def furniture(line: str) -> str:
+    """Return why a line, without white space around it, is no part of an article; empty when it can be."""
+    if len(line) > MAX_CHARS:
+        return ""
+    if not any(map(str.isalnum, line)):
+        return "ornament"
+    if _SHARE_BAR.fullmatch(line):
+        return "share bar"
+    return next((reason for reason, pattern in _TABLE if pattern.fullmatch(line)), "")
+
+
+_BULLET = re.compile(r"[•·‣▪◦*-] +")
+_FRONT_PAGE = re.compile(r"home|home ?page|front page|news", re.IGNORECASE)
+_STEP_END = re.compile(r" *[/>›»|→] *")
+
+
+def breadcrumbs(lines: Sequence[str]) -> tuple[int, str]:
+    """Return how many of an article's first lines lead to the page ("Home > World > …"), and the last step they name.
+
+    They are one line that begins at the front page, or some of which the first is the front page or all but the last
+    end in a separator.
+    """
+    steps: list[str] = []
+    ends: list[bool] = []
+    for line in lines:
+        if not (_BULLET.match(line) or _STEP_END.match(line[-1:]) or (ends and ends[-1])):
+            break
+        steps.append(_BULLET.sub("", line, count=1).rstrip("/>›»|→ "))
+        ends.append(bool(_STEP_END.match(line[-1:])))
+    if len(steps) > 1 and (_FRONT_PAGE.fullmatch(steps[0]) or all(ends[:-1])):
+        return len(steps), steps[-1]
+    steps = _STEP_END.split(lines[0]) if lines else []
+    if len(steps) > 1 and _FRONT_PAGE.fullmatch(steps[0]):
+        return 1, steps[-1]
+    return 0, ""

@@ -1,0 +1,65 @@
+"""The seam for whatever writes an answer from evidence: one small protocol, one factory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from rag.errors import ConfigError
+from rag.records import Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What a generator works from.
+
+    Attributes:
+        question: the standalone question.
+        evidence: the sentences it may use, best first; `[n]` in its text means `evidence[n - 1]`.
+    """
+
+    question: str
+    evidence: Sequence[Evidence]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Some text of an answer, as it is written. `ends_claim` says that a sentence is complete with it."""
+
+    text: str
+    ends_claim: bool = False
+
+
+class Generator(Protocol):
+    """Writes an answer in pieces. Every sentence names its evidence as `[n]`."""
+
+    @property
+    def name(self) -> str: ...
+
+    def generate(self, task: Task) -> Iterator[Piece]:
+        """Yield the answer in reading order.
+
+        Raises:
+            GeneratorError: the model cannot answer; the caller falls back to the extractive generator.
+        """
+        ...
+
+
+def load_generator(spec: str) -> Generator:
+    """Make the generator that `spec` names: `extractive`, `local` or `local:/path/to/model.gguf`.
+
+    Raises:
+        ConfigError: no generator of that name.
+        GeneratorError: its package or its model file is not installed.
+    """
+    kind, _, rest = spec.partition(":")
+    if kind == "extractive" and not rest:
+        from rag.extractive import Extractive
+
+        return Extractive()
+    if kind == "local":
+        from rag.local import Local
+
+        return Local(rest or None)
+    raise ConfigError(f"unknown generator {spec!r}: use extractive, local or local:/path/to/model.gguf")

@@ -1,0 +1,155 @@
+"""The index as its readers see it: open it, take a snapshot, and every read of that is of one generation."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rag import catalog, derived
+from rag.build import BuildReport, build
+from rag.check import Problem, check, status
+from rag.dense import Dense
+from rag.derived import Derived
+from rag.encode import Encoder, Ints, encoder_name
+from rag.errors import IndexDamaged
+from rag.filters import Filters
+from rag.lexical import Lexical
+from rag.records import Article, Passage
+from rag.staging import Progress
+
+__all__ = ["BuildReport", "Filters", "Index", "Problem", "Progress", "Snapshot", "build", "check", "status"]
+
+
+class Index:
+    """An index folder open for reading. One may be shared by threads; it follows rebuilds by itself."""
+
+    def __init__(self, path: Path, encoder: str) -> None:
+        """Use `Index.open`."""
+        self.path = path
+        self.encoder = encoder  # the name of the encoder that built it
+        self._lock = threading.Lock()
+        self._derived: tuple[tuple[catalog.DerivedFile, ...], Derived] | None = None
+
+    @classmethod
+    def open(cls, path: Path, encoder: Encoder | str | None = None) -> Index:
+        """Open the index in folder `path`, for questions encoded by `encoder` when given.
+
+        Raises:
+            IndexMissing: there is none, or its first build never ended.
+            IndexDamaged: the catalog cannot be read.
+            IndexIncompatible: it was built by another version, or with another encoder.
+        """
+        with catalog.reader(path) as connection:
+            built_by = catalog.meta(connection)["encoder"]
+        if encoder is not None:
+            name = encoder_name(encoder) if isinstance(encoder, str) else encoder.name
+            catalog.check_encoder(path, built_by, name)
+        return cls(path, built_by)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Snapshot]:
+        """Hold one generation: whatever a build does meanwhile, every read in the block is of the same state.
+
+        Raises:
+            IndexMissing, IndexDamaged, IndexIncompatible: what became of the index since it was opened.
+        """
+        with catalog.reader(self.path) as connection:
+            catalog.check_encoder(self.path, catalog.meta(connection)["encoder"], self.encoder)
+            yield Snapshot(self, connection)
+
+    def derived(self, connection: sqlite3.Connection) -> Derived:
+        """Return the vectors and words of the generation `connection` sees, loaded once for all snapshots of it."""
+        files = tuple(catalog.derived_files(connection))
+        with self._lock:
+            if self._derived is None or self._derived[0] != files:
+                self._derived = files, derived.load(self.path, connection)
+            return self._derived[1]
+
+
+class Snapshot:
+    """One generation of an index, for as long as the `with` block lasts.
+
+    Attributes:
+        generation: counts the builds that changed something, from 1.
+        encoder: the name of the encoder that built it.
+    """
+
+    def __init__(self, index: Index, connection: sqlite3.Connection) -> None:
+        self._index, self._connection = index, connection
+        self._articles: dict[str, Article] = {}
+        self._derived: Derived | None = None
+        meta = catalog.meta(connection)
+        self.generation = int(meta["generation"])
+        self.encoder = meta["encoder"]
+
+    @property
+    def dense(self) -> Dense:
+        return self._load().dense
+
+    @property
+    def lexical(self) -> Lexical:
+        return self._load().lexical
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know about this snapshot, one line each: damaged files that were made up for."""
+        return self._load().notes
+
+    def _load(self) -> Derived:
+        if self._derived is None:
+            self._derived = self._index.derived(self._connection)
+        return self._derived
+
+    def passage(self, id_: int) -> Passage:
+        """Return the passage with this id.
+
+        Raises:
+            KeyError: there is none in this generation.
+        """
+        return self.passages([id_])[0]
+
+    def passages(self, ids: Iterable[int]) -> list[Passage]:
+        """Return the passages with these ids, in their order.
+
+        Raises:
+            KeyError: one of them is not in this generation.
+        """
+        spans = [catalog.passage_span(self._connection, id_) for id_ in ids]
+        return [Passage(self._article(article_id), start, end) for article_id, start, end in spans]
+
+    def _article(self, id_: str) -> Article:
+        """Return an article that passages refer to, read once."""
+        if id_ not in self._articles:
+            article = catalog.article_by_id(self._connection, id_)
+            if article is None:
+                raise IndexDamaged(f"{self._index.path} has passages of no article: run `onrecord check`")
+            self._articles[id_] = article
+        return self._articles[id_]
+
+    def article(self, id_or_path: str) -> Article | None:
+        """Return the article with this id, or the only one read from this path; None when there is none."""
+        found = catalog.article_by_id(self._connection, id_or_path)
+        return found or catalog.article_by_path(self._connection, id_or_path)
+
+    def articles(self) -> Iterator[Article]:
+        """Yield every article, by path."""
+        return catalog.articles(self._connection)
+
+    def article_passages(self, article: Article) -> list[Passage]:
+        """Return all passages of an article, in order."""
+        return [Passage(article, start, end) for start, end in catalog.article_spans(self._connection, article.id)]
+
+    def neighbours(self, passage: Passage, distance: int = 1) -> list[Passage]:
+        """Return the passages of the same article up to `distance` places before and after, in order, without it."""
+        passages = self.article_passages(passage.article)
+        place = next((n for n, other in enumerate(passages) if other.start == passage.start), None)
+        if place is None:
+            raise KeyError(f"{passage.article.id!r} has no passage at {passage.start} in generation {self.generation}")
+        return passages[max(0, place - distance) : place] + passages[place + 1 : place + 1 + distance]
+
+    def allowed(self, filters: Filters) -> Ints | None:
+        """Return the ids (n,) of the passages that pass, ascending; None when the filters let everything pass."""
+        return None if filters.empty else catalog.passing(self._connection, filters)

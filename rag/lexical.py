@@ -1,0 +1,161 @@
+"""BM25 over the words of passages, their titles, publishers and dates (tantivy: immutable, memory-mapped files)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rag.encode import Ints
+from rag.errors import IndexDamaged
+
+if TYPE_CHECKING:
+    import tantivy
+
+FIELD_WEIGHTS = {"body": 1.0, "title": 0.5, "meta": 0.25}  # how much a word found there counts
+MAX_QUERY_TERMS = 256  # more distinct words than this are left out of a query
+MAX_WORD_CHARS = 40  # longer runs of letters and digits are not words
+MAX_LISTED = 5_000  # allowed passages that a query names one by one; it is faster to sift the results of all for more
+WRITER_BYTES = 128_000_000  # memory of the writer before it starts another segment
+
+_TOKENIZER = "words"
+# The dots of "U.S." and "D.C.", which are searched as "US" and "DC". It begins with the dot, so it skips fast.
+_ACRONYM_DOT = re.compile(r"\.(?:(?<=\b[A-Za-z]\.)(?=[A-Za-z]\.)|(?<=\.[A-Za-z]\.))")
+
+
+@dataclass(frozen=True, slots=True)
+class LexicalText:
+    """The words of one passage by field; only the body is ever quoted."""
+
+    id: int
+    body: str
+    title: str
+    meta: str
+
+
+class Lexical:
+    """An immutable BM25 index. Searching is safe from several threads."""
+
+    def __init__(self, index: tantivy.Index) -> None:
+        index.register_tokenizer(_TOKENIZER, _analyzer())
+        index.config_reader("manual")  # no thread that watches the folder: what is here never changes
+        index.reload()
+        self._schema = index.schema
+        self._searcher = index.searcher()
+        self._words = _analyzer()
+        self._content_words = _analyzer(stopwords=True)
+
+    def __len__(self) -> int:
+        return self._searcher.num_docs
+
+    @classmethod
+    def build(cls, passages: Iterable[LexicalText], folder: Path | None = None) -> Lexical:
+        """Index `passages` in `folder`, an existing empty one, or in memory."""
+        import tantivy
+
+        index = tantivy.Index(_schema(), path=None if folder is None else str(folder))
+        index.register_tokenizer(_TOKENIZER, _analyzer())
+        writer = index.writer(heap_size=WRITER_BYTES, num_threads=1)
+        for passage in passages:
+            writer.add_document(
+                tantivy.Document(
+                    id=passage.id,
+                    body=_join_acronyms(passage.body),
+                    title=_join_acronyms(passage.title),
+                    meta=_join_acronyms(passage.meta),
+                )
+            )
+        writer.commit()
+        writer.wait_merging_threads()
+        return cls(index)
+
+    @classmethod
+    def open(cls, folder: Path) -> Lexical:
+        """Open what `build` wrote.
+
+        Raises:
+            IndexDamaged: tantivy cannot read it.
+        """
+        import tantivy
+
+        try:
+            return cls(tantivy.Index.open(str(folder)))
+        except (ValueError, OSError) as error:
+            raise IndexDamaged(f"the lexical index {folder} cannot be read ({error}): run `onrecord build`") from error
+
+    def terms(self, query: str) -> list[str]:
+        """Return the distinct stems a query is searched by; without its stop words unless it has nothing else."""
+        query = _join_acronyms(query)
+        words = self._content_words.analyze(query) or self._words.analyze(query)
+        return list(dict.fromkeys(words))[:MAX_QUERY_TERMS]
+
+    def search(self, query: str, k: int, allowed: Ints | None = None) -> list[tuple[int, float]]:
+        """Return up to `k` (passage id, BM25 score > 0), best first, equal ones by id; only `allowed` ids, ascending, if given.
+
+        The query is words, never a query language: nothing in it has a meaning of its own.
+        """
+        from tantivy import Occur, Query
+
+        terms = self.terms(query)
+        if k <= 0 or not terms or (allowed is not None and not len(allowed)):
+            return []
+        wanted = Query.boolean_query(
+            [
+                (Occur.Should, Query.boost_query(Query.term_query(self._schema, field, term, "freq"), weight))
+                for term in terms
+                for field, weight in FIELD_WEIGHTS.items()
+            ]
+        )
+        if allowed is None:
+            return self._top(wanted, k)
+        if len(allowed) > MAX_LISTED:
+            return self._sift(wanted, k, allowed)
+        listed = Query.const_score_query(Query.term_set_query(self._schema, "id", allowed.tolist()), 0.0)
+        return self._top(Query.boolean_query([(Occur.Must, wanted), (Occur.Must, listed)]), k)
+
+    def _top(self, query: tantivy.Query, k: int) -> list[tuple[int, float]]:
+        hits = self._searcher.search(query, k, count=False).hits
+        ids = self._searcher.fast_field_values("id", [address for _, address in hits])
+        found = [(int(id_), float(score)) for id_, (score, _) in zip(ids, hits, strict=True) if id_ is not None]
+        return sorted(found, key=lambda hit: (-hit[1], hit[0]))
+
+    def _sift(self, query: tantivy.Query, k: int, allowed: Ints) -> list[tuple[int, float]]:
+        """Look deeper and deeper until `k` of the results are allowed, or there are no more results."""
+        depth = k
+        while True:
+            hits = self._top(query, depth)
+            ids = np.array([id_ for id_, _ in hits], dtype=np.int64)
+            places = np.minimum(np.searchsorted(allowed, ids), len(allowed) - 1)
+            kept = [hit for hit, passes in zip(hits, allowed[places] == ids, strict=True) if passes]
+            if len(kept) >= k or len(hits) < depth:
+                return kept[:k]
+            depth *= 8
+
+
+def _schema() -> tantivy.Schema:
+    import tantivy
+
+    schema = tantivy.SchemaBuilder().add_integer_field("id", indexed=True, fast=True)
+    for field in FIELD_WEIGHTS:
+        schema = schema.add_text_field(field, tokenizer_name=_TOKENIZER, index_option="freq")
+    return schema.build()
+
+
+def _analyzer(*, stopwords: bool = False) -> tantivy.TextAnalyzer:
+    """Return the analysis shared by passages and queries: words, lower case, without accents, English stems."""
+    from tantivy import Filter, TextAnalyzerBuilder, Tokenizer
+
+    builder = TextAnalyzerBuilder(Tokenizer.simple()).filter(Filter.remove_long(MAX_WORD_CHARS))
+    builder = builder.filter(Filter.lowercase()).filter(Filter.ascii_fold())
+    if stopwords:
+        builder = builder.filter(Filter.stopword("english"))
+    return builder.filter(Filter.stemmer("english")).build()
+
+
+def _join_acronyms(text: str) -> str:
+    text = text.encode("utf-8", "replace").decode()  # a command line can hand over half a character
+    return _ACRONYM_DOT.sub("", text)

@@ -1,0 +1,234 @@
+"""The way of a question: condense, retrieve, read for evidence, decide, write, cite, verify."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+from rag.cite import Citer, with_markers
+from rag.condense import condense
+from rag.config import Settings
+from rag.encode import Encoder, load_encoder
+from rag.errors import GeneratorError
+from rag.evidence import Judged, judge
+from rag.generate import Generator, Piece, Task, load_generator
+from rag.index import Index, Snapshot
+from rag.question import Question, checked, read
+from rag.records import Answer, Article, Claim, Evidence, Hit, Turn
+from rag.retrieve import Filters, retrieve
+from rag.select import confidence, select
+from rag.speakers import people_in
+from rag.verify import support
+
+NEAREST = 3  # passages shown with a refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """The pipeline has begun a stage: "searching", "reading", "writing" or "checking"."""
+
+    name: str
+
+
+Event = Stage | Piece | Claim | Answer
+
+
+class OnRecord:
+    """The product over one index: ask, search, look up. Safe to share between threads."""
+
+    def __init__(self, settings: Settings, index: Index, encoder: Encoder) -> None:
+        self.settings = settings
+        self._index = index
+        self._encoder = encoder
+
+    @classmethod
+    def open(cls, settings: Settings) -> OnRecord:
+        """Open the index and its encoder.
+
+        Raises:
+            IndexMissing, IndexDamaged, IndexIncompatible: with the command that mends it.
+        """
+        index = Index.open(settings.index, settings.encoder)
+        return cls(settings, index, load_encoder(settings.encoder))
+
+    def ask(
+        self, question: str, history: Sequence[Turn] = (), filters: Filters | None = None, llm: str | None = None
+    ) -> Answer:
+        """Answer one question.
+
+        Raises:
+            QuestionError: it is empty or too long.
+        """
+        for event in self.stream(question, history, filters, llm):
+            if isinstance(event, Answer):
+                return event
+        raise AssertionError("the stream ends with the answer")
+
+    def stream(
+        self, question: str, history: Sequence[Turn] = (), filters: Filters | None = None, llm: str | None = None
+    ) -> Iterator[Event]:
+        """Answer one question, telling each stage, each piece of text and each checked claim as it comes."""
+        clock = _Clock()
+        asked = checked(question)
+        filters = filters or Filters()
+        with self._index.snapshot() as snapshot:
+            yield Stage("searching")
+            standalone = self._standalone(snapshot, asked, history, filters)
+            clock.lap("condense")
+            hits = retrieve(snapshot, self._encoder, standalone, self.settings.passages, filters)
+            clock.lap("retrieve")
+            yield Stage("reading")
+            read_question = read(standalone)
+            judged = judge(read_question, hits, self._encoder)
+            chosen = select(read_question, judged, self.settings.max_claims)
+            sure = confidence(read_question, judged)
+            clock.lap("evidence")
+            blank = Answer(
+                question=asked,
+                standalone_question=standalone,
+                status="abstained",
+                text="",
+                confidence=sure,
+                claims=(),
+                citations=(),
+                hits=tuple(hits),
+                generator=llm or self.settings.llm,
+                generation=snapshot.generation,
+                notice="; ".join(snapshot.notes),
+            )
+            if not chosen or sure < self.settings.refuse_below:
+                answer = _refusal(blank, read_question, judged, filters)
+                yield Piece(answer.text, ends_claim=True)
+            else:
+                answer = yield from _written(blank, chosen, clock)
+            yield replace(answer, timings_ms=clock.laps())
+
+    def _standalone(self, snapshot: Snapshot, question: str, history: Sequence[Turn], filters: Filters) -> str:
+        """The question without its conversation. Earlier questions are condensed, and answered where their answer
+        is not known, since a pronoun may mean a person whom only the answer names."""
+        if not history:
+            return question
+        known: list[Turn] = []
+        people: list[str] = []
+        for turn in history:
+            alone = condense(checked(turn.question), known, people)
+            hits = retrieve(snapshot, self._encoder, alone, self.settings.passages, filters)
+            people = list(dict.fromkeys(people + [name for hit in hits for name in people_in(hit.passage.article.text)]))
+            known.append(Turn(alone, turn.answer or self._draft(alone, hits)))
+        return condense(question, known, people)
+
+    def _draft(self, question: str, hits: Sequence[Hit]) -> str:
+        best = judge(read(question), hits, self._encoder)[:1]
+        return "".join(f"{j.evidence.speaker or ''} {j.evidence.text}" for j in best)
+
+    def search(self, query: str, k: int = 10, filters: Filters | None = None) -> list[Hit]:
+        """The `k` best passages for a query."""
+        with self._index.snapshot() as snapshot:
+            return retrieve(snapshot, self._encoder, checked(query), k, filters or Filters())
+
+    def article(self, id_or_path: str) -> Article | None:
+        with self._index.snapshot() as snapshot:
+            return snapshot.article(id_or_path)
+
+    def status(self) -> dict[str, Any]:
+        from rag.index import status
+
+        return status(self.settings.index)
+
+
+def _written(blank: Answer, chosen: Sequence[Evidence], clock: _Clock) -> Iterator[Event]:
+    """Write with the generator asked for; when it fails or nothing it says holds, extractively with a notice."""
+    task = Task(blank.standalone_question, chosen)
+    yield Stage("writing")
+    try:
+        answer = yield from _attempt(blank, load_generator(blank.generator), task)
+        if any(claim.support != "unsupported" for claim in answer.claims):
+            clock.lap("generate")
+            return answer
+        notice = f"{answer.generator} wrote nothing that the articles carry; these are the articles’ own sentences"
+    except GeneratorError as error:
+        notice = f"{error}; these are the articles’ own sentences"
+    yield Piece("", ends_claim=True)
+    answer = yield from _attempt(blank, load_generator("extractive"), task)
+    clock.lap("generate")
+    return replace(answer, notice="; ".join(filter(None, (blank.notice, notice))))
+
+
+def _attempt(blank: Answer, generator: Generator, task: Task) -> Iterator[Event]:
+    citer = Citer(task.evidence)
+    claims: list[Claim] = []
+    pending = ""
+    for piece in generator.generate(task):
+        yield piece
+        pending += piece.text
+        if piece.ends_claim:
+            claim = _claim(citer, pending)
+            pending = ""
+            if claim is not None:
+                claims.append(claim)
+                yield claim
+    if (claim := _claim(citer, pending)) is not None:
+        claims.append(claim)
+        yield claim
+    return replace(
+        blank,
+        status="answered",
+        text="\n".join(with_markers(c.text, c.citations) for c in claims),
+        claims=tuple(claims),
+        citations=tuple(citer.citations),
+        generator=generator.name,
+    )
+
+
+def _claim(citer: Citer, sentence: str) -> Claim | None:
+    text, numbers = citer.resolve(sentence)
+    if not text:
+        return None
+    verdict, score = support(text, [citer.citations[n - 1] for n in numbers])
+    return Claim(text, verdict, score, numbers)
+
+
+def _refusal(blank: Answer, question: Question, judged: Sequence[Judged], filters: Filters) -> Answer:
+    missing = _unsupported_words(question, judged)
+    text = "The archive does not say."
+    if not blank.hits:
+        text = "The archive holds no passage for this question" + (" within these filters." if filters.given else ".")
+    elif missing:
+        text += " No passage speaks to " + ", ".join(f"“{word}”" for word in missing) + "."
+    if blank.hits:
+        text += " The nearest passages are listed, but they do not answer it."
+    return replace(blank, text=text, hits=blank.hits[:NEAREST], generator="extractive")
+
+
+def _unsupported_words(question: Question, judged: Sequence[Judged]) -> list[str]:
+    """The question's words that no sentence read speaks to, as the user typed them."""
+    return [
+        question.text[term.start : term.end]
+        for index, term in enumerate(question.terms)
+        if max((j.support[index] for j in judged), default=0.0) < 0.5
+    ]
+
+
+class _Clock:
+    """Milliseconds per stage, and in all."""
+
+    def __init__(self) -> None:
+        self._begun = self._last = time.perf_counter()
+        self._laps: dict[str, float] = {}
+
+    def lap(self, stage: str) -> None:
+        now = time.perf_counter()
+        self._laps[stage] = (now - self._last) * 1000
+        self._last = now
+
+    def laps(self) -> dict[str, float]:
+        return {**self._laps, "total": (time.perf_counter() - self._begun) * 1000}
+
+
+@lru_cache(maxsize=4)
+def generator(spec: str) -> Generator:
+    """Generators are loaded once a process: a local model takes seconds to read."""
+    return load_generator(spec)

@@ -1,0 +1,246 @@
+"""Read what changed in a folder of articles into temporary tables, beside the live ones that go on answering."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Iterable, Iterator
+from importlib.metadata import version
+from pathlib import Path, PurePosixPath
+from typing import Protocol
+
+from rag import catalog, clean, load, split
+from rag.errors import SourceError
+from rag.load import Failure, Source, SourceFile
+from rag.records import Article
+
+BROKEN_OFF = "the file is not read from here on"  # how `load` ends the reason when what follows is not known
+RECIPE_PACKAGES = ("langchain-text-splitters", "markdown-it-py", "nupunkt", "trafilatura")
+
+TABLES = (
+    "CREATE TEMP TABLE new_articles AS SELECT * FROM articles LIMIT 0",
+    "CREATE TEMP TABLE new_passages AS SELECT * FROM passages LIMIT 0",
+    "CREATE TEMP TABLE claims (id TEXT PRIMARY KEY, file TEXT)",  # who holds an article id, of the files read
+    "CREATE TEMP TABLE stale (id TEXT PRIMARY KEY)",  # indexed articles that their file does not hold any more
+    "CREATE TEMP TABLE pending (key BLOB PRIMARY KEY, text TEXT, chars INTEGER)",  # texts to encode
+    "CREATE INDEX temp.pending_by_length ON pending (chars)",
+)
+
+
+class Progress(Protocol):
+    """Is told how far a build is.
+
+    `stage` is "reading" (files), "encoding" (passages) or "writing" (the index); `total` is of the stage.
+    """
+
+    def __call__(self, stage: str, done: int, total: int) -> None: ...
+
+
+def recipe() -> str:
+    """Return a digest of what decides how a file becomes passages: our modules' text, and the libraries' versions."""
+    digest = hashlib.sha256()
+    for module in (load, clean, split):
+        digest.update(Path(str(module.__file__)).read_bytes())
+    for package in RECIPE_PACKAGES:
+        digest.update(f"{package} {version(package)}\n".encode())
+    return digest.hexdigest()
+
+
+class Staging:
+    """The difference between a folder and the catalog, in temporary tables of the catalog's connection.
+
+    Attributes:
+        settled: file -> digest, of the files that need not be read again until they change.
+        failures: (file, failure) of everything that cannot be read now.
+        added, changed: how many articles.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, encoder: str, *, afresh: bool, encode_all: bool) -> None:
+        """`afresh`: read files although they did not change; `encode_all`: and encode what has a vector."""
+        self.connection = connection
+        self.encoder, self.afresh, self.encode_all = encoder, afresh, encode_all
+        self.recorded: dict[str, str] = dict(connection.execute("SELECT path, digest FROM files"))
+        self.settled = dict(self.recorded)
+        self.failures: list[tuple[str, Failure]] = []
+        self.added = self.changed = 0
+        self._leaving: set[str] = set()  # files whose articles are read again, or gone
+        for statement in TABLES:
+            connection.execute(statement)
+
+    def read(self, files: list[SourceFile], failures: list[Failure], progress: Progress) -> None:
+        """Stage what `load.find_files` found: read the changed files, drop the vanished ones, keep the rest."""
+        digests = self._digests(files)
+        changed = [file for file in files if file.path in digests]
+        self._leaving = set(digests) | set(self._vanished(files, failures))
+        self._note_failures(files, failures)
+        for done, file in enumerate(changed, start=1):
+            self._read_file(file, digests[file.path])
+            progress("reading", done, len(changed))
+        for path in self._leaving - set(digests):
+            self._drop_rest(path)
+            del self.settled[path]
+
+    @property
+    def empty(self) -> bool:
+        """Whether the rows of articles and passages stay as they are."""
+        query = "SELECT EXISTS (SELECT 1 FROM new_articles UNION ALL SELECT 1 FROM stale)"
+        return not self.connection.execute(query).fetchone()[0]
+
+    @property
+    def removed(self) -> int:
+        """How many articles no file holds any more."""
+        query = "SELECT count(*) FROM stale WHERE id NOT IN (SELECT id FROM claims)"
+        return int(self.connection.execute(query).fetchone()[0])
+
+    # Files
+
+    def _digests(self, files: list[SourceFile]) -> dict[str, str]:
+        """Return path -> digest of the files to read; a file whose bytes cannot be had fails here."""
+        digests = {}
+        for file in files:
+            try:
+                digest = load.digest(file)
+            except SourceError as error:
+                self._fail(file.path, Failure(file.path, str(error)))
+                continue
+            if self.afresh or digest != self.recorded.get(file.path):
+                digests[file.path] = digest
+        return digests
+
+    def _vanished(self, files: list[SourceFile], failures: list[Failure]) -> Iterator[str]:
+        """Yield the recorded files that are gone; one that is there and refused, or in a folder that is, is not."""
+        present = {file.path for file in files} | {failure.path for failure in failures}
+        for path in self.recorded:
+            if present.isdisjoint({path, *map(str, PurePosixPath(path).parents)}):
+                yield path
+
+    def _note_failures(self, files: list[SourceFile], failures: list[Failure]) -> None:
+        """Take over what is wrong with the files that are not read this time."""
+        for failure in failures:
+            self._fail(failure.path, failure)
+        resting = {file.path for file in files} & self.recorded.keys() - self._leaving
+        failed = {file for file, _ in self.failures}
+        for file, path, reason in self.connection.execute("SELECT file, path, reason FROM failures"):
+            if file in resting - failed:
+                self.failures.append((file, Failure(path, reason)))
+
+    def _fail(self, file: str, failure: Failure) -> None:
+        """Record what of a file cannot be read now, and that its articles were kept if it has any."""
+        if self.connection.execute("SELECT 1 FROM articles WHERE file = ?", (file,)).fetchone():
+            failure = Failure(failure.path, f"{failure.reason}; what was indexed before is kept")
+        self.failures.append((file, failure))
+
+    def _read_file(self, file: SourceFile, digest: str) -> None:
+        self.settled[file.path] = digest
+        failures: list[Failure] = []
+        staged = 0
+        for found in _articles(file):
+            problem = found if isinstance(found, Failure) else self._stage(file.path, found)
+            if problem is None:
+                staged += 1
+            else:
+                failures.append(problem)
+        broken = any(failure.path == file.path or failure.reason.endswith(BROKEN_OFF) for failure in failures)
+        if broken or (failures and not staged):  # lose nothing of it, and let the next build try again
+            for failure in failures:
+                self._fail(file.path, failure)
+            self._leaving.discard(file.path)
+            self._unsettle(file.path)
+        else:
+            self.failures += [(file.path, failure) for failure in failures]
+            self._drop_rest(file.path)
+
+    def _unsettle(self, path: str) -> None:
+        """Have the next build read the file again, whether it changes or not."""
+        self.settled[path] = ""
+
+    def _drop_rest(self, path: str) -> None:
+        """Give up the file's articles that nothing in the folder holds any more."""
+        self.connection.execute(
+            "INSERT INTO stale SELECT id FROM articles WHERE file = ? AND id NOT IN (SELECT id FROM claims)", (path,)
+        )
+
+    # Articles
+
+    def _stage(self, file: str, article: Article) -> Failure | None:
+        """Stage one article unless it is indexed just so; return why it cannot be when its id is taken."""
+        holder = self._holder(article.id)
+        if holder is not None and holder <= file:
+            self._unsettle(file)
+            return Failure(f"{file} ({article.id})", f"{holder} has an article with the same id, which is kept")
+        if holder is not None:  # the first file by path wins, whichever was indexed first
+            self._unsettle(holder)
+            reason = f"{file} has an article with the same id, which is kept"
+            self.failures.append((holder, Failure(f"{holder} ({article.id})", reason)))
+        passages = self._passages(article)
+        if not passages:
+            return Failure(f"{file} ({article.id})", "no text to search")
+        self.connection.execute("INSERT INTO claims VALUES (?, ?)", (article.id, file))
+        digest = catalog.article_digest(article)
+        before = self._live(article.id)
+        if before != (file, digest, passages):
+            self._insert(file, article, digest, passages)
+        if before is None:
+            self.added += 1
+        elif before[1] != digest:
+            self.changed += 1
+        return None
+
+    def _holder(self, article_id: str) -> str | None:
+        """Return the file that has the id: one read before in this build, or one that is not read in it."""
+        row = self.connection.execute("SELECT file FROM claims WHERE id = ?", (article_id,)).fetchone()
+        if row is not None:
+            return str(row[0])
+        row = self.connection.execute("SELECT file FROM articles WHERE id = ?", (article_id,)).fetchone()
+        return None if row is None or row[0] in self._leaving else str(row[0])
+
+    def _passages(self, article: Article) -> list[tuple[int, int, int, bytes]]:
+        """Return (id, start, end, vector key) of the article's passages; what has no vector yet is pending."""
+        rows = []
+        for passage in split.split(article):
+            text = catalog.encoded_text(passage)
+            key = catalog.vector_key(self.encoder, text)
+            rows.append((catalog.passage_id(article.id, passage.start, passage.end), passage.start, passage.end, key))
+            known = self.connection.execute("SELECT 1 FROM vectors WHERE key = ?", (key,)).fetchone()
+            if self.encode_all or not known:
+                self.connection.execute("INSERT OR IGNORE INTO pending VALUES (?, ?, ?)", (key, text, len(text)))
+        return rows
+
+    def _live(self, article_id: str) -> tuple[str, str, list[tuple[int, int, int, bytes]]] | None:
+        """Return (file, digest, passages) of an article as it is indexed now."""
+        query = "SELECT file, digest FROM articles WHERE id = ?"
+        row = self.connection.execute(query, (article_id,)).fetchone()
+        if row is None:
+            return None
+        query = 'SELECT id, start, "end", vector_key FROM passages WHERE article_id = ? ORDER BY start'
+        return row[0], row[1], self.connection.execute(query, (article_id,)).fetchall()
+
+    def _insert(
+        self, file: str, article: Article, digest: str, passages: Iterable[tuple[int, int, int, bytes]]
+    ) -> None:
+        id_, *columns = catalog.article_row(article)
+        self.connection.execute(
+            "INSERT INTO new_articles VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (id_, file, *columns, digest)
+        )
+        self.connection.executemany(
+            "INSERT INTO new_passages VALUES (?, ?, ?, ?, ?)",
+            [(passage, article.id, start, end, key) for passage, start, end, key in passages],
+        )
+
+
+def _articles(file: SourceFile) -> Iterator[Article | Failure]:
+    """Yield the cleaned articles of a file, and what of it cannot be one."""
+    for source in load.read_file(file):
+        if isinstance(source, Failure):
+            yield source
+            continue
+        try:
+            yield clean.clean(source)
+        except SourceError as error:
+            yield Failure(_where(source), str(error))
+        except Exception as error:  # one article that trips a library must not cost the user all the others
+            yield Failure(_where(source), f"cannot be cleaned ({type(error).__name__}: {error})")
+
+
+def _where(source: Source) -> str:
+    return f"{source.path} ({source.id})" if source.kind == "record" else source.path

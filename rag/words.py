@@ -1,0 +1,99 @@
+"""Words as the project compares them: normalised, stemmed, and told apart from the ones that carry no content."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+_WORD = re.compile(r"(?:[A-Za-z]\.){2,}|\d+(?:[.,]\d+)*|[^\W\d_]+(?:[’'][^\W\d_]+)*|%")
+_STOP = frozenset(
+    """a about above after again against all also am an and any are as at be because been before being below between
+    both but by can cannot could did do does doing done down during each either else ever few for from further get
+    gets getting got had has have having he her here hers herself him himself his how i if in into is it its itself
+    just let like made make makes many may me might more most much must my myself no nor not now of off on once only
+    or other our ours ourselves out over own per please same shall she should so some such tell than that the their
+    theirs them themselves then there these they this those through to too under until up upon us very was we were
+    what when where whether which while who whom whose why will with within without would yet you your yours
+    yourself going go goes went give gives given according d ll m re s t ve didn doesn don isn wasn weren hasn haven
+    couldn wouldn shouldn won aren show exactly currently right anything something anyone someone""".split()
+)
+SAYING = frozenset(
+    """say said says saying tell told comment commented remark remarked mention mentioned state stated describe
+    described think thinks thought believe believes view views opinion stance position respond responded response
+    react reaction quote quoted talk talked argue argued explain explained claim claimed express expressed
+    article articles archive report reports reported reporting source sources news story stories coverage""".split()
+)
+_SAME = {
+    "u.s": "united-states", "us": "united-states", "usa": "united-states", "u.s.a": "united-states",
+    "america": "united-states", "american": "united-states", "americans": "united-states",
+    "uk": "united-kingdom", "u.k": "united-kingdom", "britain": "united-kingdom", "british": "united-kingdom",
+    "canadian": "canada", "canadians": "canada", "mexican": "mexico", "mexicans": "mexico",
+    "%": "percent", "pct": "percent", "usmca": "cusma", "automotive": "auto", "autos": "auto", "automobile": "auto",
+    "automobiles": "auto", "automaker": "auto", "automakers": "auto", "car": "auto", "cars": "auto",
+    "eu": "european-union", "un": "united-nations", "pm": "prime-minister",
+}  # fmt: skip
+_PAIRS = {
+    ("united", "states"): "united-states", ("united", "kingdom"): "united-kingdom", ("per", "cent"): "percent",
+    ("european", "union"): "european-union", ("united", "nations"): "united-nations",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word of a text: its span, its key (what two words must share to count as the same) and what it is."""
+
+    start: int
+    end: int
+    key: str
+    capitalised: bool
+    number: bool
+    content: bool
+
+
+def words(text: str) -> list[Word]:
+    """Every word of `text` in order, with spans in characters."""
+    found: list[Word] = []
+    matches = list(_WORD.finditer(text))
+    skip = False
+    for here, after in zip(matches, [*matches, None][1:], strict=True):
+        if skip:
+            skip = False
+            continue
+        raw = here.group()
+        pair = after and _PAIRS.get((raw.lower(), after.group().lower()))
+        if after is not None and pair:
+            found.append(Word(here.start(), after.end(), pair, raw[0].isupper(), False, True))
+            skip = True
+        else:
+            found.append(_word(raw, here.start(), here.end()))
+    return found
+
+
+def _word(raw: str, start: int, end: int) -> Word:
+    lower = raw.lower().replace("’", "'")
+    lower = re.sub(r"'(?:s|re|ve|ll|d|m|t)$", "", lower).rstrip(".")
+    number = raw[0].isdigit()
+    if lower == "us" and not raw.isupper():
+        return Word(start, end, "us", False, False, False)
+    key = _SAME.get(lower) or (lower.replace(",", "") if number else stem(lower))
+    content = key == "united-states" or (lower not in _STOP and (len(lower) > 1 or number or raw == "%"))
+    return Word(start, end, key, raw[0].isupper(), number, content)
+
+
+@lru_cache(maxsize=65536)
+def stem(word: str) -> str:
+    """The Snowball English stem of a lower-case word."""
+    return _stemmer().stemWord(word)
+
+
+@lru_cache(maxsize=1)
+def _stemmer():  # type: ignore[no-untyped-def]  # the library ships no types
+    import Stemmer
+
+    return Stemmer.Stemmer("english")
+
+
+def keys(text: str) -> set[str]:
+    """The keys of the content words of `text`."""
+    return {word.key for word in words(text) if word.content}

@@ -1,0 +1,110 @@
+"""The embedded encoder: what goes in and out, quietly, without a network, from any thread."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rag.encode import BATCH_SIZE, Encoder, encoder_name, load_encoder
+from rag.errors import ConfigError
+
+SENTENCES = [
+    "Over 75% of Canadian exports go to the United States.",
+    "Most of what Canada sells abroad is bought by Americans.",
+    "The recipe needs two eggs and a spoon of sugar.",
+]
+
+
+def test_embedded_encoder_gives_unit_vectors_that_know_what_words_mean(encoder: Encoder) -> None:
+    vectors = encoder.encode(SENTENCES)
+    assert (encoder.name, encoder.dimension) == ("all-MiniLM-L6-v2", 384)
+    assert vectors.shape == (3, 384)
+    assert vectors.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
+    cosines = vectors @ vectors[0]
+    assert cosines[1] > 0.6 > 0.2 > cosines[2]
+
+
+def test_a_text_has_one_vector_whatever_is_encoded_beside_it(encoder: Encoder) -> None:
+    company = [f"{sentence} {'and more ' * n}" for n, sentence in enumerate(SENTENCES * 15)]
+    together = encoder.encode(company)
+    for n in (0, 1, 44):
+        np.testing.assert_allclose(together[n], encoder.encode([company[n]])[0], atol=1e-6)
+
+
+def test_no_texts_give_no_vectors(encoder: Encoder) -> None:
+    assert encoder.encode([]).shape == (0, 384)
+    assert encoder.encode_tokens([]) == []
+
+
+def test_progress_counts_the_texts_that_are_done(encoder: Encoder) -> None:
+    seen: list[int] = []
+    encoder.encode(["word"] * (BATCH_SIZE + 5), seen.append)
+    assert seen == [BATCH_SIZE, BATCH_SIZE + 5]
+
+
+def test_token_spans_point_into_the_text(encoder: Encoder) -> None:
+    long, short = "Marc-André said “over 75%”.", "Yes"
+    tokens = encoder.encode_tokens([short, long, ""])
+    words = [[text[a:b] for a, b in found.spans] for text, found in zip([short, long, ""], tokens, strict=True)]
+    assert words == [["Yes"], ["Marc", "-", "André", "said", "“", "over", "75", "%", "”", "."], []]
+    assert [found.vectors.shape for found in tokens] == [(1, 384), (10, 384), (0, 384)]
+    np.testing.assert_allclose(np.linalg.norm(tokens[1].vectors, axis=1), 1, atol=1e-6)
+
+
+def test_tokens_beyond_what_the_model_reads_are_left_out(encoder: Encoder) -> None:
+    (found,) = encoder.encode_tokens(["word " * 1000])
+    assert len(found.spans) == 256 - 2  # the model reads 256 tokens, two of them its own
+
+
+def test_one_encoder_serves_many_threads(encoder: Encoder) -> None:
+    alone = encoder.encode(SENTENCES)
+    with ThreadPoolExecutor(8) as pool:
+        results = list(pool.map(lambda _: (encoder.encode(SENTENCES), encoder.encode_tokens(SENTENCES)), range(24)))
+    for vectors, tokens in results:
+        np.testing.assert_allclose(vectors, alone, atol=1e-6)
+        assert len(tokens) == 3
+
+
+def test_loading_is_quiet_and_needs_no_network(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("a connection was tried")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    load_encoder().encode(SENTENCES)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_model_that_is_not_there_is_named_with_the_remedy(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=f"cannot load the encoder '{tmp_path}'.*or use `minilm`"):
+        load_encoder(str(tmp_path))
+
+
+def test_a_model_is_not_fetched_when_the_hub_cannot_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError("no route to host")
+
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    with pytest.raises(ConfigError, match=r"'no-such/model'.*not on this machine.*or use `minilm`"):
+        load_encoder("no-such/model")
+
+
+def test_the_embedded_model_has_one_name_however_it_is_called() -> None:
+    names = [encoder_name(name) for name in ("minilm", "all-MiniLM-L6-v2", "other/model")]
+    assert names == ["all-MiniLM-L6-v2", "all-MiniLM-L6-v2", "other/model"]
+
+
+def test_importing_loads_no_model_library() -> None:
+    heavy = ("torch", "faiss", "tantivy", "transformers", "trafilatura")
+    program = f"import rag.retrieve, sys; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

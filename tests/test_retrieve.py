@@ -1,0 +1,309 @@
+"""Retrieval: words and meaning against their oracles, the fusion by hand, filters, and queries of any characters."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import HashEncoder
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rag.catalog import encoded_text
+from rag.dense import Dense
+from rag.encode import Encoder, Ints
+from rag.errors import IndexDamaged, IndexIncompatible
+from rag.index import Index, build
+from rag.lexical import Lexical, LexicalText
+from rag.retrieve import Filters, Ranking, fuse, retrieve
+
+WIRE = [
+    {
+        "id": "auto",
+        "text": "Tariffs on cars stay, the minister said.",
+        "publisher": "The Coast",
+        "published": "2025-03-01",
+    },
+    {"id": "fish", "text": "Lobster prices fell, fishermen said.", "publisher": "the coast", "published": "2024-12-24"},
+    {"id": "rail", "text": "A railway line to the northern port opens.", "title": "Grain finds a way"},
+]
+
+
+@pytest.fixture
+def wire(archive: Path, index_path: Path, hash_encoder: HashEncoder) -> Index:
+    """Three short articles, two with dates and publishers."""
+    (archive / "wire.jsonl").write_text("".join(json.dumps(row) + "\n" for row in WIRE))
+    build(archive, index_path, hash_encoder)
+    return Index.open(index_path)
+
+
+def ids(index: Index, encoder: Encoder, query: str, filters: Filters = Filters()) -> list[str]:  # noqa: B008
+    with index.snapshot() as snapshot:
+        return [hit.passage.article.id for hit in retrieve(snapshot, encoder, query, filters=filters)]
+
+
+def rounded(ranking: Ranking) -> Ranking:
+    return [(id_, round(score, 5)) for id_, score in ranking]
+
+
+# Meaning
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 60), st.integers(0, 70), st.booleans())
+def test_vector_search_finds_what_comparing_all_finds(seed: int, count: int, k: int, narrowed: bool) -> None:
+    random = np.random.default_rng(seed)
+    vectors = random.normal(size=(count, 8)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    passages = np.sort(random.choice(2**40, count, replace=False)).astype(np.int64) << 22
+    query = vectors[0]
+    allowed = passages[::3] if narrowed else None
+    dense = Dense.from_bytes(Dense(passages, vectors).to_bytes())
+
+    scores = dict(zip(passages.tolist(), (vectors @ query).tolist(), strict=True))
+    eligible = passages.tolist() if allowed is None else allowed.tolist()
+    expected = sorted(eligible, key=lambda id_: (-scores[id_], id_))[:k]
+    found = dense.search(query, k, allowed)
+    assert [id_ for id_, _ in found] == expected
+    np.testing.assert_allclose([score for _, score in found], [scores[id_] for id_ in expected], atol=1e-6)
+    np.testing.assert_allclose(dense.cosines(query, passages), list(scores.values()), atol=1e-6)
+
+
+def test_an_empty_vector_index_finds_nothing() -> None:
+    empty = Dense(np.empty(0, np.int64), np.empty((0, 4), np.float32))
+    query = np.ones(4, np.float32)
+    assert (len(empty), empty.search(query, 5), empty.cosines(query, np.empty(0, np.int64)).shape) == (0, [], (0,))
+
+
+def test_vectors_and_ids_that_do_not_fit_are_refused() -> None:
+    vectors = np.eye(3, dtype=np.float32)
+    with pytest.raises(ValueError, match=r"\(2,\) ids do not fit vectors of shape \(3, 3\)"):
+        Dense(np.array([1, 2]), vectors)
+    with pytest.raises(ValueError, match="ascending and unique"):
+        Dense(np.array([1, 3, 3]), vectors)
+    dense = Dense(np.array([1, 2, 3]), vectors)
+    with pytest.raises(ValueError, match=r"shape \(2,\) does not fit an index of \(3,\)"):
+        dense.search(np.ones(2, np.float32), 1)
+    with pytest.raises(KeyError, match=r"not in the vector index: \{9\}"):
+        dense.cosines(vectors[0], np.array([1, 9]))
+
+
+@pytest.mark.parametrize("data", [b"", b"IxFI" + bytes(60), b"pickle"])
+def test_bytes_that_are_no_vector_index_are_refused(data: bytes) -> None:
+    with pytest.raises(IndexDamaged, match="run `onrecord build`"):
+        Dense.from_bytes(data)
+
+
+# Words
+
+TEXTS = [
+    LexicalText(1, "The U.S. will keep its tariffs on Canadian autos.", "", ""),
+    LexicalText(
+        2**62, "Canada exports cars; exporters hope for talks.", "Trade talks", "The Coast 2025-03-01 1 March 2025"
+    ),
+    LexicalText(3, "Renée Noël, of D.C., sells lobster.", "", ""),
+]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("US tariff", {1}),
+        ("u.s. tariffs", {1}),
+        ("exporting a car", {2**62}),
+        ("renee noel", {3}),
+        ("DC", {3}),
+        ("march 2025", {2**62}),
+        ("THE COAST", {2**62}),  # a stop word and a publisher
+        ("body:lobster AND -title:x OR (tariffs", {1, 3}),
+        ('"lobster" ~5 [a TO z] *', {3}),
+    ],
+)
+def test_words_find_their_passages_in_any_form(query: str, expected: set[int]) -> None:
+    assert {id_ for id_, _ in Lexical.build(TEXTS).search(query, 10)} == expected
+
+
+def test_bm25_is_the_formula() -> None:
+    """Robertson and Zaragoza 2009, with k1 = 1.2, b = 0.75 and idf = ln(1 + (N - n + 0.5) / (n + 0.5))."""
+    texts = ["lobster", "lobster lobster crab", "crab"]
+    lexical = Lexical.build(LexicalText(n, text, "", "") for n, text in enumerate(texts))
+    average = 5 / 3  # words
+    idf = math.log(1 + (3 - 2 + 0.5) / (2 + 0.5))
+
+    def score(frequency: int, words: int) -> float:
+        return idf * frequency * 2.2 / (frequency + 1.2 * (1 - 0.75 + 0.75 * words / average))
+
+    assert rounded(lexical.search("lobster", 10)) == rounded([(0, score(1, 1)), (1, score(2, 3))])
+
+
+def test_a_title_counts_half() -> None:
+    lexical = Lexical.build([LexicalText(1, "lobster", "crab", ""), LexicalText(2, "crab", "lobster", "")])
+    (best, full), (second, half) = lexical.search("lobster", 2)
+    assert (best, second) == (1, 2)
+    assert half == pytest.approx(full / 2)
+
+
+def test_only_the_allowed_are_found_with_the_same_scores() -> None:
+    lexical = Lexical.build(TEXTS)
+    every = dict(lexical.search("tariffs talks lobster", 10))
+    assert set(every) == {1, 2**62, 3}
+    some = lexical.search("tariffs talks lobster", 10, np.array([3, 2**62, 77]))
+    assert dict(some) == {id_: every[id_] for id_ in (3, 2**62)}
+    assert lexical.search("tariffs", 10, np.empty(0, np.int64)) == []
+
+
+def test_equal_scores_are_ordered_by_id() -> None:
+    lexical = Lexical.build(LexicalText(id_, "the same words", "", "") for id_ in (5, 2, 9, 1))
+    assert [id_ for id_, _ in lexical.search("same words", 10)] == [1, 2, 5, 9]
+
+
+def test_a_lexical_index_opened_again_finds_the_same(tmp_path: Path) -> None:
+    built = Lexical.build(TEXTS, tmp_path)
+    opened = Lexical.open(tmp_path)
+    for query in ("tariffs", "talks of cars", "lobster"):
+        assert opened.search(query, 10) == built.search(query, 10) != []
+    assert len(opened) == 3
+    (tmp_path / "meta.json").write_text("{}")
+    with pytest.raises(IndexDamaged, match="run `onrecord build`"):
+        Lexical.open(tmp_path)
+
+
+# Fusion
+
+
+def test_fusion_by_hand() -> None:
+    lexical: Ranking = [(1, 8.0), (2, 4.0)]
+    dense: Ranking = [(3, 0.9), (1, 0.7), (2, 0.5)]
+    # Asked for 2: the words' floor is their worst, 4.0. Dense: 0.9 -> 1, 0.7 -> 0.5, 0.5 -> 0.
+    assert rounded(fuse(lexical, dense, 2)) == [(1, 0.8), (3, 0.4), (2, 0.0)]
+    # Asked for 3: no third passage has any of the words, so the floor is 0 and 4.0 of 8.0 is half.
+    assert rounded(fuse(lexical, dense, 3)) == [(1, 0.8), (3, 0.4), (2, 0.3)]
+    assert rounded(fuse([], dense, 3)) == [(3, 0.4), (1, 0.2), (2, 0.0)]
+    assert rounded(fuse(lexical[:1], [(1, 0.2)], 5)) == [(1, 1.0)]
+    assert fuse([], [], 5) == []
+
+
+def ranking(scores: st.SearchStrategy[float]) -> st.SearchStrategy[Ranking]:
+    def ordered(found: dict[int, float]) -> Ranking:
+        return sorted(found.items(), key=lambda hit: (-hit[1], hit[0]))
+
+    return st.dictionaries(st.integers(0, 20), scores, max_size=12).map(ordered)
+
+
+@given(ranking(st.floats(0.001, 50)), ranking(st.floats(-1, 1)), st.integers(1, 15))
+def test_fused_scores_are_0_to_1_and_in_order(lexical: Ranking, dense: Ranking, depth: int) -> None:
+    fused = fuse(lexical, dense, depth)
+    assert {id_ for id_, _ in fused} == {id_ for id_, _ in lexical} | {id_ for id_, _ in dense}
+    assert all(0 <= score <= 1 + 1e-12 for _, score in fused)
+    assert fused == sorted(fused, key=lambda hit: (-hit[1], hit[0]))
+
+
+# All of it
+
+
+def test_hits_carry_rank_score_and_stages(wire: Index, hash_encoder: HashEncoder) -> None:
+    query = "lobster prices fell"
+    with wire.snapshot() as snapshot:
+        hits = retrieve(snapshot, hash_encoder, query)
+    assert [hit.rank for hit in hits] == [1, 2, 3]
+    assert hits[0].passage.article.id == "fish"
+    assert hits[0].score == pytest.approx(1.0)
+    assert [hit.stages["bm25"][0] for hit in hits] == [1, None, None]
+    assert [hit.stages["bm25"][1] for hit in hits[1:]] == [0.0, 0.0]
+    assert [hit.stages["dense"][0] for hit in hits] == [1, 2, 3]
+    for hit in hits:
+        question, passage = hash_encoder.encode([query, encoded_text(hit.passage)])
+        assert hit.stages["dense"][1] == pytest.approx(float(question @ passage), abs=1e-6)
+
+
+def test_a_hit_found_by_words_alone_has_its_cosine(wire: Index, hash_encoder: HashEncoder) -> None:
+    query = "said said said said said port"  # what is said often weighs in the vectors, what is rare in BM25
+    with wire.snapshot() as snapshot:
+        (hit,) = retrieve(snapshot, hash_encoder, query, k=1, pool=1)
+    assert (hit.passage.article.id, hit.stages["bm25"][0], hit.stages["dense"][0]) == ("rail", 1, None)
+    question, passage = hash_encoder.encode([query, encoded_text(hit.passage)])
+    assert hit.stages["dense"][1] == pytest.approx(float(question @ passage), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        (Filters(), {"auto", "fish", "rail"}),
+        (Filters(since="2025"), {"auto"}),
+        (Filters(until="2024-12-24"), {"fish"}),
+        (Filters(publisher="THE COAST"), {"auto", "fish"}),
+        (Filters(since="2025-01-01", publisher="the coast"), {"auto"}),
+        (Filters(since="2030"), set()),
+    ],
+)
+def test_filters_hold_in_both_rankings(
+    wire: Index, hash_encoder: HashEncoder, filters: Filters, expected: set[str]
+) -> None:
+    assert set(ids(wire, hash_encoder, "minister lobster railway", filters)) == expected
+
+
+def test_the_title_is_searched_and_never_quoted(wire: Index, hash_encoder: HashEncoder) -> None:
+    with wire.snapshot() as snapshot:
+        hit = retrieve(snapshot, hash_encoder, "grain finds")[0]
+    assert (hit.passage.article.id, hit.passage.text) == ("rail", WIRE[2]["text"])
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["?", "(", "body:", "\x00", "'; DROP TABLE articles; --", "\ud800 lobster", "🦞", "a" * 100_000, "„“" * 5000],
+)
+def test_any_characters_are_only_words(wire: Index, hash_encoder: HashEncoder, query: str) -> None:
+    assert len(ids(wire, hash_encoder, query)) == 3  # the vectors rank everything, whatever was asked
+
+
+@pytest.mark.parametrize("query", ["", " \n\t "])
+def test_an_empty_query_finds_nothing(wire: Index, hash_encoder: HashEncoder, query: str) -> None:
+    assert ids(wire, hash_encoder, query) == []
+
+
+def test_what_is_beyond_2000_characters_is_not_searched(wire: Index, hash_encoder: HashEncoder) -> None:
+    with wire.snapshot() as snapshot:
+        hits = retrieve(snapshot, hash_encoder, "x" * 1_995 + " lobster")
+    assert [hit.stages["bm25"] for hit in hits] == [(None, 0.0)] * 3
+
+
+def test_k_limits_and_may_exceed_the_pool(wire: Index, hash_encoder: HashEncoder) -> None:
+    with wire.snapshot() as snapshot:
+        assert [len(retrieve(snapshot, hash_encoder, "lobster", k=k, pool=1)) for k in (0, 1, 2, 10)] == [0, 1, 2, 3]
+
+
+def test_an_encoder_that_did_not_build_the_index_is_refused(wire: Index) -> None:
+    with wire.snapshot() as snapshot, pytest.raises(IndexIncompatible, match="encoder 'hash', not 'other'"):
+        retrieve(snapshot, HashEncoder("other"), "lobster")
+
+
+@pytest.mark.parametrize(
+    ("query", "path", "words"),
+    [
+        ("What percentage of Canada's exports go to the United States?", "003", "over 75% of Canadian exports"),
+        ("Who said a deal is not on the table right now?", "000", "not on the table right now"),
+        ("Does Kingston expect an agreement on tariffs?", "002", "I don’t expect that we’re going to see an agreement"),
+    ],
+)
+def test_the_seeds_answer_with_the_passage_that_says_it(
+    seed_archive: Index, encoder: Encoder, query: str, path: str, words: str
+) -> None:
+    with seed_archive.snapshot() as snapshot:
+        best = retrieve(snapshot, encoder, query, k=3)[0].passage
+    assert best.article.path.startswith(path)
+    assert words in best.text
+
+
+def allowed_ids(index: Index, filters: Filters) -> Ints | None:
+    with index.snapshot() as snapshot:
+        return snapshot.allowed(filters)
+
+
+def test_no_filter_allows_everything_without_listing_it(wire: Index) -> None:
+    assert allowed_ids(wire, Filters()) is None
+    only = allowed_ids(wire, Filters(since="2025"))
+    assert only is not None
+    assert only.shape == (1,)

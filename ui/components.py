@@ -1,0 +1,86 @@
+"""The parts that Streamlit lacks: an answer with citation chips, an article with marks, a question as it was typed.
+
+All are given JSON of `view` and put every text of it into the page as text nodes: nothing of an article, a question,
+a file name or a model's words is parsed as HTML, Markdown or LaTeX.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from .session import Conversation, Exchange, Opened
+from .view import Json, answer_view, article_view, marks
+
+_HERE = Path(__file__).parent
+
+
+def _read(name: str) -> str:
+    return (_HERE / name).read_text(encoding="utf-8")
+
+
+def _component(name: str) -> Callable[..., Any]:
+    """Read `name`.css and `name`.js beside this file; registered once, mounted as often as needed."""
+    return st.components.v2.component(
+        f"onrecord.{name}", css=_read(f"{name}.css"), js=_read("dom.js") + _read(f"{name}.js")
+    )
+
+
+_question = _component("question")
+_answer = _component("answer")
+_article = _component("article")
+
+
+def page_style() -> None:
+    """The page's own constant style sheet."""
+    st.html(f"<style>{_read('page.css')}</style>")
+
+
+def question(exchange: Exchange) -> None:
+    """Draw what was asked; scroll to it while its answer is still to come."""
+    _question(key=f"question-{exchange.number}", data={"question": exchange.question, "fresh": not exchange.settled})
+
+
+def answer(talk: Conversation, exchange: Exchange) -> None:
+    """Draw the answer of a settled exchange; a click on a chip or a nearest passage opens its article."""
+    assert exchange.answer is not None
+    key = f"answer-{exchange.number}"
+
+    def open_mark() -> None:
+        _open(talk, exchange, st.session_state[key].get("open"))
+
+    opened = talk.opened
+    cited = opened is not None and opened.exchange is exchange and opened.mark.kind == "citation"
+    _answer(
+        key=key,
+        data={
+            "answer": answer_view(exchange.answer, exchange.searched),
+            "opened": opened.mark.n if opened is not None and cited else None,
+        },
+        on_open_change=open_mark,
+    )
+
+
+def article(talk: Conversation, opened: Opened) -> None:
+    """Draw the article that is open, with the opened words marked."""
+    assert opened.exchange.answer is not None
+    key = "article-text"
+
+    def open_mark() -> None:
+        _open(talk, opened.exchange, st.session_state[key].get("open"))
+
+    def close() -> None:
+        if st.session_state[key].get("close"):
+            talk.close()
+
+    view = article_view(marks(opened.exchange.answer), opened.mark)
+    _article(key=key, data={"serial": opened.serial, "article": view}, on_open_change=open_mark, on_close_change=close)
+
+
+def _open(talk: Conversation, exchange: Exchange, target: Json | None) -> None:
+    """`target` comes from the browser: it opens a mark that exists, or nothing."""
+    if isinstance(target, dict):
+        talk.open(exchange, target.get("kind"), target.get("n"))

@@ -1,0 +1,235 @@
+"""Answers and articles as the JSON that the page's components draw. No Streamlit here, and no markup.
+
+The components put every text of these dictionaries into the page as text nodes. Offsets are counted here, in
+characters as Python counts them, and never in the browser, which counts UTF-16 units.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Literal
+
+from rag.records import Answer, Article, Citation, Support
+
+Json = dict[str, Any]
+Kind = Literal["citation", "passage"]
+
+UNKNOWN_DATE = "publish date unknown"
+SUPPORT_SIGNS: dict[Support, tuple[str, str, str]] = {
+    "verbatim": ("✓", "verbatim", "The article says it in these words."),
+    "supported": ("≈", "supported", "The article carries it in other words."),
+    "unsupported": ("!", "unsupported", "The cited words do not carry this sentence."),
+}
+_MARKER = re.compile(r"\s*\[(\d+)\]")
+_BULLET = re.compile(r"^\s*[-•*]\s+")
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A span of an article that an answer points at: a citation, or a nearest passage of a refusal.
+
+    Attributes:
+        n: the citation's number, or the passage's rank.
+    """
+
+    kind: Kind
+    n: int
+    article: Article
+    start: int
+    end: int
+    speaker: str | None = None
+
+
+def marks(answer: Answer) -> tuple[Mark, ...]:
+    """Everything of an answer that can be opened, in the order the reader meets it."""
+    cited = [Mark("citation", c.n, c.article, c.start, c.end, c.speaker) for c in answer.citations]
+    if answer.status != "abstained":
+        return tuple(cited)
+    nearest = [Mark("passage", h.rank, h.passage.article, h.passage.start, h.passage.end) for h in answer.hits]
+    return tuple(cited + nearest)
+
+
+def answer_view(answer: Answer, searched: str) -> Json:
+    """One answer; `searched` says in a few words what was looked through."""
+    return {
+        "status": answer.status,
+        "notice": answer.notice,
+        "lines": answer_lines(answer),
+        "disagreements": [{"about": d.about, "sides": [list(side) for side in d.sides]} for d in answer.disagreements],
+        "citations": [_citation(c) for c in answer.citations],
+        "sources": _sources(answer.citations),
+        "searched": searched if answer.status == "abstained" else "",
+        "nearest": _nearest(answer) if answer.status == "abstained" else [],
+        "made": _made(answer),
+    }
+
+
+def answer_lines(answer: Answer) -> list[Json]:
+    """The answer's text as lines: a claim with its citations and support, or the words between claims."""
+    titles = _titles(answer)
+    known = {c.n for c in answer.citations}
+    lines: list[Json] = []
+    cursor = 0
+    for claim in answer.claims:
+        found = answer.text.find(claim.text, cursor)
+        if found >= 0:
+            lines += _plain_lines(answer.text[cursor:found], known, titles)
+            cursor = _after_markers(answer.text, found + len(claim.text))
+        sign, word, hint = SUPPORT_SIGNS[claim.support]
+        support = {"name": claim.support, "sign": sign, "word": word, "hint": hint}
+        lines.append({"parts": _parts(claim.text, titles), "citations": list(claim.citations), "support": support})
+    return lines + _plain_lines(answer.text[cursor:], known, titles)
+
+
+def _titles(answer: Answer) -> re.Pattern[str]:
+    """Finds the titles that an answer puts between asterisks; nothing else between asterisks is one."""
+    articles = [c.article for c in answer.citations] + [h.passage.article for h in answer.hits]
+    labels = sorted({a.label for a in articles}, key=len, reverse=True)
+    return re.compile("|".join(rf"\*({re.escape(label)})\*" for label in labels) or r"(?!)")
+
+
+def _parts(text: str, titles: re.Pattern[str]) -> list[Json]:
+    """Cut a sentence into plain words and article titles, these without their asterisks."""
+    parts: list[Json] = []
+    cursor = 0
+    for match in titles.finditer(text):
+        parts.append({"text": text[cursor : match.start()], "title": False})
+        parts.append({"text": match[0][1:-1], "title": True})
+        cursor = match.end()
+    parts.append({"text": text[cursor:], "title": False})
+    return [part for part in parts if part["text"]]
+
+
+def _after_markers(text: str, at: int) -> int:
+    while marker := _MARKER.match(text, at):
+        at = marker.end()
+    return at
+
+
+def _plain_lines(text: str, known: set[int], titles: re.Pattern[str]) -> list[Json]:
+    lines: list[Json] = []
+    for raw in text.splitlines():
+        numbers = [int(n) for n in _MARKER.findall(raw) if int(n) in known]
+        words = _MARKER.sub(lambda m: "" if int(m[1]) in known else m[0], raw)
+        words = _BULLET.sub("", words).strip()
+        if words.strip("-•*"):
+            lines.append({"parts": _parts(words, titles), "citations": numbers, "support": None})
+    return lines
+
+
+def headline(article: Article) -> str:
+    """The title, or its opening words marked as such."""
+    return article.title or f"untitled: “{article.label}”"
+
+
+def byline(article: Article) -> str:
+    """Who published it and when, each only as far as the article itself says."""
+    day = article.published[:10] if article.published else UNKNOWN_DATE
+    return f"{article.publisher} · {day}" if article.publisher else day
+
+
+def _citation(citation: Citation) -> Json:
+    return {
+        "n": citation.n,
+        "headline": headline(citation.article),
+        "byline": byline(citation.article),
+        "speaker": citation.speaker,
+        "quote": citation.quote,
+    }
+
+
+def _sources(citations: Sequence[Citation]) -> str:
+    articles = len({c.article.id for c in citations})
+    return f"{counted(len(citations), 'citation')} in {counted(articles, 'article')}"
+
+
+def _nearest(answer: Answer) -> list[Json]:
+    return [
+        {
+            "rank": hit.rank,
+            "headline": headline(hit.passage.article),
+            "byline": byline(hit.passage.article),
+            "text": hit.passage.text,
+        }
+        for hit in answer.hits
+    ]
+
+
+def _made(answer: Answer) -> str:
+    total = answer.timings_ms.get("total")
+    return answer.generator if total is None else f"{answer.generator} · {duration(total)}"
+
+
+def article_view(open_marks: Sequence[Mark], current: Mark) -> Json:
+    """The article of `current`, its text cut at every mark in it, and the way to the marks before and after."""
+    article = current.article
+    place = open_marks.index(current)
+    kin = [m for m in open_marks if m.kind == current.kind]
+    name = "Citation" if current.kind == "citation" else "Nearest passage"
+    return {
+        "headline": headline(article),
+        "details": list(filter(None, [byline(article), ", ".join(article.authors), article.path, article.url])),
+        "position": f"{name} {kin.index(current) + 1} of {len(kin)}",
+        "kind": current.kind,
+        "n": current.n,
+        "speaker": current.speaker,
+        "previous": _way(open_marks, place - 1),
+        "next": _way(open_marks, place + 1),
+        "paragraphs": paragraphs(article.text, [m for m in open_marks if m.article.id == article.id], current),
+        "removed": [{"line": r.line, "text": r.text, "reason": r.reason} for r in article.removed],
+        "copy": attributed(current),
+    }
+
+
+def _way(open_marks: Sequence[Mark], place: int) -> Json | None:
+    if not 0 <= place < len(open_marks):
+        return None
+    return {"kind": open_marks[place].kind, "n": open_marks[place].n}
+
+
+def attributed(mark: Mark) -> str:
+    """The marked words with who said them and where, for the clipboard."""
+    words = mark.article.text[mark.start : mark.end]
+    origin = ", ".join(filter(None, [mark.speaker, headline(mark.article), byline(mark.article)]))
+    return f"“{words}” ({origin}; {mark.article.path})"
+
+
+def paragraphs(text: str, spans: Iterable[Mark], current: Mark) -> list[list[Json]]:
+    """Cut `text` into lines of segments, each plain, marked, or the current mark.
+
+    Joining the segments of a line, and the lines with a line feed, gives `text` back.
+    """
+    spans = list(spans)
+    cuts = sorted({0, len(text)} | {m.start for m in spans} | {m.end for m in spans})
+    lines: list[list[Json]] = [[]]
+    for start, end in pairwise(cuts):
+        covering = [m for m in spans if m.start <= start and end <= m.end]
+        role = "current" if current in covering else "other" if covering else "plain"
+        for row, words in enumerate(text[start:end].split("\n")):
+            if row:
+                lines.append([])
+            if words:
+                lines[-1].append({"text": words, "role": role})
+    return lines
+
+
+def counted(number: int, noun: str) -> str:
+    """`counted(1, "article")` is "1 article", `counted(1200, "article")` is "1,200 articles"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def capitalised(sentence: str) -> str:
+    """With a capital at its start, as messages of `rag.errors` want when they stand alone."""
+    return sentence[:1].upper() + sentence[1:]
+
+
+def duration(milliseconds: float) -> str:
+    return f"{milliseconds:.0f} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.1f} s"
+
+
+def plain_label(text: str) -> str:
+    """Escape `text` for a Streamlit label, which is Markdown, so that it shows as it stands."""
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", " ".join(text.split()))
