@@ -36,6 +36,7 @@ def _parser(opener: Opener) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m eval", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_answers(commands, opener)
+    _add_fit(commands)
     return parser
 
 
@@ -126,6 +127,31 @@ def _compare(arguments: argparse.Namespace) -> int:
         raise EvalError("--fail-under is about one run: leave it out, or give a SET instead of --compare")
     a, b = (read_run(path) for path in arguments.compare)
     Reporter(as_json=arguments.json).comparison(compare(a, b, arguments.half))
+    return 0
+
+
+def _add_fit(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "fit",
+        help="fit the weights of evidence and confidence on the tuning half of a set",
+        description="Fit the weights in rag/data/evidence.json on the tuning half of a set with gold quotes.",
+    )
+    parser.add_argument("set", metavar="SET", help="a name under eval/sets")
+    parser.set_defaults(run=_fit)
+
+
+def _fit(arguments: argparse.Namespace) -> int:
+    from eval.fit import fit
+
+    questions = read_set(arguments.set)
+    tune = tuple(q for q in questions.questions if q.half == "tune")
+    folder = _own_seeds(questions)
+    if not tune or folder is None:
+        raise EvalError(f"{arguments.set} has no tuning half or no articles of its own: nothing to fit on")
+    reporter = Reporter(as_json=False)
+    with open_product(load_settings(seeds=folder), fresh=True) as app:
+        threshold = fit(app, tune, ROOT / "rag" / "data" / "evidence.json", reporter.note)
+    reporter.note(f"refuse below {threshold:.3f} (refuse_below in rag/config.py)")
     return 0
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from eval.evidence import cited_gold, contains_answer, is_exact, touches_gold
 from eval.questions import source_text
@@ -21,6 +21,9 @@ from rag.split import sentences
 
 Progress = Callable[[int, int], None]  # questions done, questions in all
 
+if TYPE_CHECKING:
+    from rag.pipeline import OnRecord
+
 
 class Asker(Protocol):
     """The product, as far as a question set needs it."""
@@ -29,7 +32,7 @@ class Asker(Protocol):
 
 
 @contextmanager
-def open_product(settings: Settings, fresh: bool) -> Iterator[Asker]:
+def open_product(settings: Settings, fresh: bool) -> Iterator[OnRecord]:
     """Open the product on its index, or on a `fresh` one built from the seeds and thrown away afterwards.
 
     Raises:

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 
 from eval.records import Gold
-from rag.records import Citation
+from rag.records import Citation, Evidence
 
 COVERED = 0.5  # share of a gold quote's characters that one citation must hold to cite it
 
@@ -52,6 +52,12 @@ def cited_gold(golds: Sequence[Gold], citations: Sequence[Citation]) -> tuple[in
     return tuple(
         i for i, gold in enumerate(golds) if any(share >= COVERED for c in citations for share in _shares(c, gold))
     )
+
+
+def covers(golds: Sequence[Gold], evidence: Evidence) -> bool:
+    """Whether a sentence holds at least `COVERED` of one of the gold quotes."""
+    citation = Citation(1, evidence.article, evidence.start, evidence.end)
+    return bool(cited_gold(golds, [citation]))
 
 
 def touches_gold(citation: Citation, golds: Sequence[Gold]) -> bool:

@@ -9,18 +9,20 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from contextlib import closing, contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
 
+import numpy as np
+
 import rag
 from rag import catalog, derived, load
-from rag.catalog import CATALOG_FILE, transaction
+from rag.catalog import CATALOG_FILE, Meta, transaction
 from rag.encode import Encoder, encoder_name, load_encoder
-from rag.errors import IndexDamaged, IndexIncompatible, OnRecordError, SourceError
+from rag.errors import ConfigError, IndexDamaged, IndexIncompatible, OnRecordError, SourceError
 from rag.load import Failure, SourceFile
 from rag.lock import writer_lock
 from rag.staging import Progress, Staging, recipe
@@ -86,19 +88,23 @@ def build(
     with _writing(index, force) as connection:
         name = encoder_name(encoder) if isinstance(encoder, str) else encoder.name
         before = catalog.meta(connection)
-        if not force:
-            catalog.check_encoder(index, before.get("encoder", name), name)
-        if not files and not failures and not before:
+        if before is not None and not force:
+            catalog.check_encoder(index, before.encoder, name)
+        if before is None and not files and not failures:
             raise SourceError(f"no articles in {seeds}: put .txt, .md, .html or .jsonl files there")
         made_by = recipe()
-        staging = Staging(connection, name, afresh=force or before.get("recipe") != made_by, encode_all=force)
+        afresh = force or before is None or before.recipe != made_by
+        staging = Staging(connection, name, afresh=afresh, encode_all=force)
         with transaction(connection, write=False):
             staging.read(files, failures, progress)
         encoded, dimension = _encode(connection, encoder, before, progress)
-        meta = {"encoder": name, "dimension": str(dimension), "recipe": made_by}
-        _commit(index, connection, staging, before, meta, force, progress)
+        if before is not None and staging.empty and not force:
+            meta = replace(before, recipe=made_by)
+        else:
+            meta = Meta(_last_generation(index, before) + 1, name, dimension, made_by, _now(), rag.__version__)
+        _commit(index, connection, staging, before, meta, progress)
         _clear_up(index, connection)
-        return _report(connection, staging, encoded, time.monotonic() - started)
+        return _report(connection, meta, staging, encoded, time.monotonic() - started)
 
 
 def _tell_nobody(stage: str, done: int, total: int) -> None: ...
@@ -159,12 +165,12 @@ def _open_or_set_aside(index: Path) -> sqlite3.Connection:
 
 
 def _encode(
-    connection: sqlite3.Connection, encoder: Encoder | str, before: dict[str, str], progress: Progress
+    connection: sqlite3.Connection, encoder: Encoder | str, before: Meta | None, progress: Progress
 ) -> tuple[int, int]:
     """Encode the pending texts, committing their vectors as they come; return how many, and the vectors' dimension."""
     total = connection.execute("SELECT count(*) FROM pending").fetchone()[0]
-    if not total and before:
-        return 0, int(before["dimension"])
+    if before is not None and not total:
+        return 0, before.dimension
     if isinstance(encoder, str):
         encoder = load_encoder(encoder)
     done = 0
@@ -172,8 +178,11 @@ def _encode(
     longest = "SELECT key, text FROM pending ORDER BY chars DESC LIMIT ?"
     while window := dict(connection.execute(longest, (ENCODE_WINDOW,))):
         vectors = encoder.encode(list(window.values()), _counter(progress, done, total))
-        if vectors.shape != (len(window), encoder.dimension):
-            raise ValueError(f"encoder {encoder.name!r} gave vectors of shape {vectors.shape} for {len(window)} texts")
+        if vectors.shape != (len(window), encoder.dimension) or not np.isfinite(vectors).all():
+            raise ConfigError(
+                f"the encoder {encoder.name!r} gave {vectors.shape} numbers, or some that are none, for {len(window)} "
+                f"texts and {encoder.dimension} dimensions: name another one"
+            )
         with transaction(connection):
             rows = zip(window, (vector.astype("<f4").tobytes() for vector in vectors), strict=True)
             connection.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?)", rows)
@@ -193,30 +202,34 @@ def _commit(
     index: Path,
     connection: sqlite3.Connection,
     staging: Staging,
-    before: dict[str, str],
-    meta: dict[str, str],
-    force: bool,
+    before: Meta | None,
+    meta: Meta,
     progress: Progress,
 ) -> None:
-    """Make the staged state the index's state in one transaction; a new generation only if what answers changes."""
-    new = force or not before or not staging.empty
-    with transaction(connection):
-        generation = _generation(index, before) + new
-        if new:
-            _replace_rows(connection)
-            meta |= {"generation": str(generation), "built_at": _now(), "version": rag.__version__}
-        _set_meta(connection, before, meta)
-        _set_files(connection, staging)
-        if new or derived.damage(index, catalog.derived_files(connection)):
-            progress("writing", 0, 1)
-            _set_derived(connection, generation, derived.write(index, generation, connection))
-            progress("writing", 1, 1)
+    """Make the staged state the index's state, in one transaction; write derived files if they must change."""
+    new = before is None or meta.generation != before.generation
+    try:
+        with transaction(connection):
+            if new:
+                _replace_rows(connection)
+            if meta != before:
+                rows = [(key, str(value)) for key, value in asdict(meta).items()]
+                connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", rows)
+            _set_files(connection, staging)
+            if new or derived.damage(index, catalog.derived_files(connection, meta.generation)):
+                progress("writing", 0, 1)
+                _set_derived(connection, meta.generation, derived.write(index, connection, meta))
+                progress("writing", 1, 1)
+    except BaseException:
+        with suppress(sqlite3.Error):
+            _remove_unnamed(index, connection)
+        raise
 
 
-def _generation(index: Path, before: dict[str, str]) -> int:
+def _last_generation(index: Path, before: Meta | None) -> int:
     """Return the generation before this build; a new catalog goes on from the one that was set aside."""
-    if before:
-        return int(before["generation"])
+    if before is not None:
+        return before.generation
     return max((generation for generation, _ in derived.folders(index)), default=0)
 
 
@@ -226,10 +239,6 @@ def _replace_rows(connection: sqlite3.Connection) -> None:
     connection.execute("DELETE FROM articles WHERE id IN (SELECT id FROM stale)")
     connection.execute("INSERT INTO articles SELECT * FROM new_articles")
     connection.execute("INSERT INTO passages SELECT * FROM new_passages")
-
-
-def _set_meta(connection: sqlite3.Connection, before: dict[str, str], meta: dict[str, str]) -> None:
-    connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", meta.items() - before.items())
 
 
 def _set_files(connection: sqlite3.Connection, staging: Staging) -> None:
@@ -259,20 +268,27 @@ def _now() -> str:
 
 
 def _clear_up(index: Path, connection: sqlite3.Connection) -> None:
-    """Remove what no generation needs: vectors without a passage, and folders the catalog does not name."""
-    with transaction(connection):
-        connection.execute("DELETE FROM vectors WHERE key NOT IN (SELECT vector_key FROM passages)")
+    """Remove what no generation needs: vectors without a passage, and the files of generations long gone."""
+    vectors, used = "SELECT count(*) FROM vectors", "SELECT count(DISTINCT vector_key) FROM passages"
+    if connection.execute(vectors).fetchone() != connection.execute(used).fetchone():
+        with transaction(connection):
+            connection.execute("DELETE FROM vectors WHERE key NOT IN (SELECT vector_key FROM passages)")
+    _remove_unnamed(index, connection)
+
+
+def _remove_unnamed(index: Path, connection: sqlite3.Connection) -> None:
+    """Remove the derived folders that no committed generation has."""
     named = {name.split("/")[0] for (name,) in connection.execute("SELECT name FROM derived")}
     for _, folder in derived.folders(index):
         if folder.name not in named:
             rmtree(folder, ignore_errors=True)
 
 
-def _report(connection: sqlite3.Connection, staging: Staging, encoded: int, seconds: float) -> BuildReport:
+def _report(connection: sqlite3.Connection, meta: Meta, staging: Staging, encoded: int, seconds: float) -> BuildReport:
     articles = connection.execute("SELECT count(*) FROM articles").fetchone()[0]
     failures = sorted((failure for _, failure in staging.failures), key=lambda failure: failure.path)
     return BuildReport(
-        generation=int(catalog.meta(connection)["generation"]),
+        generation=meta.generation,
         added=staging.added,
         changed=staging.changed,
         removed=staging.removed,

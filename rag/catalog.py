@@ -26,6 +26,10 @@ CATALOG_FILE = "catalog.sqlite"
 APPLICATION_ID = 0x4F6E5265  # "OnRe", in the file's header: says whose SQLite file it is
 FORMAT = 1  # user_version of the file; raise it with every change of the tables
 REBUILD = "run `onrecord build --force`, which sets the file aside and builds anew from the articles"
+SURROUNDINGS = {  # primary result codes that are not about what the file holds
+    *(sqlite3.SQLITE_PERM, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_READONLY),
+    *(sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN),
+}
 BUSY_SECONDS = 5.0  # how long a connection waits for another one's lock
 
 SCHEMA = (
@@ -56,7 +60,29 @@ SCHEMA = (
     "CREATE INDEX passages_by_article ON passages (article_id, start)",
     "CREATE INDEX passages_by_vector ON passages (vector_key)",
 )
-SELECT_ARTICLE = "SELECT id, path, title, publisher, published, authors, url, text, removed, provenance FROM articles"
+SELECT_ARTICLE = (
+    "SELECT id, path, title, publisher, published, authors, url, text, removed, provenance, digest FROM articles"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """How a generation was made.
+
+    Attributes:
+        generation: counts the builds that changed what answers, from 1.
+        encoder, dimension: of its vectors.
+        recipe: digest of what decides how a file becomes passages.
+        built_at: ISO 8601, in UTC.
+        version: of On Record.
+    """
+
+    generation: int
+    encoder: str
+    dimension: int
+    recipe: str
+    built_at: str
+    version: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +164,8 @@ def _pragma(connection: sqlite3.Connection, name: str) -> int:
 
 
 @contextmanager
-def reader(index: Path) -> Iterator[sqlite3.Connection]:
-    """Open the catalog for one reading transaction, in which a generation is there.
+def reader(index: Path) -> Iterator[tuple[sqlite3.Connection, Meta]]:
+    """Open the catalog for one reading transaction, in which a generation is there, and say which.
 
     Raises:
         IndexMissing, IndexDamaged, IndexIncompatible: there is no index, or none that can be read.
@@ -149,9 +175,10 @@ def reader(index: Path) -> Iterator[sqlite3.Connection]:
         explained(index / CATALOG_FILE),
         transaction(connection, write=False),
     ):
-        if not meta(connection):
+        generation = meta(connection)
+        if generation is None:
             raise IndexMissing(f"the first build of {index} never ended: run `onrecord build`")
-        yield connection
+        yield connection, generation
 
 
 def check_encoder(index: Path, built_by: str, name: str) -> None:
@@ -187,11 +214,9 @@ def explained(path: Path) -> Iterator[None]:
         yield
     except (sqlite3.ProgrammingError, sqlite3.IntegrityError):
         raise  # ours to mend, not the user's
-    except sqlite3.OperationalError as error:
-        if "unable to open" in str(error) and not path.is_file():
-            raise IndexMissing(f"no index in {path.parent}: run `onrecord build`") from error
-        raise OnRecordError(f"cannot use {path}: {error}; look for another program using it, or a full disk") from error
     except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF in SURROUNDINGS:
+            raise OnRecordError(f"cannot use {path} ({error}): see to its permissions and the free space") from error
         raise IndexDamaged(f"{path} is damaged ({error}): {REBUILD}") from error
 
 
@@ -211,7 +236,11 @@ def passage_id(article_id: str, start: int, end: int) -> int:
 
 def article_digest(article: Article) -> str:
     """Return the SHA-256 of everything stored of an article."""
-    return hashlib.sha256(json.dumps(article_row(article)).encode()).hexdigest()
+    return _digest(article_row(article))
+
+
+def _digest(columns: Sequence[str | None]) -> str:
+    return hashlib.sha256(json.dumps(list(columns)).encode()).hexdigest()
 
 
 def passage_header(article: Article) -> str:
@@ -229,7 +258,7 @@ def encoded_text(passage: Passage) -> str:
 
 
 def article_row(article: Article) -> tuple[str | None, ...]:
-    """Return the columns of SELECT_ARTICLE."""
+    """Return the columns of SELECT_ARTICLE but the last, the digest."""
     return (
         article.id,
         article.path,
@@ -245,8 +274,15 @@ def article_row(article: Article) -> tuple[str | None, ...]:
 
 
 def _article(row: Sequence[str]) -> Article:
-    """Rebuild an article from the columns of SELECT_ARTICLE."""
-    id_, path, title, publisher, published, authors, url, text, removed, provenance = row
+    """Rebuild an article from the columns of SELECT_ARTICLE.
+
+    Raises:
+        IndexDamaged: it is not what was stored; nobody shall be quoted with words that a disk made up.
+    """
+    *columns, digest = row
+    if _digest(columns) != digest:
+        raise IndexDamaged(f"article {row[0]!r} ({row[1]}) is not what was stored: {REBUILD}")
+    id_, path, title, publisher, published, authors, url, text, removed, provenance = columns
     return Article(
         id=id_,
         path=path,
@@ -264,16 +300,31 @@ def _article(row: Sequence[str]) -> Article:
 # Reading; every function sees what `connection`'s transaction sees
 
 
-def meta(connection: sqlite3.Connection) -> dict[str, str]:
-    """Return `generation`, `encoder`, `dimension`, `recipe`, `built_at`, `version`; empty before the first build."""
-    return dict(connection.execute("SELECT key, value FROM meta"))
+def meta(connection: sqlite3.Connection) -> Meta | None:
+    """Return how the generation was made; None before the first build has ended.
+
+    Raises:
+        IndexDamaged: something of it is missing, or is not what it should be.
+    """
+    rows = dict(connection.execute("SELECT key, value FROM meta"))
+    if not rows:
+        return None
+    try:
+        return Meta(
+            generation=int(rows["generation"]),
+            encoder=rows["encoder"],
+            dimension=int(rows["dimension"]),
+            recipe=rows["recipe"],
+            built_at=rows["built_at"],
+            version=rows["version"],
+        )
+    except (KeyError, ValueError) as error:
+        raise IndexDamaged(f"the catalog does not say how it was built ({error!r}): {REBUILD}") from error
 
 
-def derived_files(connection: sqlite3.Connection) -> list[DerivedFile]:
-    """Return the files of the connection's generation."""
+def derived_files(connection: sqlite3.Connection, generation: int) -> list[DerivedFile]:
     query = "SELECT name, sha256, bytes FROM derived WHERE generation = ? ORDER BY name"
-    rows = connection.execute(query, (int(meta(connection)["generation"]),))
-    return [DerivedFile(*row) for row in rows]
+    return [DerivedFile(*row) for row in connection.execute(query, (generation,))]
 
 
 def articles(connection: sqlite3.Connection) -> Iterator[Article]:
@@ -320,17 +371,19 @@ def all_passages(connection: sqlite3.Connection) -> Iterator[tuple[int, Passage]
             yield id_, Passage(article, start, end)
 
 
-def passage_vectors(connection: sqlite3.Connection) -> tuple[Ints, Floats]:
-    """Return the ids (n,) of all passages, ascending, and their vectors (n, d)."""
-    query = "SELECT p.id, v.vector FROM passages p JOIN vectors v ON v.key = p.vector_key ORDER BY p.id"
+def passage_vectors(connection: sqlite3.Connection, dimension: int) -> tuple[Ints, Floats]:
+    """Return the ids (n,) of all passages, ascending, and their vectors (n, `dimension`).
+
+    Raises:
+        IndexDamaged: a vector is missing, or has another length.
+    """
     count = connection.execute("SELECT count(*) FROM passages").fetchone()[0]
-    dimension = int(meta(connection)["dimension"])
     ids, vectors = np.empty(count, dtype=np.int64), np.empty((count, dimension), dtype=np.float32)
-    filled = 0
-    for filled, (id_, vector) in enumerate(connection.execute(query), start=1):
-        ids[filled - 1], vectors[filled - 1] = id_, np.frombuffer(vector, dtype="<f4")
-    if filled != count:
-        raise IndexDamaged(f"{count - filled} passages of the catalog have no vector: {REBUILD}")
+    query = "SELECT p.id, v.vector FROM passages p LEFT JOIN vectors v ON v.key = p.vector_key ORDER BY p.id"
+    for row, (id_, vector) in enumerate(connection.execute(query)):
+        if vector is None or len(vector) != dimension * vectors.itemsize:
+            raise IndexDamaged(f"passage {id_} of the catalog has no vector of {dimension} numbers: {REBUILD}")
+        ids[row], vectors[row] = id_, np.frombuffer(vector, dtype="<f4")
     return ids, vectors
 
 

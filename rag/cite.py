@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+from rag.generate import Piece
 from rag.records import Citation, Evidence
 
+_END = re.compile(r"(?:[.!?][”\"’')]*(?:\s*\[[\d, ]{1,12}\])*[.]?\s+(?=([A-Z“\"(\d]))|\n+(?=(\S)))")
 MARKER = re.compile(r"\s*\[(\d{1,4}(?:\s*,\s*\d{1,4})*)\]")
 
 
@@ -42,6 +44,22 @@ class Citer:
             self._numbers[index] = n
             self.citations.append(Citation(n, evidence.article, evidence.start, evidence.end, evidence.speaker))
         return self._numbers[index]
+
+
+def finished_claims(tokens: Iterable[str]) -> Iterator[Piece]:
+    """Cut a stream of text into pieces of which each sentence's last one says so.
+
+    A sentence ends with its mark and what follows it on the line: closing quotes and `[n]` markers, which belong to
+    it. Until the next word has begun it is not known to have ended.
+    """
+    pending = ""
+    for token in tokens:
+        pending += token
+        while match := _END.search(pending):
+            yield Piece(pending[: match.end()], ends_claim=True)
+            pending = pending[match.end() :]
+    if pending.strip():
+        yield Piece(pending, ends_claim=True)
 
 
 def with_markers(text: str, numbers: Sequence[int]) -> str:

@@ -26,15 +26,25 @@ INVISIBLE = re.compile(
     "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
     "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff]"
 )
-TOP_LINES = 12  # among which titles, bylines and dates are looked for
+MAX_LINES = 500_000  # of an article
 MAX_FIELD_CHARS = 1000  # of a title, a name or an address; more is not one
-WRAP_WIDTH = 100  # characters: text with longer lines is not wrapped
+WRAP_WIDTHS = range(40, 101)  # characters of the longest line in a text that is broken at a fixed width
+MIN_WRAPPED_LINES = 5
+TOP_LINES = 12  # among which the title, the byline and the date are looked for
+MAX_MASTHEAD_CHARS = 120
+MAX_TITLE_CHARS = 150
+MIN_TITLE_WORDS = 3  # fewer are a rubric ("World News") or a publisher's name
+
+SENTENCE_END = re.compile(r"(?<![ap]\.m)(?<!\bU\.S)[.!?][\"'”’)\]]*$")
+NOT_A_HEADLINE = re.compile(
+    r"(?<!\bU\.S)(?<!\bU\.K)\.[\"'”’)\]]*$|[,;:–—-]$|^https?://|^[A-Z]{3}[^()]{0,40} \([A-Z][\w ]*\)$"
+)
 
 
 def clean(source: Source) -> Article:
     """Make an article of a source.
 
-    `removed` names lines of the source file; for HTML and records, lines of the text inside.
+    The numbers in `removed` are those of lines of the source; for HTML and records, of lines of the text inside.
 
     Raises:
         SourceError: there is no text in it, or none but furniture.
@@ -119,6 +129,8 @@ def _read(source: Source) -> _Draft:
         page = read_page_isolated(source.kind, source.text)
         lines, fields, provenance = page.lines, page.fields, page.provenance
     else:
+        if (count := source.text.count("\n")) > MAX_LINES:
+            raise SourceError(f"{count:,} lines; an article has at most {MAX_LINES:,}: split it")
         lines = list(enumerate(source.text.split("\n"), start=1))
         fields, provenance = source.fields, dict.fromkeys(source.fields, "record")
     draft = _Draft([])
@@ -141,14 +153,18 @@ def _tidy_field(value: str) -> str:
 
 
 def _unwrap(lines: list[_Line]) -> list[_Line]:
-    """Join the lines of paragraphs that were broken at a fixed width, as in wire copy; leave other text as it is."""
+    """Join the lines of paragraphs that were broken at a fixed width, as in wire copy; leave other text as it is.
+
+    A line is full when the first word of the next one did not fit. That most are, and that many of the next lines begin
+    in lower case, tells a wrapped text from a list.
+    """
     width = max((len(line.text) for line in lines if " " in line.text), default=0)
-    if width > WRAP_WIDTH:
+    if width not in WRAP_WIDTHS:
         return lines
     breaks = [(line, after) for line, after in pairwise(lines) if line.text and after.text]
     full = {line for line, after in breaks if len(line.text) + 1 + len(after.text.split(" ", 1)[0]) > width}
     runs_on = [after for line, after in breaks if line in full and after.text[0].islower()]
-    if len(full) < 5 or len(full) < len(breaks) * 2 / 3 or len(runs_on) < len(full) / 2:
+    if len(full) < max(MIN_WRAPPED_LINES, len(breaks) * 2 / 3) or len(runs_on) < len(full) / 2:
         return lines
     joined: list[_Line] = []
     for before, line in pairwise([_Line(0, ""), *lines]):
@@ -171,31 +187,48 @@ def _take_out_breadcrumbs(draft: _Draft) -> str:
     return last_step
 
 
-_MASTHEAD = {
-    "published": r"(first |originally )?(published|posted)( on| at)?:?|((publication|publish(ed)?) )?date:",
-    "updated": r"(last )?(updated|modified)( on| at)?:?",
-    "title": r"(title|headline):",
-    "authors": r"by:?|(written|reported) by:?|(author|byline)s?:",
-    "url": r"((source|canonical) )?(url|link):",
-    "publisher": r"(source|publisher|publication):",
+_LABELS = {
+    name: re.compile(f"(?:{label}) ", re.IGNORECASE)
+    for name, label in {
+        "published": r"(first |originally )?(published|posted)( on| at)?:?|((publication|publish(ed)?) )?date:",
+        "updated": r"(last )?(updated|modified)( on| at)?:?",
+        "title": r"(title|headline):",
+        "authors": r"by:?|(written|reported) by:?|(author|byline)s?:",
+        "url": r"((source|canonical) )?(url|link):",
+        "publisher": r"(source|publisher|publication):",
+    }.items()
 }
-_MASTHEAD_RULES = [(name, re.compile(f"(?:{label}) (?P<value>.+)", re.IGNORECASE)) for name, label in _MASTHEAD.items()]
-MAX_MASTHEAD_CHARS = 120
-SENTENCE_END = re.compile(r"(?<![ap]\.m)(?<!\bU\.S)[.!?][\"'”’)\]]*$")
 
 
 def _masthead(draft: _Draft) -> dict[_Line, str]:
-    """Read the lines near the top that say who wrote the article, when and where; return line -> reason."""
-    reasons = {}
-    for line in draft.top():
-        if len(line.text) > MAX_MASTHEAD_CHARS or SENTENCE_END.search(line.text):
-            continue
-        for name, pattern in _MASTHEAD_RULES:
-            match = pattern.fullmatch(line.text)
-            if match and _give_masthead(draft, name, match["value"]):
-                reasons[line] = "byline" if name == "authors" else f"{name} line"
+    """Read the lines that say who wrote the article, when and where, one of each; return line -> reason."""
+    reasons: dict[_Line, str] = {}
+    for line, labels in _masthead_lines(draft):
+        for name, label in labels.items():
+            reason = "byline" if name == "authors" else f"{name} line"
+            match = label.match(line.text)
+            if match and reason not in reasons.values() and _give_masthead(draft, name, line.text[match.end() :]):
+                reasons[line] = reason
                 break
     return reasons
+
+
+def _masthead_lines(draft: _Draft) -> Iterator[tuple[_Line, dict[str, re.Pattern[str]]]]:
+    """Yield the lines that can be of the masthead, with the labels they can have.
+
+    They stand above the second paragraph, since the first can be the standfirst. A byline can also be the last line.
+    """
+    paragraphs = 0
+    for line in draft.top():
+        prose = SENTENCE_END.search(line.text) or len(line.text) > MAX_MASTHEAD_CHARS
+        paragraphs += bool(prose)
+        if paragraphs == 2:
+            break
+        if not prose:
+            yield line, _LABELS
+    last = next((line for line in reversed(draft.lines) if line.text), None)
+    if last and len(last.text) <= MAX_MASTHEAD_CHARS:
+        yield last, {"authors": _LABELS["authors"]}
 
 
 def _give_masthead(draft: _Draft, name: str, value: str) -> bool:
@@ -258,11 +291,6 @@ def _is_headline(text: str) -> bool:
         and not NOT_A_HEADLINE.search(text)
         and iso_date(text) is None
     )
-
-
-MAX_TITLE_CHARS = 150
-MIN_TITLE_WORDS = 3  # fewer are a rubric ("World News") or a publisher's name
-NOT_A_HEADLINE = re.compile(r"(?<!\bU\.S)(?<!\bU\.K)\.[\"'”’)\]]*$|[,;:–—-]$|^https?://|^[^a-z]{2,40} \([A-Z][\w ]*\)$")
 
 
 def _key(text: str) -> str:

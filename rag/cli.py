@@ -18,7 +18,6 @@ from rag.errors import OnRecordError, SourceError
 from rag.records import Answer, Article, Hit, Turn
 
 if TYPE_CHECKING:
-    from rag.pipeline import OnRecord
     from rag.retrieve import Filters
 
 Command = Callable[[argparse.Namespace, Settings], int]
@@ -45,8 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _build(options: argparse.Namespace, settings: Settings) -> int:
+    from rag.bars import bars
     from rag.index import build
-    from rag.progress import bars
 
     with bars() as progress:
         report = build(settings.seeds, settings.index, settings.encoder, force=options.force, progress=progress)
@@ -174,7 +173,9 @@ def _parser() -> argparse.ArgumentParser:
     ask.add_argument("question", nargs="?", metavar="QUESTION")
     ask.add_argument("--batch", metavar="FILE", help="JSON lines with id, question and optional history; - for stdin")
     ask.add_argument("--llm", metavar="SPEC", help="extractive (default), local, or local:/path/to/model.gguf")
-    ask.add_argument("--history", metavar="FILE", help="earlier questions: a JSON list, of texts or of role and content")
+    ask.add_argument(
+        "--history", metavar="FILE", help="earlier questions: a JSON list, of texts or of role and content"
+    )
     _filter_options(ask)
 
     search = _add(commands, "search", _search, "list the passages nearest to a query")
@@ -192,14 +193,14 @@ def _parser() -> argparse.ArgumentParser:
 
     ui = _add(commands, "ui", _ui, "open the chat in the browser", json_option=False)
     _seeds(ui)
-    ui.add_argument("--port", type=_positive, metavar="N", help="port on 127.0.0.1 (default 8501, or the next free one)")
+    ui.add_argument(
+        "--port", type=_positive, metavar="N", help="port on 127.0.0.1 (default 8501, or the next free one)"
+    )
     ui.add_argument("--headless", action="store_true", help="do not open a browser")
     return parser
 
 
-def _add(
-    commands: Any, name: str, command: Command, help: str, json_option: bool = True
-) -> argparse.ArgumentParser:
+def _add(commands: Any, name: str, command: Command, help: str, json_option: bool = True) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(name, help=help, description=help, allow_abbrev=False)
     parser.add_argument("--index", type=Path, metavar="DIR", help="folder of the index (default index/)")
     if json_option:

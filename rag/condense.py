@@ -16,13 +16,15 @@ from rag.words import words
 _HE = re.compile(r"\b(he|she|him|her|his|hers|himself|herself)\b", re.IGNORECASE)
 _THEY = re.compile(r"\b(they|them|their|theirs|it|its)\b", re.IGNORECASE)
 _THIS = re.compile(
-    r"\b(?:this|that|these|those)(?=[?.!]?$)|\b(?:about|of|for|from|to|after|before|with|on|by|did|does|do|is|was|were) "
+    r"\b(?:this|that|these|those)(?=[?.!]?$)|\b(?:about|of|for|from|to|after|before|with|on|by|did|does|do|is|was) "
     r"(?:this|that|these|those)(?= (?:happen|mean|work|take|come|affect|change|matter|start|end|last|announced|true|"
     r"supposed|going|so|not)\b)",
     re.IGNORECASE,
 )
 _THERE = re.compile(r"\b(there|then)(?=[?.!]?$| (?:too|as well)\b)", re.IGNORECASE)
-_ABOUT = re.compile(r"^(?:and |so |but |ok |okay )?(?:what|how) about\s+(.+?)[?.!]*$|^(?:and|or)\s+(.+?)[?.!]*$", re.IGNORECASE)
+_ABOUT = re.compile(
+    r"^(?:and |so |but |ok |okay )?(?:what|how) about\s+(.+?)[?.!]*$|^(?:and|or)\s+(.+?)[?.!]*$", re.IGNORECASE
+)
 _BARE = re.compile(
     r"^(?:and |so |but |ok |okay )?(why(?: not)?|when|where|how|who|since when|until when|how so|by how much|how much|"
     r"how many|how long|by whom|with whom|what for|says who|for how long)(?: is that| exactly| then)?[?.!]*$",
@@ -37,6 +39,7 @@ _VERB = re.compile(
     r"\b(?:is|are|was|were|do|does|did|has|have|had|will|would|can|could|should|might|what|who|when|where|why|how|which)\b",
     re.IGNORECASE,
 )
+_OPENS_PHRASE = re.compile(r"\b(?:about|of|on|for|to|in|at|with|from|by|over|against|the|an?) $", re.IGNORECASE)
 _POSSESSIVE = {"his", "hers", "their", "theirs", "its"}
 
 
@@ -75,7 +78,7 @@ def _swap(new: str, earlier: Question, people: Sequence[str]) -> str:
     """ "And Volpe?": the earlier question with its person, or else its last subject, replaced."""
     text = earlier.text.rstrip("?.! ")
     persons = [span for span in earlier.names if _person(text[slice(*span)], people)]
-    if persons and (_person(new, people) or len(persons) == len(earlier.names) == 1 and new[:1].isupper()):
+    if persons and (_person(new, people) or (len(persons) == len(earlier.names) == 1 and new[:1].isupper())):
         start, end = persons[0]
         return f"{text[:start]}{_with_possessive(new, text[start:end])}{text[end:]}?"
     run = _last_run(earlier)
@@ -89,14 +92,19 @@ def _with_possessive(new: str, old: str) -> str:
 
 
 def _last_run(question: Question) -> tuple[int, int] | None:
-    """The last stretch of content words: what the question is about, more often than not."""
+    """What the question is about, more often than not: the last noun phrase as far as it can be told without a
+    grammar, the whole last run of content words after "about" or "the", else its last word."""
     run: tuple[int, int] | None = None
     for term in question.terms:
         if run is not None and question.text[run[1] : term.start] in (" ", "-", "–"):
             run = (run[0], term.end)
         else:
             run = (term.start, term.end)
-    return run
+    if run is None or _OPENS_PHRASE.search(question.text[: run[0]]):
+        return run
+    last = question.terms[-1]
+    named = [span for span in question.names if span[0] <= last.start < span[1]]
+    return named[0] if named else (last.start, last.end)
 
 
 def _fill(question: str, history: Sequence[Turn], people: Sequence[str]) -> str:

@@ -29,7 +29,7 @@ class Dense:
         index.add_with_ids(np.ascontiguousarray(vectors, dtype=np.float32), ids.astype(np.int64))
         self._set(index)
 
-    def _set(self, index: Any) -> None:  # noqa: ANN401 - faiss.IndexIDMap, which its stubs do not know
+    def _set(self, index: Any) -> None:
         import faiss
 
         self._index = index

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rag import catalog
-from rag.catalog import DerivedFile
+from rag.catalog import DerivedFile, Meta
 from rag.dense import Dense
 from rag.errors import IndexDamaged
 from rag.filters import date_words
@@ -41,13 +41,17 @@ class Derived:
     notes: tuple[str, ...] = ()
 
 
-def write(index: Path, generation: int, connection: sqlite3.Connection) -> list[DerivedFile]:
-    """Make the derived files of the rows `connection` sees, and return them once they are safe on the disk."""
-    folder = index / f"derived-{generation:06d}-{secrets.token_hex(4)}"
+def write(index: Path, connection: sqlite3.Connection, meta: Meta) -> list[DerivedFile]:
+    """Make the derived files of the rows `connection` sees, and return them once they are safe on the disk.
+
+    Raises:
+        OSError: the disk is full, or the like.
+    """
+    folder = index / f"derived-{meta.generation:06d}-{secrets.token_hex(4)}"
     lexical = folder / LEXICAL
     lexical.mkdir(parents=True)
     try:
-        (folder / VECTORS).write_bytes(_dense(connection).to_bytes())
+        (folder / VECTORS).write_bytes(_dense(connection, meta).to_bytes())
         Lexical.build(_lexical_texts(connection), lexical)
         files = [_seal(path, index) for path in sorted(folder.rglob("*")) if _counts(path)]
         for directory in (lexical, folder, index):
@@ -58,9 +62,9 @@ def write(index: Path, generation: int, connection: sqlite3.Connection) -> list[
     return files
 
 
-def load(index: Path, connection: sqlite3.Connection) -> Derived:
+def load(index: Path, connection: sqlite3.Connection, meta: Meta) -> Derived:
     """Open the derived files the catalog names, or make their contents in memory, without encoding, if they are bad."""
-    files = catalog.derived_files(connection)
+    files = catalog.derived_files(connection, meta.generation)
     problem = damage(index, files)
     if problem is None:
         try:
@@ -69,7 +73,7 @@ def load(index: Path, connection: sqlite3.Connection) -> Derived:
         except (IndexDamaged, OSError) as error:  # removed or overwritten since the checksum
             problem = str(error)
     note = f"{problem}: searching a copy made from the catalog; run `onrecord build` to write it again"
-    return Derived(_dense(connection), Lexical.build(_lexical_texts(connection)), (note,))
+    return Derived(_dense(connection, meta), Lexical.build(_lexical_texts(connection)), (note,))
 
 
 def damage(index: Path, files: Iterable[DerivedFile]) -> str | None:
@@ -101,8 +105,8 @@ def folders(index: Path) -> Iterator[tuple[int, Path]]:
             yield int(match[1]), path
 
 
-def _dense(connection: sqlite3.Connection) -> Dense:
-    ids, vectors = catalog.passage_vectors(connection)
+def _dense(connection: sqlite3.Connection, meta: Meta) -> Dense:
+    ids, vectors = catalog.passage_vectors(connection, meta.dimension)
     return Dense(ids, vectors)
 
 

@@ -121,9 +121,9 @@ class SentenceEncoder:
                 return_offsets_mapping=True,
                 return_special_tokens_mask=True,
                 return_tensors="pt",
-            )
-            spans = features.pop("offset_mapping").numpy().astype(np.int64)  # (n, t, 2)
-            special = features.pop("special_tokens_mask").numpy().astype(bool)  # (n, t), padding included
+            ).to(self._model.device)
+            spans = features.pop("offset_mapping").cpu().numpy().astype(np.int64)  # (n, t, 2)
+            special = features.pop("special_tokens_mask").cpu().numpy().astype(bool)  # (n, t), padding included
             states = self._model(dict(features))["token_embeddings"]  # (n, t, d)
             vectors = torch.nn.functional.normalize(states, dim=-1).cpu().numpy().astype(np.float32)
         for row in range(len(texts)):

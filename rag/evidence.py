@@ -26,10 +26,11 @@ from rag.question import Question
 from rag.records import Evidence, Hit
 from rag.speakers import Attribution, attribute
 from rag.split import sentences
-from rag.words import Word, keys
+from rag.words import Word, keys, words
 
 Floats = npt.NDArray[np.float32]
 MIN_WORDS = 3  # a shorter line is no sentence
+NAME_TRUST = 0.6  # of the similarity of a name or a number with another one: Ottawa is like Washington, but is not it
 NEAR_DISCOUNT = 0.8  # what a word in the sentence before is worth
 KEPT_PASSAGES = 512  # about 300 kB of token vectors each at most
 
@@ -48,6 +49,7 @@ class Signs:
         weakest: support of the least supported word: one part of the question that nothing speaks to.
         names: the least support among the question's name words, 1 when it names nothing.
         exact: weighted share of words that stand in the sentence itself.
+        bm25: BM25 of the sentence among the sentences read, / 10.
         passage_exact: weighted share of words that stand in the passage or the title.
         whole: mean over all question tokens, question words too, of the best token similarity.
         cosine: similarity of the two mean vectors.
@@ -64,6 +66,7 @@ class Signs:
     weakest: float
     names: float
     exact: float
+    bm25: float
     passage_exact: float
     whole: float
     cosine: float
@@ -99,6 +102,8 @@ class _Sentence:
     attribution: Attribution | None
     support: Floats  # (words of the question,)
     exact: Floats  # the same, 1 or 0
+    counts: Floats  # how often the sentence has each of them
+    length: int  # its words
     whole: float
     cosine: float
 
@@ -130,9 +135,11 @@ class Reader:
         asked = self._encoder.encode_tokens([question.text])[0]
         tokens = self._tokens([embedded(hit) for hit in hits])
         passages = [_read(question, hit, asked, vectors) for hit, vectors in zip(hits, tokens, strict=True)]
-        rarity = _rarity(question, [sentence for passage in passages for sentence in passage])
+        everything = [sentence for passage in passages for sentence in passage]
+        rarity = _rarity(question, everything)
+        mean_length = sum(sentence.length for sentence in everything) / max(1, len(everything))
         judged = [
-            _judge(question, sentence, before, rarity)
+            _judge(question, sentence, before, rarity, mean_length)
             for passage in passages
             for before, sentence in zip([None, *passage], passage, strict=False)
         ]
@@ -163,6 +170,8 @@ def _read(question: Question, hit: Hit, asked: TokenVectors, tokens: TokenVector
     """Look for each word of the question in each sentence of a passage."""
     passage = hit.passage
     shift = len(embedded(hit)) - len(passage.text) - passage.start
+    named = np.array([_in_name(question, word.start) or word.number for word in question.terms], dtype=np.float32)
+    trust = 1 - named * (1 - NAME_TRUST)
     sentences = []
     for (start, end), attribution in _attributed(passage.article.text):
         text = passage.article.text[start:end]
@@ -173,6 +182,8 @@ def _read(question: Question, hit: Hit, asked: TokenVectors, tokens: TokenVector
         best = (asked.vectors @ vectors.T).max(axis=1) if len(vectors) else np.zeros(len(asked.vectors), np.float32)
         here = keys(text) | keys(attribution.speaker if attribution else "")
         exact = np.array([word.key in here for word in question.terms], dtype=np.float32)
+        spoken = [word.key for word in words(text)]
+        counts = np.maximum(exact, [spoken.count(word.key) for word in question.terms]).astype(np.float32)
         soft = np.array([_similarity(word, asked, best) for word in question.terms], dtype=np.float32)
         sentences.append(
             _Sentence(
@@ -180,8 +191,10 @@ def _read(question: Question, hit: Hit, asked: TokenVectors, tokens: TokenVector
                 start,
                 end,
                 attribution,
-                np.maximum(exact, soft),
+                np.maximum(exact, soft * trust),
                 exact,
+                counts,
+                len(spoken),
                 float(best.mean()) if len(best) else 0.0,
                 _cosine(asked.vectors, vectors),
             )
@@ -206,10 +219,20 @@ def _rarity(question: Question, read: Sequence[_Sentence]) -> Floats:
     if not read or not question.terms:
         return np.ones(len(question.terms), dtype=np.float32)
     having = np.sum([sentence.exact for sentence in read], axis=0)
-    return np.log1p(len(read) / (1 + having)).astype(np.float32)
+    rarity: Floats = np.log1p(len(read) / (1 + having)).astype(np.float32)
+    return rarity
 
 
-def _judge(question: Question, sentence: _Sentence, before: _Sentence | None, rarity: Floats) -> Judged:
+def _bm25(sentence: _Sentence, rarity: Floats, mean_length: float) -> float:
+    """BM25 (Robertson & Zaragoza 2009) with `rarity` for the inverse document frequency, speaker's name included."""
+    k1, b = 1.2, 0.75
+    norm = k1 * (1 - b + b * sentence.length / mean_length)
+    return float(rarity @ (sentence.counts * (k1 + 1) / (sentence.counts + norm)))
+
+
+def _judge(
+    question: Question, sentence: _Sentence, before: _Sentence | None, rarity: Floats, mean_length: float
+) -> Judged:
     passage = sentence.hit.passage
     support = sentence.support
     near = np.maximum(support, NEAR_DISCOUNT * before.support) if before is not None else support
@@ -224,6 +247,7 @@ def _judge(question: Question, sentence: _Sentence, before: _Sentence | None, ra
         weakest=float(support.min()) if len(support) else 0.0,
         names=float(min(name_support, default=1.0)),
         exact=_mean(sentence.exact, rarity),
+        bm25=_bm25(sentence, rarity, mean_length) / 10,
         passage_exact=_mean(around_exact, rarity),
         whole=sentence.whole,
         cosine=sentence.cosine,
@@ -238,7 +262,7 @@ def _judge(question: Question, sentence: _Sentence, before: _Sentence | None, ra
         article=passage.article,
         start=sentence.start,
         end=sentence.end,
-        score=_sigmoid(float(signs.vector() @ weights[:-1] + weights[-1])),
+        score=sigmoid(float(signs.vector() @ weights[:-1] + weights[-1])),
         speaker=sentence.speaker or None,
         quote=sentence.attribution.quote_span if sentence.attribution else None,
     )
@@ -271,12 +295,16 @@ def _cosine(a: Floats, b: Floats) -> float:
     return float(mean_a @ mean_b / (np.linalg.norm(mean_a) * np.linalg.norm(mean_b) + 1e-9))
 
 
-def _sigmoid(x: float) -> float:
+def sigmoid(x: float) -> float:
     return 1 / (1 + math.exp(-x))
 
 
 @lru_cache(maxsize=1)
 def _weights() -> Floats:
-    """Weights of the signs in order, then the intercept."""
-    table = json.loads(resources.files("rag").joinpath("data/evidence.json").read_text("utf-8"))["sentence"]
-    return np.array([*(table.get(name, 0.0) for name in SIGN_NAMES), table["intercept"]], dtype=np.float32)
+    return fitted("sentence", SIGN_NAMES)
+
+
+def fitted(model: str, names: Sequence[str]) -> Floats:
+    """Return (len(names) + 1,) weights of a fitted model in the order of `names`, then its intercept."""
+    table = json.loads(resources.files("rag").joinpath("data/evidence.json").read_text("utf-8"))[model]
+    return np.array([*(table[name] for name in names), table["intercept"]], dtype=np.float32)

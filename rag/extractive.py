@@ -1,4 +1,4 @@
-"""The generator without a model: every claim is a sentence or a quotation of an article, introduced by who and where."""
+"""The generator without a model: each claim is a sentence or a quotation of an article, introduced by who and where."""
 
 from __future__ import annotations
 

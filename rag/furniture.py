@@ -29,7 +29,7 @@ _RULES = {
         r"by:? (the )?(admin(istrator)?|editors?|(news|web) ?(desk|room)|staff( (reporter|writer)s?)?|webmaster)~",
     ),
     "advertisement": (
-        r"(skip |close )?(ad|advert|advertisement)s?~( *[·•|–—-]? *(scroll to )?continue( reading| below)?~)?",
+        r"(skip |close )?(ad|advert|advertisement)s?~( *[·•|–—-]? *(scroll to )?continue( reading)?( below)?~)?",
         r"scroll to continue( reading)?~",
         r"(the |this )?(article|content|report|story) continues (after|below)( (the|this) (ad"
         r"|advert(isement)?|video))?~",
@@ -37,14 +37,15 @@ _RULES = {
         r"|sponsored~",
     ),
     "share bar": (
-        r"(please )?share( (this|the))?( (article|link|news|page|post|story))?( (on|via|with) [^.!?]{1,40})?~",
+        r"(please )?share( (this|the))?( (article|link|news|page|post|story))?(~| (on|via|with) [^.!?]{1,40})",
         r"click to (share|e-?mail|print|tweet)\b.{0,80}",
         r"(tweet|pin|print|copy) (this|it|link)~|tweet~|print this (page|article)~",
-        r"follow (us|@\w+) on .{1,80}",
+        r"follow .{1,60} on (bluesky|facebook|instagram|mastodon|threads|tiktok|twitter|x|youtube)\b.{0,80}",
     ),
     "newsletter": (
         r"\W{0,3}((you can )?(also )?(get|join|receive|register|sign up|subscribe)|want"
         r"|would you like)\b(?=.*\b(newsletters?|inbox|e-?mail alerts)\b).{0,200}",
+        r"(?=.*\b(newsletters?|inbox)\b).*[:.!?,(] ?(sign up|subscribe)\b.*",
         r"\W{0,3}(sign up|subscribe)( (now|today|here|for free|to (read|continue)( reading)?))*~",
         r"already a subscriber\?.{0,40}|enter your e-?mail( address)?~",
         r"support (independent|local|our) journalism~( .{0,80})?",
@@ -74,7 +75,7 @@ _RULES = {
         r"file photo~",
     ),
     "copyright": (
-        r"(copyright )?(©|\(c\)|copyright \d{4}).{0,200}",
+        r"(copyright )?(©|\(c\) ?\d{4}|copyright \d{4}).{0,200}",
         r".{0,120}\ball rights reserved~",
     ),
     "navigation": (
@@ -89,8 +90,8 @@ _TABLE = [
 ]
 # A line of nothing but two or more of these is a share bar.
 _SHARE_BAR = re.compile(
-    r"((bluesky|copy|e-?mail|facebook|flipboard|instagram|link(edin)?|mail|messenger|pin(terest)?|print|reddit|rss|share|sms"
-    r"|telegram|threads|tiktok|tumblr|tweet|twitter|whatsapp|x|youtube)\b\W*){2,}",
+    r"((bluesky|copy|e-?mail|facebook|flipboard|instagram|link(edin)?|mail|messenger|pin(terest)?|print|reddit|rss|sms"
+    r"|share( (on|this|via))*|telegram|threads|tiktok|tumblr|tweet|twitter|whatsapp|x|youtube)\b\W*){2,}",
     re.IGNORECASE,
 )
 
@@ -114,16 +115,16 @@ _STEP_END = re.compile(r" *[/>›»|→] *")
 def breadcrumbs(lines: Sequence[str]) -> tuple[int, str]:
     """Return how many of an article's first lines lead to the page ("Home > World > …"), and the last step they name.
 
-    They are one line that begins at the front page, or some of which the first is the front page or all but the last
-    end in a separator.
+    They are one line that begins at the front page; or several without an empty one between, bullets or steps, of which
+    the first is the front page or all but the last end in a separator.
     """
     steps: list[str] = []
     ends: list[bool] = []
     for line in lines:
-        if not (_BULLET.match(line) or _STEP_END.match(line[-1:]) or (ends and ends[-1])):
+        if not line or not (_BULLET.match(line) or _STEP_END.match(line[-1]) or (ends and ends[-1])):
             break
         steps.append(_BULLET.sub("", line, count=1).rstrip("/>›»|→ "))
-        ends.append(bool(_STEP_END.match(line[-1:])))
+        ends.append(bool(_STEP_END.match(line[-1])))
     if len(steps) > 1 and (_FRONT_PAGE.fullmatch(steps[0]) or all(ends[:-1])):
         return len(steps), steps[-1]
     steps = _STEP_END.split(lines[0]) if lines else []

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rag import catalog, derived
 from rag.build import BuildReport, build
+from rag.catalog import Meta
 from rag.check import Problem, check, status
 from rag.dense import Dense
 from rag.derived import Derived
@@ -42,12 +43,12 @@ class Index:
             IndexDamaged: the catalog cannot be read.
             IndexIncompatible: it was built by another version, or with another encoder.
         """
-        with catalog.reader(path) as connection:
-            built_by = catalog.meta(connection)["encoder"]
+        with catalog.reader(path) as (_, meta):
+            pass
         if encoder is not None:
             name = encoder_name(encoder) if isinstance(encoder, str) else encoder.name
-            catalog.check_encoder(path, built_by, name)
-        return cls(path, built_by)
+            catalog.check_encoder(path, meta.encoder, name)
+        return cls(path, meta.encoder)
 
     @contextmanager
     def snapshot(self) -> Iterator[Snapshot]:
@@ -56,16 +57,16 @@ class Index:
         Raises:
             IndexMissing, IndexDamaged, IndexIncompatible: what became of the index since it was opened.
         """
-        with catalog.reader(self.path) as connection:
-            catalog.check_encoder(self.path, catalog.meta(connection)["encoder"], self.encoder)
-            yield Snapshot(self, connection)
+        with catalog.reader(self.path) as (connection, meta):
+            catalog.check_encoder(self.path, meta.encoder, self.encoder)
+            yield Snapshot(self, connection, meta)
 
-    def derived(self, connection: sqlite3.Connection) -> Derived:
+    def derived(self, connection: sqlite3.Connection, meta: Meta) -> Derived:
         """Return the vectors and words of the generation `connection` sees, loaded once for all snapshots of it."""
-        files = tuple(catalog.derived_files(connection))
+        files = tuple(catalog.derived_files(connection, meta.generation))
         with self._lock:
             if self._derived is None or self._derived[0] != files:
-                self._derived = files, derived.load(self.path, connection)
+                self._derived = files, derived.load(self.path, connection, meta)
             return self._derived[1]
 
 
@@ -77,13 +78,12 @@ class Snapshot:
         encoder: the name of the encoder that built it.
     """
 
-    def __init__(self, index: Index, connection: sqlite3.Connection) -> None:
-        self._index, self._connection = index, connection
+    def __init__(self, index: Index, connection: sqlite3.Connection, meta: Meta) -> None:
+        self._index, self._connection, self._meta = index, connection, meta
         self._articles: dict[str, Article] = {}
         self._derived: Derived | None = None
-        meta = catalog.meta(connection)
-        self.generation = int(meta["generation"])
-        self.encoder = meta["encoder"]
+        self.generation = meta.generation
+        self.encoder = meta.encoder
 
     @property
     def dense(self) -> Dense:
@@ -100,7 +100,7 @@ class Snapshot:
 
     def _load(self) -> Derived:
         if self._derived is None:
-            self._derived = self._index.derived(self._connection)
+            self._derived = self._index.derived(self._connection, self._meta)
         return self._derived
 
     def passage(self, id_: int) -> Passage:

@@ -52,6 +52,8 @@ class Child:
         self._process = None
 
     def _ask(self, request: bytes) -> bytes:
+        if self._process and self._process.poll() is not None:
+            self.close()  # it died of something else
         process = self._process = self._process or _start()
         assert process.stdin
         assert process.stdout
@@ -64,12 +66,16 @@ class Child:
             answer = process.stdout.readline()
         except BrokenPipeError:
             answer = b""
-        expired = not timer.is_alive()
-        timer.cancel()
+        except BaseException:
+            self.close()  # or its answer would be taken for that to the next request
+            raise
+        finally:
+            expired = not timer.is_alive()
+            timer.cancel()
         if not answer.endswith(b"\n"):
             self.close()
             raise SourceError(
-                f"took longer than {self.time_limit:g} seconds to parse" if expired else "the parser crashed on it"
+                f"took longer than {self.time_limit:g} s to parse" if expired else "the parser crashed on it"
             )
         return answer
 

@@ -41,8 +41,6 @@ class Lexical:
     """An immutable BM25 index. Searching is safe from several threads."""
 
     def __init__(self, index: tantivy.Index) -> None:
-        index.register_tokenizer(_TOKENIZER, _analyzer())
-        index.config_reader("manual")  # no thread that watches the folder: what is here never changes
         index.reload()
         self._schema = index.schema
         self._searcher = index.searcher()
@@ -54,23 +52,23 @@ class Lexical:
 
     @classmethod
     def build(cls, passages: Iterable[LexicalText], folder: Path | None = None) -> Lexical:
-        """Index `passages` in `folder`, an existing empty one, or in memory."""
+        """Index `passages` in `folder`, an existing empty one, or in memory.
+
+        Raises:
+            OSError: it cannot be written there.
+        """
         import tantivy
 
-        index = tantivy.Index(_schema(), path=None if folder is None else str(folder))
-        index.register_tokenizer(_TOKENIZER, _analyzer())
+        index = _prepared(tantivy.Index(_schema(), path=None if folder is None else str(folder)))
         writer = index.writer(heap_size=WRITER_BYTES, num_threads=1)
-        for passage in passages:
-            writer.add_document(
-                tantivy.Document(
-                    id=passage.id,
-                    body=_join_acronyms(passage.body),
-                    title=_join_acronyms(passage.title),
-                    meta=_join_acronyms(passage.meta),
-                )
-            )
-        writer.commit()
-        writer.wait_merging_threads()
+        try:
+            for passage in passages:
+                fields = {name: _join_acronyms(getattr(passage, name)) for name in FIELD_WEIGHTS}
+                writer.add_document(tantivy.Document(id=passage.id, **fields))
+            writer.commit()
+            writer.wait_merging_threads()
+        except ValueError as error:  # whatever went wrong in the writer, the disk included
+            raise OSError(f"lexical index: {error}") from error
         return cls(index)
 
     @classmethod
@@ -83,7 +81,7 @@ class Lexical:
         import tantivy
 
         try:
-            return cls(tantivy.Index.open(str(folder)))
+            return cls(_prepared(tantivy.Index.open(str(folder))))
         except (ValueError, OSError) as error:
             raise IndexDamaged(f"the lexical index {folder} cannot be read ({error}): run `onrecord build`") from error
 
@@ -94,7 +92,7 @@ class Lexical:
         return list(dict.fromkeys(words))[:MAX_QUERY_TERMS]
 
     def search(self, query: str, k: int, allowed: Ints | None = None) -> list[tuple[int, float]]:
-        """Return up to `k` (passage id, BM25 score > 0), best first, equal ones by id; only `allowed` ids, ascending, if given.
+        """Return up to `k` (passage id, BM25 score > 0), best first, then by id; `allowed` ids ascend.
 
         The query is words, never a query language: nothing in it has a meaning of its own.
         """
@@ -134,6 +132,13 @@ class Lexical:
             if len(kept) >= k or len(hits) < depth:
                 return kept[:k]
             depth *= 8
+
+
+def _prepared(index: tantivy.Index) -> tantivy.Index:
+    """Give a fresh index our analysis, and stop the thread that would watch its folder: what is there never changes."""
+    index.config_reader("manual")
+    index.register_tokenizer(_TOKENIZER, _analyzer())
+    return index
 
 
 def _schema() -> tantivy.Schema:

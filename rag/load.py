@@ -110,7 +110,7 @@ def find_files(seeds: Path) -> tuple[list[SourceFile], list[Failure]]:
         if reason:
             failures.append(Failure(_printable(relative), reason))
         else:
-            found.append(SourceFile(relative, path))
+            found.append(SourceFile(relative, path.resolve() if path.is_symlink() else path))
     return sorted(found, key=lambda file: file.path), sorted(failures, key=lambda failure: failure.path)
 
 
@@ -154,7 +154,7 @@ def _refusal(root: Path, path: Path) -> str:
         return "not a regular file"
     suffix = _suffix(path.name)
     if suffix not in KINDS:
-        return f"unsupported file type {suffix!r} (supported: {SUPPORTED})" if suffix else f"no file type ({SUPPORTED})"
+        return f"{f'unsupported file type {suffix!r}' if suffix else 'no file type'} (supported: {SUPPORTED})"
     if KINDS[suffix] != "record" and status.st_size > MAX_FILE_BYTES:
         return _too_large(status.st_size)
     return "" if status.st_size else "empty file"
@@ -214,8 +214,8 @@ def read_file(file: SourceFile) -> Iterator[Source | Failure]:
 def _opened(file: SourceFile) -> Iterator[IO[bytes]]:
     """Open for reading what is certainly a regular file; what goes wrong until it is closed is a `SourceError`."""
     try:
-        # Without O_NONBLOCK, a pipe that took the file's place since it was found would block for ever.
-        with open(os.open(file.absolute, os.O_RDONLY | os.O_NONBLOCK), "rb") as stream:
+        # A pipe or a link can have taken the file's place meanwhile: neither wait for one nor follow the other.
+        with open(os.open(file.absolute, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW), "rb") as stream:
             if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
                 raise SourceError("not a regular file")
             yield stream
@@ -244,7 +244,7 @@ def _read_records(file: SourceFile) -> Iterator[Source | Failure]:
                 continue
             empty = False
             try:
-                source = _record(file.path, line)
+                source = _record(file.path, line.rstrip(b"\r\n"))
                 if source.id in seen:
                     raise SourceError(f"id {source.id!r} again: the first article that has it is kept")
             except SourceError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections.abc
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -10,16 +11,17 @@ from typing import Any
 
 from rag.cite import Citer, with_markers
 from rag.condense import condense
+from rag.confidence import confidence
 from rag.config import Settings
 from rag.encode import Encoder, load_encoder
 from rag.errors import GeneratorError
-from rag.evidence import Judged, judge
+from rag.evidence import Judged, Reader
 from rag.generate import Generator, Piece, Task, load_generator
 from rag.index import Index, Snapshot
 from rag.question import Question, checked, read
 from rag.records import Answer, Article, Claim, Evidence, Hit, Turn
 from rag.retrieve import Filters, retrieve
-from rag.select import confidence, select
+from rag.select import select
 from rag.speakers import people_in
 from rag.verify import support
 
@@ -34,6 +36,7 @@ class Stage:
 
 
 Event = Stage | Piece | Claim | Answer
+Writing = collections.abc.Generator[Event, None, Answer]  # yields events, returns the answer
 
 
 class OnRecord:
@@ -43,6 +46,7 @@ class OnRecord:
         self.settings = settings
         self._index = index
         self._encoder = encoder
+        self._reader = Reader(encoder)
 
     @classmethod
     def open(cls, settings: Settings) -> OnRecord:
@@ -82,16 +86,15 @@ class OnRecord:
             clock.lap("retrieve")
             yield Stage("reading")
             read_question = read(standalone)
-            judged = judge(read_question, hits, self._encoder)
+            judged = self._reader.judge(read_question, hits)
             chosen = select(read_question, judged, self.settings.max_claims)
-            sure = confidence(read_question, judged)
             clock.lap("evidence")
             blank = Answer(
                 question=asked,
                 standalone_question=standalone,
                 status="abstained",
                 text="",
-                confidence=sure,
+                confidence=confidence(read_question, judged),
                 claims=(),
                 citations=(),
                 hits=tuple(hits),
@@ -99,12 +102,20 @@ class OnRecord:
                 generation=snapshot.generation,
                 notice="; ".join(snapshot.notes),
             )
-            if not chosen or sure < self.settings.refuse_below:
+            if not chosen or blank.confidence < self.settings.refuse_below:
                 answer = _refusal(blank, read_question, judged, filters)
                 yield Piece(answer.text, ends_claim=True)
             else:
-                answer = yield from _written(blank, chosen, clock)
+                answer = yield from _written(blank, chosen)
+                clock.lap("generate")
             yield replace(answer, timings_ms=clock.laps())
+
+    def evidence(self, question: str, history: Sequence[Turn] = ()) -> tuple[Question, list[Judged]]:
+        """The question as it is read, with its history filled in, and every sentence judged for it, best first."""
+        with self._index.snapshot() as snapshot:
+            alone = self._standalone(snapshot, checked(question), history, Filters())
+            hits = retrieve(snapshot, self._encoder, alone, self.settings.passages)
+            return read(alone), self._reader.judge(read(alone), hits)
 
     def _standalone(self, snapshot: Snapshot, question: str, history: Sequence[Turn], filters: Filters) -> str:
         """The question without its conversation. Earlier questions are condensed, and answered where their answer
@@ -116,12 +127,14 @@ class OnRecord:
         for turn in history:
             alone = condense(checked(turn.question), known, people)
             hits = retrieve(snapshot, self._encoder, alone, self.settings.passages, filters)
-            people = list(dict.fromkeys(people + [name for hit in hits for name in people_in(hit.passage.article.text)]))
+            people = list(
+                dict.fromkeys(people + [name for hit in hits for name in people_in(hit.passage.article.text)])
+            )
             known.append(Turn(alone, turn.answer or self._draft(alone, hits)))
         return condense(question, known, people)
 
     def _draft(self, question: str, hits: Sequence[Hit]) -> str:
-        best = judge(read(question), hits, self._encoder)[:1]
+        best = self._reader.judge(read(question), hits)[:1]
         return "".join(f"{j.evidence.speaker or ''} {j.evidence.text}" for j in best)
 
     def search(self, query: str, k: int = 10, filters: Filters | None = None) -> list[Hit]:
@@ -139,25 +152,23 @@ class OnRecord:
         return status(self.settings.index)
 
 
-def _written(blank: Answer, chosen: Sequence[Evidence], clock: _Clock) -> Iterator[Event]:
+def _written(blank: Answer, chosen: Sequence[Evidence]) -> Writing:
     """Write with the generator asked for; when it fails or nothing it says holds, extractively with a notice."""
     task = Task(blank.standalone_question, chosen)
     yield Stage("writing")
     try:
-        answer = yield from _attempt(blank, load_generator(blank.generator), task)
+        answer = yield from _attempt(blank, generator(blank.generator), task)
         if any(claim.support != "unsupported" for claim in answer.claims):
-            clock.lap("generate")
             return answer
         notice = f"{answer.generator} wrote nothing that the articles carry; these are the articles’ own sentences"
     except GeneratorError as error:
         notice = f"{error}; these are the articles’ own sentences"
     yield Piece("", ends_claim=True)
-    answer = yield from _attempt(blank, load_generator("extractive"), task)
-    clock.lap("generate")
+    answer = yield from _attempt(blank, generator("extractive"), task)
     return replace(answer, notice="; ".join(filter(None, (blank.notice, notice))))
 
 
-def _attempt(blank: Answer, generator: Generator, task: Task) -> Iterator[Event]:
+def _attempt(blank: Answer, generator: Generator, task: Task) -> Writing:
     citer = Citer(task.evidence)
     claims: list[Claim] = []
     pending = ""
@@ -195,7 +206,7 @@ def _refusal(blank: Answer, question: Question, judged: Sequence[Judged], filter
     missing = _unsupported_words(question, judged)
     text = "The archive does not say."
     if not blank.hits:
-        text = "The archive holds no passage for this question" + (" within these filters." if filters.given else ".")
+        text = "The archive holds no passage for this question" + ("." if filters.empty else " within these filters.")
     elif missing:
         text += " No passage speaks to " + ", ".join(f"“{word}”" for word in missing) + "."
     if blank.hits:

@@ -19,17 +19,17 @@ _KINDS: tuple[tuple[str, Kind], ...] = (
     (r"how old\b|\bwhat age\b|\bwhat is the age\b|\bborn\b", "age"),
     (r"\bhow (?:long|many (?:years|months|weeks|days|hours|minutes))\b", "duration"),
     (r"\bhow many\b|\bwhat number\b|\bnumber of\b", "count"),
-    (r"\bwhat (?:percentage|percent|share|proportion|rate|fraction)\b|\bwhich percentage\b|\bhow much of\b|\bper ?cent\b",
-     "percent"),
+    (r"\bwhat (?:percentage|percent|share|proportion|rate|fraction)\b|\bwhich percentage\b|\bhow much of\b|"
+     r"\bper ?cent\b", "percent"),
     (r"\bhow (?:much|large|big|high|expensive)\b|\bwhat (?:price|cost|salary)\b|\bcosts?\b.*\?", "money"),
     (r"^(?:and |so |but )?(?:when|since when|until when)\b|\b(?:what|which) (?:day|date|month|year|time)\b|"
      r"\bon (?:what|which) (?:day|date)\b|\bwhen (?:did|does|do|is|was|were|will|are)\b", "when"),
     (r"^(?:and |so |but )?where\b|\b(?:in )?(?:which|what) (?:city|country|place|state|province|town|location|venue)\b|"
      r"\bwhere (?:did|does|do|is|was|were|will|are)\b", "where"),
-    (r"^(?:and |so |but )?why\b|\bwhat (?:is|was|are|were)? ?(?:the )?reasons?\b|\bwhy (?:did|does|do|is|was|were|has|have)\b",
-     "why"),
-    (r"^(?:and |so |but )?(?:who|whom|whose)\b|\bwho (?:said|is|was|are|has|will)\b|\bwhich (?:person|minister|official)\b",
-     "who"),
+    (r"^(?:and |so |but )?why\b|\bwhat (?:is|was|are|were)? ?(?:the )?reasons?\b|"
+     r"\bwhy (?:did|does|do|is|was|were|has|have)\b", "why"),
+    (r"^(?:and |so |but )?(?:who|whom|whose)\b|\bwho (?:said|is|was|are|has|will)\b|"
+     r"\bwhich (?:person|minister|official)\b", "who"),
     (r"\b(?:what|how) (?:did|does|do|has|have|had|would|is|was|were|are)\b.*\b(?:sa(?:y|id|ying)|think|tell|told|"
      r"describe|comment|respond|react|argue|expect|believe|warn|view|feel|call|mention|promise|want)\w*\b", "said"),
     (r"^(?:and |so |but )?how\b", "how"),
@@ -88,7 +88,9 @@ def read(text: str) -> Question:
         kind=kind,
         terms=tuple(asked or content),
         names=tuple(_names(text, all_words)),
-        counted=frozenset(w.key for w in words(counted.group(1)) if w.content) if counted and kind == "count" else frozenset(),
+        counted=frozenset(w.key for w in words(counted.group(1)) if w.content)
+        if counted and kind == "count"
+        else frozenset(),
     )
 
 
@@ -96,8 +98,11 @@ def _names(text: str, all_words: list[Word]) -> list[tuple[int, int]]:
     """Runs of capitalised content words, "51st State" and "White House" alike."""
     spans: list[tuple[int, int]] = []
     for index, word in enumerate(all_words):
-        if not word.capitalised or not word.content or (index == 0 and len(all_words) > 1 and not all_words[1].capitalised
-                                                        and word.key not in _OPENING_NAMES):
+        if (
+            not word.capitalised
+            or not word.content
+            or (index == 0 and len(all_words) > 1 and not all_words[1].capitalised and word.key not in _OPENING_NAMES)
+        ):
             continue
         if spans and text[spans[-1][1] : word.start] in (" ", "-", "–"):
             spans[-1] = (spans[-1][0], word.end)

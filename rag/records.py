@@ -5,9 +5,11 @@ All offsets are in characters (Python code points) of `Article.text`; `end` is e
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Literal
 
+_DATELINE = re.compile(r"^[A-Z][\w.,/ ]{2,40} ?[—–] ")  # "WASHINGTON, D.C. — "
 Support = Literal["verbatim", "supported", "unsupported"]
 Status = Literal["answered", "abstained", "disputed"]
 
@@ -56,8 +58,8 @@ class Article:
         """What a reader calls the article: its title, or its opening words when it has none."""
         if self.title:
             return self.title
-        words = self.text.split()
-        opening = " ".join(words[:8])
+        words = _DATELINE.sub("", self.text[:400]).split()
+        opening = " ".join(words[:8]).rstrip(",;:")
         return opening + "…" if len(words) > 8 else opening
 
 

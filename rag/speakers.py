@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 Span = tuple[int, int]
 
@@ -38,7 +37,7 @@ _CUE = re.compile(
 _RELAYS = re.compile(r"(?:[\w’'-]+ ){0,2}sources?$|people$")
 _ACCORDING = re.compile(r"\b[Aa]ccording to[ ]+")
 _CONJUNCTION = re.compile(r"^(?:while|but|and|as|although|though|however|meanwhile) ", re.IGNORECASE)
-_BETWEEN = re.compile(r"[ ,]*(?:(?:also|has|have|had|then|later|privately|reportedly|publicly|repeatedly|[a-z]+ly)[ ,]*)*")
+_BETWEEN = re.compile(r"[ ,]*(?:(?:also|has|have|had|then|later|[a-z]+ly)[ ,]+)*")
 _PLACED = re.compile(r"\b(?:in|from|of|for|at|with) (?:the )?$")
 _QUOTED = re.compile(r"“([^”]*)”|(?<![\w\"])\"([^\"]*)\"(?!\w)")
 _TITLES = {
@@ -106,8 +105,8 @@ def attribute(text: str, sentences: Sequence[Span]) -> list[Attribution | None]:
         quote = _quote(text, start, end)
         if attribution is None and quote is not None and previous is not None and _continues(text, start, quote):
             # The same voice goes on: “…,” she said. “…” — or an open quotation from the paragraph before.
-            if not new_paragraph or _left_open(text, *sentences[index - 1]):
-                attribution = Attribution(previous.speaker, previous.speaker_span, None, quote)
+            same_voice = not new_paragraph or _left_open(text, *sentences[index - 1])
+            attribution = Attribution(previous.speaker, previous.speaker_span, None, quote) if same_voice else None
         found.append(attribution)
         previous = attribution if attribution is not None else (None if new_paragraph else previous)
         subject = _first_person(text, start, end, full_names)
@@ -137,8 +136,8 @@ def _read_sentence(
         return relayed
     if according := _ACCORDING.search(masked):
         subject = _subject_at(masked, according.end())
-        named = subject and _resolve(masked, subject, start, last_person, full_names)
-        if named:
+        named = _resolve(masked, subject, start, last_person, full_names) if subject else None
+        if named is not None:
             return Attribution(*named, (start + according.start(), start + according.end()), _quote(text, start, end))
     return None
 
@@ -251,7 +250,7 @@ def _full_names(text: str) -> dict[str, str]:
 
 
 def _looks_personal(parts: Sequence[str]) -> bool:
-    return not any(p.isupper() and len(p) > 2 or p in _NOT_NAMES or p in _INSTITUTIONS for p in parts)
+    return not any((p.isupper() and len(p) > 2) or p in _NOT_NAMES or p in _INSTITUTIONS for p in parts)
 
 
 _INSTITUTIONS = {
@@ -293,13 +292,13 @@ def _quote(text: str, start: int, end: int) -> Span | None:
 
 def _continues(text: str, start: int, quote: Span) -> bool:
     """The sentence is the quotation: nothing but marks stands before it."""
-    return not text[start : quote[0]].strip("“\" ")
+    return not text[start : quote[0]].strip('“" ')
 
 
 def _left_open(text: str, start: int, end: int) -> bool:
     return text[start:end].count("“") > text[start:end].count("”")
 
 
-def speakers_of(attributions: Sequence[Attribution | None]) -> list[str]:
-    """Distinct speakers in order of appearance."""
-    return list(dict.fromkeys(a.speaker for a in attributions if a is not None))
+def people_in(text: str) -> list[str]:
+    """Full names of the people a text names, in order of appearance."""
+    return list(dict.fromkeys(_full_names(text).values()))

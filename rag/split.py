@@ -112,14 +112,13 @@ def split(article: Article, size: int = PASSAGE_CHARS) -> list[Passage]:
     for chunk in _merger(size)(text):
         if not text.startswith(chunk, start):
             raise RuntimeError("langchain-text-splitters did not return the text piece by piece")
-        spans.append(_trimmed(text, start, start + len(chunk)))
+        if not chunk.isspace():
+            spans.append(_trimmed(text, start, start + len(chunk)))
         start += len(chunk)
-    if (
-        len(spans) > 1
-        and spans[-1][1] - spans[-1][0] < MIN_PASSAGE_CHARS
-        and spans[-1][1] - spans[-2][0] <= 1.25 * size
-    ):
-        spans[-2:] = [(spans[-2][0], spans[-1][1])]
+    if len(spans) > 1:
+        (before, _), (last, end) = spans[-2:]
+        if end - last < MIN_PASSAGE_CHARS and end - before <= 1.25 * size:
+            spans[-2:] = [(before, end)]
     return [Passage(article, start, end) for start, end in spans]
 
 

@@ -15,7 +15,8 @@ from rag.load import Failure, Source, SourceFile
 from rag.records import Article
 
 BROKEN_OFF = "the file is not read from here on"  # how `load` ends the reason when what follows is not known
-RECIPE_PACKAGES = ("langchain-text-splitters", "markdown-it-py", "nupunkt", "trafilatura")
+RECIPE_MODULES = ("clean", "dates", "decode", "furniture", "isolated", "load", "markup", "split")
+RECIPE_PACKAGES = ("langchain-text-splitters", "lxml", "markdown-it-py", "nupunkt", "trafilatura")
 
 TABLES = (
     "CREATE TEMP TABLE new_articles AS SELECT * FROM articles LIMIT 0",
@@ -39,8 +40,8 @@ class Progress(Protocol):
 def recipe() -> str:
     """Return a digest of what decides how a file becomes passages: our modules' text, and the libraries' versions."""
     digest = hashlib.sha256()
-    for module in (load, clean, split):
-        digest.update(Path(str(module.__file__)).read_bytes())
+    for module in RECIPE_MODULES:
+        digest.update(Path(__file__).with_name(f"{module}.py").read_bytes())
     for package in RECIPE_PACKAGES:
         digest.update(f"{package} {version(package)}\n".encode())
     return digest.hexdigest()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 _WORD = re.compile(r"(?:[A-Za-z]\.){2,}|\d+(?:[.,]\d+)*|[^\W\d_]+(?:[’'][^\W\d_]+)*|%")
 _STOP = frozenset(
@@ -84,16 +85,18 @@ def _word(raw: str, start: int, end: int) -> Word:
 @lru_cache(maxsize=65536)
 def stem(word: str) -> str:
     """The Snowball English stem of a lower-case word."""
-    return _stemmer().stemWord(word)
+    found: str = _stemmer().stemWord(word)
+    return found
 
 
 @lru_cache(maxsize=1)
-def _stemmer():  # type: ignore[no-untyped-def]  # the library ships no types
+def _stemmer() -> Any:  # the library ships no types
     import Stemmer
 
     return Stemmer.Stemmer("english")
 
 
-def keys(text: str) -> set[str]:
+@lru_cache(maxsize=16384)
+def keys(text: str) -> frozenset[str]:
     """The keys of the content words of `text`."""
-    return {word.key for word in words(text) if word.content}
+    return frozenset(word.key for word in words(text) if word.content)

@@ -118,9 +118,9 @@ def test_a_conversation(address: str, page: Page, seen: Seen) -> None:
     chip = page.locator("article.answer .claim .chip").first
     chip.wait_for()
     assert chip.inner_text() == "[1]"
-    source = page.locator("article.answer .sources li").first
-    quote = source.locator("blockquote").inner_text()
-    assert "over 75% of Canadian exports" in quote
+    quotes = page.locator("article.answer .sources blockquote").all_inner_texts()
+    assert any("over 75% of Canadian exports" in quote for quote in quotes)
+    quote = quotes[0]
 
     chip.hover()
     card = page.get_by_role("tooltip")
@@ -134,6 +134,7 @@ def test_a_conversation(address: str, page: Page, seen: Seen) -> None:
     assert "publish date unknown" in page.locator(".pane header").inner_text()
     assert page.locator("article.answer").count() == 1
 
+    page.locator("article.answer .claim .chip[aria-pressed=true]").wait_for()
     page.keyboard.press("Escape")
     mark.first.wait_for(state="detached")
     page.wait_for_function("() => document.activeElement?.shadowRoot?.activeElement?.textContent === '[1]'")

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import HashEncoder
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +18,7 @@ from rag.errors import IndexDamaged, IndexIncompatible
 from rag.index import Index, build
 from rag.lexical import Lexical, LexicalText
 from rag.retrieve import Filters, Ranking, fuse, retrieve
+from tests.conftest import HashEncoder
 
 WIRE = [
     {

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rag.ui import view
+from rag.ui.asking import Asking
 from streamlit import config
 from streamlit.testing.v1 import AppTest
 
@@ -19,8 +21,6 @@ from rag import chat_server
 from rag.pipeline import OnRecord
 from rag.question import MAX_QUESTION_CHARS
 from rag.records import Answer, Article, Citation, Claim, Hit, Passage, Removed, Support
-from rag.ui import view
-from rag.ui.asking import Asking
 
 EXPORTS = "What percentage of Canada's exports go to the United States?"
 TITLED = Article("t", "titled.txt", "Rain fell.\n\nRoads stay open, the minister said.", title="Rain *and* [roads]")

@@ -1,0 +1,49 @@
+"""Follow-ups made to stand alone, and new topics left alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from rag.condense import condense
+from rag.records import Turn
+
+PEOPLE = ["Brian Kingston", "Flavio Volpe", "Mark Carney", "Donald Trump", "Marty Warren"]
+
+
+@pytest.mark.parametrize(
+    ("earlier", "question", "alone"),
+    [
+        ("Who is Brian Kingston?", "What does he expect from the meeting?",
+         "What does Brian Kingston expect from the meeting?"),
+        ("What does Brian Kingston expect?", "And Volpe?", "What does Volpe expect?"),
+        ("What is Kingston’s view of tariffs?", "What about Volpe?", "What is Volpe’s view of tariffs?"),
+        ("What tariffs hit steel?", "What about lumber?", "What tariffs hit lumber?"),
+        ("Did Lutnick think a deal was likely?", "Why not?", "Why did Lutnick think a deal was likely?"),
+        ("What did Carney tell Trump?", "When?", "When did Carney tell Trump?"),
+        ("Who is Marty Warren?", "What is his job?", "What is Marty Warren’s job?"),
+    ],
+)  # fmt: skip
+def test_follow_up(earlier: str, question: str, alone: str) -> None:
+    assert condense(question, [Turn(earlier)], PEOPLE) == alone
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["When did King Charles open Parliament?", "Which new sectors did LeBlanc mention?", "Who is Usha Vance?"],
+)
+def test_a_new_topic_drags_nothing_along(question: str) -> None:
+    assert condense(question, [Turn("What did Trump announce about trucks?")], PEOPLE) == question
+
+
+def test_a_person_may_be_named_only_by_the_earlier_answer() -> None:
+    history = [Turn("Who leads the steelworkers’ union?", "Marty Warren, national director of the union, warned …")]
+    assert condense("What did he say?", history, PEOPLE) == "What did Marty Warren say?"
+
+
+def test_a_thing_is_carried_over_as_the_topic() -> None:
+    history = [Turn("Who hosted Carney for dinner?")]
+    assert condense("What did they talk about?", history, PEOPLE) == "What did they talk about (hosted Carney, dinner)?"
+
+
+def test_without_history_nothing_changes() -> None:
+    assert condense("What does he expect?", []) == "What does he expect?"

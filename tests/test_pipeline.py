@@ -1,0 +1,195 @@
+"""The whole way of a question, over the five seeds, with the real encoder."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from rag import pipeline
+from rag.catalog import Filters
+from rag.config import Settings
+from rag.encode import Encoder
+from rag.errors import GeneratorError, QuestionError
+from rag.generate import Piece, Task
+from rag.index import Index
+from rag.pipeline import OnRecord, Stage
+from rag.records import Answer, Claim, Turn
+from tests.conftest import SEEDS
+
+
+@pytest.fixture(scope="module")
+def app(seed_index: Path, seed_archive: Index, encoder: Encoder) -> OnRecord:
+    return OnRecord(Settings(index=seed_index, seeds=SEEDS), seed_archive, encoder)
+
+
+def folded(text: str) -> str:
+    return " ".join(text.split())
+
+
+QUESTIONS = [
+    ("What percentage of Canada's exports go to the United States?", "over 75% of Canadian exports"),
+    ("Who is Brian Kingston?", "president of the Canadian Vehicle Manufacturers’ Association"),
+    ("When do the new tariffs on trucks take effect?", "effective November 1"),
+    ("What did Carney say about overplaying the discussions?", "I wouldn’t overplay it"),
+]
+
+
+@pytest.mark.parametrize(("question", "words"), QUESTIONS)
+def test_the_words_that_answer_are_cited(app: OnRecord, question: str, words: str) -> None:
+    answer = app.ask(question)
+    assert answer.status == "answered"
+    assert any(words in folded(citation.quote) for citation in answer.citations)
+
+
+@pytest.mark.parametrize(("question", "words"), QUESTIONS)
+def test_every_claim_is_verbatim_and_every_citation_byte_equal(app: OnRecord, question: str, words: str) -> None:
+    answer = app.ask(question)
+    assert 1 <= len(answer.claims) <= 4
+    assert [claim.support for claim in answer.claims] == ["verbatim"] * len(answer.claims)
+    assert [citation.n for citation in answer.citations] == list(range(1, len(answer.citations) + 1))
+    assert sorted({n for claim in answer.claims for n in claim.citations}) == [c.n for c in answer.citations]
+    for citation in answer.citations:
+        assert citation.article.text[citation.start : citation.end] == citation.quote
+        source = (SEEDS / citation.article.path).read_text("utf-8")
+        assert folded(citation.quote) in folded(source)
+    assert answer.text == "\n".join(f"{c.text} {' '.join(f'[{n}]' for n in c.citations)}" for c in answer.claims)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Who won the World Series?",
+        "Write me a poem",
+        "How old is Dominic LeBlanc?",
+        "What is the capital of Australia?",
+    ],
+)
+def test_what_the_archive_does_not_say_is_refused(app: OnRecord, question: str) -> None:
+    answer = app.ask(question)
+    assert (answer.status, answer.claims, answer.citations) == ("abstained", (), ())
+    assert answer.text.startswith("The archive does not say.")
+    assert len(answer.hits) == pipeline.NEAREST
+    assert answer.confidence < app.settings.refuse_below
+
+
+def test_the_strictness_decides(app: OnRecord, seed_archive: Index, encoder: Encoder) -> None:
+    question = "What percentage of Canada's exports go to the United States?"
+    strict = OnRecord(replace(app.settings, refuse_below=1.0), seed_archive, encoder)
+    assert strict.ask(question).status == "abstained"
+    lenient = OnRecord(replace(app.settings, refuse_below=0.0), seed_archive, encoder)
+    assert lenient.ask("Who won the World Series?").status == "answered"
+
+
+def test_articles_that_disagree_are_each_heard(app: OnRecord) -> None:
+    answer = app.ask("Is a deal on autos close?")
+    assert len({citation.article.path for citation in answer.citations}) >= 2
+
+
+def test_a_follow_up_is_understood_from_the_questions_alone(app: OnRecord) -> None:
+    answer = app.ask("What does he expect from the meeting?", history=[Turn("Who is Brian Kingston?")])
+    assert answer.question == "What does he expect from the meeting?"
+    assert answer.standalone_question == "What does Brian Kingston expect from the meeting?"
+    assert any("I don’t expect" in c.quote for c in answer.citations)
+    assert {c.speaker for c in answer.citations} >= {"Brian Kingston"}
+
+
+def test_a_follow_up_may_mean_whom_the_earlier_answer_names(app: OnRecord) -> None:
+    answer = app.ask("What did he say about expectations?", history=[Turn("Who leads the United Steelworkers union?")])
+    assert answer.standalone_question == "What did Marty Warren say about expectations?"
+    assert any("He’s raised a lot of expectations" in c.quote for c in answer.citations)
+
+
+def test_events_come_in_order_and_make_up_the_answer(app: OnRecord) -> None:
+    events = list(app.stream("Who is Brian Kingston?"))
+    stages = [event.name for event in events if isinstance(event, Stage)]
+    answer = events[-1]
+    assert isinstance(answer, Answer)
+    assert stages == ["searching", "reading", "writing"]
+    assert tuple(event for event in events if isinstance(event, Claim)) == answer.claims
+    assert "".join(e.text for e in events if isinstance(e, Piece)).strip() == answer.text
+    assert set(answer.timings_ms) == {"condense", "retrieve", "evidence", "generate", "total"}
+
+
+def test_filters_that_nothing_passes_are_named(app: OnRecord) -> None:
+    answer = app.ask("Who is Brian Kingston?", filters=Filters(publisher="The Daily Planet"))
+    assert answer.status == "abstained"
+    assert answer.text == "The archive holds no passage for this question within these filters."
+
+
+@pytest.mark.parametrize("question", ["", "   ", "x" * 100_000])
+def test_a_question_that_cannot_be_asked(app: OnRecord, question: str) -> None:
+    with pytest.raises(QuestionError):
+        app.ask(question)
+
+
+@pytest.mark.parametrize(
+    "question", ["\x00\x1b[31m", "?", "’’’", "<script>", "[1] [2]", "日本の首相は誰ですか", "a" * 2000]
+)
+def test_an_odd_question_gets_an_answer(app: OnRecord, question: str) -> None:
+    try:
+        assert app.ask(question).status in ("answered", "abstained")
+    except QuestionError as error:
+        assert "empty" in str(error)
+
+
+class Scripted:
+    """A generator that says what it is told."""
+
+    name = "scripted"
+
+    def __init__(self, pieces: Sequence[str | Exception]) -> None:
+        self.pieces = pieces
+
+    def generate(self, task: Task) -> Iterator[Piece]:
+        for piece in self.pieces:
+            if isinstance(piece, Exception):
+                raise piece
+            yield Piece(piece, ends_claim=True)
+
+
+def scripted(app: OnRecord, monkeypatch: pytest.MonkeyPatch, *pieces: str | Exception) -> Answer:
+    real = pipeline.generator
+    monkeypatch.setattr(pipeline, "generator", lambda spec: Scripted(pieces) if spec == "scripted" else real(spec))
+    return app.ask("Who is Brian Kingston?", llm="scripted")
+
+
+def test_a_model_is_held_to_what_it_cites(app: OnRecord, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = scripted(
+        app,
+        monkeypatch,
+        "Brian Kingston is president of the Vehicle Manufacturers’ Association. [1]",
+        "He is 58. [1]",
+        "Yes.",
+    )
+    assert [claim.support for claim in answer.claims] == ["supported", "unsupported", "unsupported"]
+    assert answer.generator == "scripted"
+    assert answer.claims[2].citations == ()
+
+
+@pytest.mark.parametrize(
+    "pieces", [("He is 58. [1]",), ("[7]",), (), ("Kingston leads it. [1]", GeneratorError("down"))]
+)
+def test_a_model_that_fails_never_loses_the_question(
+    app: OnRecord, monkeypatch: pytest.MonkeyPatch, pieces: tuple[str | Exception, ...]
+) -> None:
+    answer = scripted(app, monkeypatch, *pieces)
+    assert answer.generator == "extractive"
+    assert answer.notice.endswith("these are the articles’ own sentences")
+    assert [claim.support for claim in answer.claims] == ["verbatim"] * len(answer.claims)
+
+
+def test_threads_share_one_app(app: OnRecord) -> None:
+    expected = {question: app.ask(question).text for question, _ in QUESTIONS}
+    got: dict[str, str] = {}
+    threads = [
+        threading.Thread(target=lambda q=question: got.update({q: app.ask(q).text})) for question, _ in QUESTIONS
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert got == expected

@@ -1,0 +1,94 @@
+"""Who says what, on the patterns of news English and on the five seeds."""
+
+from __future__ import annotations
+
+import pytest
+
+from rag.clean import clean
+from rag.load import Source, find_files, read_file
+from rag.speakers import Attribution, attribute, people_in
+from rag.split import sentences
+from tests.conftest import SEEDS
+
+
+def read(text: str) -> list[Attribution | None]:
+    return attribute(text, sentences(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "speaker", "quoted"),
+    [
+        ("“We need it now,” Brian Kingston said.", "Brian Kingston", "We need it now"),
+        ("“It is not the right time,” said one trade analyst.", "one trade analyst", "It is not the right time"),
+        ("Prime Minister Mark Carney told reporters that talks go on.", "Mark Carney", None),
+        ("Marty Warren, national director of the union, warned against half-measures.", "Marty Warren", None),
+        ("According to officials in Ottawa, both sides moved.", "officials", None),
+        ("When asked about it, the source replied, “Not for now.”", "the source", "Not for now."),
+        ("Industry leaders in Canada have expressed frustration.", "industry leaders", None),
+    ],
+)
+def test_speaker_and_quotation(text: str, speaker: str, quoted: str | None) -> None:
+    (attribution,) = read(text)
+    assert attribution is not None
+    assert attribution.speaker == speaker
+    assert (attribution.quote_span and text[slice(*attribution.quote_span)]) == quoted
+
+
+def test_a_surname_and_a_pronoun_stand_for_the_person_named_before() -> None:
+    found = read("Flavio Volpe leads the group. Volpe said it was good. “I am happy,” he added. “We were there.”")
+    assert [a and a.speaker for a in found] == [None, "Flavio Volpe", "Flavio Volpe", "Flavio Volpe"]
+
+
+def test_the_reporter_speaks_where_nobody_else_does() -> None:
+    assert read("The auto industry has faced challenges. Talks follow a period of tariffs.") == [None, None]
+
+
+def test_spans_point_at_the_names_and_the_verbs() -> None:
+    text = "Dominic LeBlanc said the talks go on."
+    (attribution,) = read(text)
+    assert attribution is not None
+    assert attribution.cue_span is not None
+    assert text[slice(*attribution.speaker_span)] == "Dominic LeBlanc"
+    assert text[slice(*attribution.cue_span)] == "said"
+
+
+def test_speakers_of_the_seeds() -> None:
+    spoken = {}
+    for file in find_files(SEEDS)[0]:
+        for source in read_file(file):
+            assert isinstance(source, Source)
+            article = clean(source)
+            spans = sentences(article.text)
+            for (start, end), attribution in zip(spans, attribute(article.text, spans), strict=True):
+                if attribution is not None:
+                    spoken[article.text[start:end]] = attribution.speaker
+    said = {begin: [s for text, s in spoken.items() if text.startswith(begin)] for begin in EXPECTED}
+    assert said == {begin: [speaker] for begin, speaker in EXPECTED.items()}
+
+
+EXPECTED = {
+    "Sources say Lutnick": "Howard Lutnick",
+    "“The Americans are focused": "one trade analyst",
+    "“Lutnick’s comments signal": "one trade analyst",
+    "A senior Canadian government official": "a senior Canadian government official",
+    "LeBlanc noted": "Dominic LeBlanc",
+    "“I think that’s a positive sign": "Jamie Tronnes",
+    "The Canadian government source": "the Canadian government source",
+    "“I don’t expect": "Brian Kingston",
+    "We need agreement": "Brian Kingston",
+    "We were there last week": "Flavio Volpe",
+    "“Having some clarity": "Lucas Malinowski",
+    "“He’s raised": "Marty Warren",
+    "“We’re in ongoing discussions": "Mark Carney",
+    "“We’re making progress": "Dominic LeBlanc",
+    "“We’re into a level": "Dominic LeBlanc",
+    "US commerce secretary": "Howard Lutnick",
+    "He argued": "Mark Carney",
+    "“So we will continue": "Mark Carney",
+}
+
+
+def test_people_of_a_text() -> None:
+    assert people_in("Marty Warren met Carney. Mark Carney left for Mexico City with JD Vance.") == [
+        "Marty Warren", "Mark Carney", "JD Vance",
+    ]  # fmt: skip
