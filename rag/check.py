@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from rag import catalog, derived
+from rag import catalog, derived, rows
 from rag.catalog import CATALOG_FILE, FORMAT, Meta
 from rag.dense import Dense
 from rag.encode import EMBEDDED
@@ -104,7 +104,7 @@ def _check_references(index: Path, connection: sqlite3.Connection, meta: Meta) -
 def _check_articles(index: Path, connection: sqlite3.Connection, meta: Meta) -> Iterator[Problem]:
     for (id_,) in connection.execute("SELECT id FROM articles ORDER BY id"):
         try:
-            article = catalog.article_by_id(connection, id_)
+            article = rows.article_by_id(connection, id_)
         except IndexDamaged as error:
             yield Problem(str(error), FORCE)
         else:
@@ -120,14 +120,14 @@ def _check_passages(connection: sqlite3.Connection, meta: Meta, article: Article
         name = f"passage {start}-{end} of article {article.id!r} ({article.path})"
         if not before <= start < end <= len(article.text):
             yield Problem(f"{name} does not lie in its text of {len(article.text)} characters", FORCE)
-        elif catalog.vector_key(meta.encoder, catalog.encoded_text(Passage(article, start, end))) != key:
+        elif rows.vector_key(meta.encoder, rows.encoded_text(Passage(article, start, end))) != key:
             yield Problem(f"{name} has the vector of other words", FORCE)
         before = end
 
 
 def _check_vectors(index: Path, connection: sqlite3.Connection, meta: Meta) -> Iterator[Problem]:
     try:
-        _, vectors = catalog.passage_vectors(connection, meta.dimension)
+        _, vectors = rows.passage_vectors(connection, meta.dimension)
     except IndexDamaged as error:
         yield Problem(str(error), FORCE)
         return

@@ -40,6 +40,8 @@ class Standing:
         unheard: 1 when a name of the question has hardly any support in any sentence read.
         typed: for a kind of answer with a form, the best weighted support (`soft`) of a sentence that has it, less
             the best of all sentences: 0 when the best one has it; 0 for other kinds.
+        unsaid: 1 when it asks what somebody says and none of the three best sentences is theirs.
+        relation: the least support, by the best sentence, of a word that is no part of a name.
         scattered: `anywhere` less the best sentence's plain support: what the question joins, no sentence does.
         names_together: the least support of a name in the sentence that supports the names best.
         words: number of content words / 10.
@@ -55,6 +57,8 @@ class Standing:
     anywhere: float
     unheard: float
     typed: float
+    unsaid: float
+    relation: float
     scattered: float
     names_together: float
     words: float
@@ -73,7 +77,7 @@ def standing(question: Question, judged: Sequence[Judged]) -> Standing | None:
     best = judged[0].signs
     support = np.array([j.support for j in judged], dtype=np.float32)
     anywhere = support.max(axis=0)
-    named = [i for i, w in enumerate(question.terms) if any(start <= w.start < end for start, end in question.names)]
+    named = [i for i, name in enumerate(judged[0].named) if name]
     return Standing(
         score=judged[0].evidence.score,
         soft=best.soft,
@@ -85,6 +89,10 @@ def standing(question: Question, judged: Sequence[Judged]) -> Standing | None:
         anywhere=float(anywhere.mean()),
         unheard=float(min((anywhere[i] for i in named), default=1.0) < 0.6),
         typed=_typed(question, judged),
+        unsaid=float(
+            question.kind == "said" and bool(question.names) and all(j.signs.speaker < 1 for j in judged[:BEST])
+        ),
+        relation=min((s for s, name in zip(judged[0].support, judged[0].named, strict=True) if not name), default=1.0),
         scattered=float(anywhere.mean()) - max(j.signs.plain for j in judged),
         names_together=float(support[:, named].min(axis=1).max()) if named else 1.0,
         words=len(question.terms) / 10,

@@ -33,7 +33,7 @@ class Settings:
     seeds: Path = Path("seeds")
     encoder: str = "minilm"
     llm: str = "extractive"
-    refuse_below: float = 0.5
+    refuse_below: float = 0.62
     max_claims: int = 4
     passages: int = 12
 

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from rag import catalog
+from rag import catalog, rows
 from rag.catalog import DerivedFile, Meta
 from rag.dense import Dense
 from rag.errors import IndexDamaged
@@ -65,15 +65,14 @@ def write(index: Path, connection: sqlite3.Connection, meta: Meta) -> list[Deriv
 def load(index: Path, connection: sqlite3.Connection, meta: Meta) -> Derived:
     """Open the derived files the catalog names, or make their contents in memory, without encoding, if they are bad."""
     files = catalog.derived_files(connection, meta.generation)
-    problem = damage(index, files)
-    if problem is None:
-        try:
-            folder = index / folder_name(files)
-            return Derived(Dense.from_bytes((folder / VECTORS).read_bytes()), Lexical.open(folder / LEXICAL))
-        except (IndexDamaged, OSError) as error:  # removed or overwritten since the checksum
-            problem = str(error)
-    note = f"{problem}: searching a copy made from the catalog; run `onrecord build` to write it again"
-    return Derived(_dense(connection, meta), Lexical.build(_lexical_texts(connection)), (note,))
+    try:
+        dense = _read_vectors(index, files)
+        if problem := damage(index, [file for file in files if not _is_vectors(file)]):
+            raise IndexDamaged(problem)
+        return Derived(dense, Lexical.open(index / folder_name(files) / LEXICAL))
+    except IndexDamaged as error:
+        note = f"{error}; searching a copy made from the catalog: run `onrecord build` to write it again"
+        return Derived(_dense(connection, meta), Lexical.build(_lexical_texts(connection)), (note,))
 
 
 def damage(index: Path, files: Iterable[DerivedFile]) -> str | None:
@@ -84,13 +83,34 @@ def damage(index: Path, files: Iterable[DerivedFile]) -> str | None:
     for file in files:
         path = index / file.name
         try:
-            if path.stat().st_size != file.bytes:
-                return f"{path} has {path.stat().st_size} bytes, {file.bytes} were written"
-            if _sha256(path) != file.sha256:
-                return f"{path} does not match its checksum"
+            if path.stat().st_size != file.bytes or _sha256(path) != file.sha256:
+                return f"{path} is not as it was written"
         except OSError as error:
             return f"{path} cannot be read ({error.strerror or error})"
     return None
+
+
+def _read_vectors(index: Path, files: Iterable[DerivedFile]) -> Dense:
+    """Read the vector file once, and let FAISS, which trusts what it parses, see only bytes that match their checksum.
+
+    Raises:
+        IndexDamaged: there is no such file, or it is not as it was written.
+    """
+    file = next((file for file in files if _is_vectors(file)), None)
+    if file is None:
+        raise IndexDamaged("the catalog names no vector file")
+    path = index / file.name
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise IndexDamaged(f"{path} cannot be read ({error.strerror or error})") from error
+    if hashlib.sha256(data).hexdigest() != file.sha256:
+        raise IndexDamaged(f"{path} is not as it was written")
+    return Dense.from_bytes(data)
+
+
+def _is_vectors(file: DerivedFile) -> bool:
+    return file.name.endswith(f"/{VECTORS}")
 
 
 def folder_name(files: Iterable[DerivedFile]) -> str:
@@ -106,12 +126,12 @@ def folders(index: Path) -> Iterator[tuple[int, Path]]:
 
 
 def _dense(connection: sqlite3.Connection, meta: Meta) -> Dense:
-    ids, vectors = catalog.passage_vectors(connection, meta.dimension)
+    ids, vectors = rows.passage_vectors(connection, meta.dimension)
     return Dense(ids, vectors)
 
 
 def _lexical_texts(connection: sqlite3.Connection) -> Iterator[LexicalText]:
-    for id_, passage in catalog.all_passages(connection):
+    for id_, passage in rows.all_passages(connection):
         article = passage.article
         meta = " ".join(part for part in (article.publisher, date_words(article.published)) if part)
         yield LexicalText(id_, passage.text, article.title or "", meta)

@@ -47,7 +47,8 @@ class Signs:
         near: the same, where the sentence before, at a discount, may support a word too.
         plain: unweighted mean support.
         weakest: support of the least supported word: one part of the question that nothing speaks to.
-        names: the least support among the question's name words, 1 when it names nothing.
+        names: the least support among the question's name words, the sentence before counting at a discount; 1 when
+            it names nothing. A word is a name when the question or the articles write it with a capital.
         exact: weighted share of words that stand in the sentence itself.
         bm25: BM25 of the sentence among the sentences read, / 10.
         passage_exact: weighted share of words that stand in the passage or the title.
@@ -85,11 +86,17 @@ SIGN_NAMES = tuple(f.name for f in fields(Signs))
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A sentence with its signs, its support for each question word and its score."""
+    """A sentence with its signs and its score.
+
+    Attributes:
+        support: for each question word, 0 to 1.
+        named: for each question word, whether it is part of a name.
+    """
 
     evidence: Evidence
     signs: Signs
     support: tuple[float, ...]
+    named: tuple[bool, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,12 +141,13 @@ class Reader:
             return []
         asked = self._encoder.encode_tokens([question.text])[0]
         tokens = self._tokens([embedded(hit) for hit in hits])
-        passages = [_read(question, hit, asked, vectors) for hit, vectors in zip(hits, tokens, strict=True)]
+        named = _named(question, hits)
+        passages = [_read(question, named, hit, asked, vectors) for hit, vectors in zip(hits, tokens, strict=True)]
         everything = [sentence for passage in passages for sentence in passage]
         rarity = _rarity(question, everything)
         mean_length = sum(sentence.length for sentence in everything) / max(1, len(everything))
         judged = [
-            _judge(question, sentence, before, rarity, mean_length)
+            _judge(question, named, sentence, before, rarity, mean_length)
             for passage in passages
             for before, sentence in zip([None, *passage], passage, strict=False)
         ]
@@ -166,12 +174,33 @@ def embedded(hit: Hit) -> str:
     return f"{title}\n{hit.passage.text}" if title else hit.passage.text
 
 
-def _read(question: Question, hit: Hit, asked: TokenVectors, tokens: TokenVectors) -> list[_Sentence]:
+def _named(question: Question, hits: Sequence[Hit]) -> tuple[bool, ...]:
+    """For each question word, whether it is part of a name: capitalised in the question, or always in the articles."""
+    capitalised, plain = set[str](), set[str]()
+    for hit in hits:
+        big, small = _by_case(hit.passage.text)
+        capitalised |= big
+        plain |= small
+    return tuple(
+        _in_name(question, word.start) or (word.key in capitalised and word.key not in plain) for word in question.terms
+    )
+
+
+@lru_cache(maxsize=512)
+def _by_case(text: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Keys of the words written with a capital inside a sentence, and of those written without."""
+    inside = [w for w in words(text) if w.content and w.start > 1 and text[w.start - 2] not in ".!?\n“"]
+    return frozenset(w.key for w in inside if w.capitalised), frozenset(w.key for w in inside if not w.capitalised)
+
+
+def _read(
+    question: Question, named: Sequence[bool], hit: Hit, asked: TokenVectors, tokens: TokenVectors
+) -> list[_Sentence]:
     """Look for each word of the question in each sentence of a passage."""
     passage = hit.passage
     shift = len(embedded(hit)) - len(passage.text) - passage.start
-    named = np.array([_in_name(question, word.start) or word.number for word in question.terms], dtype=np.float32)
-    trust = 1 - named * (1 - NAME_TRUST)
+    exacting = [name or word.number for name, word in zip(named, question.terms, strict=True)]
+    trust = 1 - np.array(exacting, dtype=np.float32) * (1 - NAME_TRUST)
     sentences = []
     for (start, end), attribution in _attributed(passage.article.text):
         text = passage.article.text[start:end]
@@ -231,21 +260,25 @@ def _bm25(sentence: _Sentence, rarity: Floats, mean_length: float) -> float:
 
 
 def _judge(
-    question: Question, sentence: _Sentence, before: _Sentence | None, rarity: Floats, mean_length: float
+    question: Question,
+    named: tuple[bool, ...],
+    sentence: _Sentence,
+    before: _Sentence | None,
+    rarity: Floats,
+    mean_length: float,
 ) -> Judged:
     passage = sentence.hit.passage
     support = sentence.support
     near = np.maximum(support, NEAR_DISCOUNT * before.support) if before is not None else support
     around = keys(passage.text) | keys(passage.article.title or "")
     around_exact = np.array([word.key in around for word in question.terms], dtype=np.float32)
-    name_support = [s for s, word in zip(support, question.terms, strict=True) if _in_name(question, word.start)]
     text = sentence.text
     signs = Signs(
         soft=_mean(support, rarity),
         near=_mean(near, rarity),
         plain=_mean(support, np.ones_like(rarity)),
         weakest=float(support.min()) if len(support) else 0.0,
-        names=float(min(name_support, default=1.0)),
+        names=float(min(near[list(named)], default=1.0)),
         exact=_mean(sentence.exact, rarity),
         bm25=_bm25(sentence, rarity, mean_length) / 10,
         passage_exact=_mean(around_exact, rarity),
@@ -266,7 +299,7 @@ def _judge(
         speaker=sentence.speaker or None,
         quote=sentence.attribution.quote_span if sentence.attribution else None,
     )
-    return Judged(evidence, signs, tuple(float(s) for s in support))
+    return Judged(evidence, signs, tuple(float(s) for s in support), named)
 
 
 def _mean(values: Floats, weights: Floats) -> float:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rag import catalog, derived
+from rag import catalog, derived, rows
 from rag.build import BuildReport, build
 from rag.catalog import Meta
 from rag.check import Problem, check, status
@@ -117,13 +117,13 @@ class Snapshot:
         Raises:
             KeyError: one of them is not in this generation.
         """
-        spans = [catalog.passage_span(self._connection, id_) for id_ in ids]
+        spans = [rows.passage_span(self._connection, id_) for id_ in ids]
         return [Passage(self._article(article_id), start, end) for article_id, start, end in spans]
 
     def _article(self, id_: str) -> Article:
         """Return an article that passages refer to, read once."""
         if id_ not in self._articles:
-            article = catalog.article_by_id(self._connection, id_)
+            article = rows.article_by_id(self._connection, id_)
             if article is None:
                 raise IndexDamaged(f"{self._index.path} has passages of no article: run `onrecord check`")
             self._articles[id_] = article
@@ -131,16 +131,16 @@ class Snapshot:
 
     def article(self, id_or_path: str) -> Article | None:
         """Return the article with this id, or the only one read from this path; None when there is none."""
-        found = catalog.article_by_id(self._connection, id_or_path)
-        return found or catalog.article_by_path(self._connection, id_or_path)
+        found = rows.article_by_id(self._connection, id_or_path)
+        return found or rows.article_by_path(self._connection, id_or_path)
 
     def articles(self) -> Iterator[Article]:
         """Yield every article, by path."""
-        return catalog.articles(self._connection)
+        return rows.articles(self._connection)
 
     def article_passages(self, article: Article) -> list[Passage]:
         """Return all passages of an article, in order."""
-        return [Passage(article, start, end) for start, end in catalog.article_spans(self._connection, article.id)]
+        return [Passage(article, start, end) for start, end in rows.article_spans(self._connection, article.id)]
 
     def neighbours(self, passage: Passage, distance: int = 1) -> list[Passage]:
         """Return the passages of the same article up to `distance` places before and after, in order, without it."""
@@ -152,4 +152,4 @@ class Snapshot:
 
     def allowed(self, filters: Filters) -> Ints | None:
         """Return the ids (n,) of the passages that pass, ascending; None when the filters let everything pass."""
-        return None if filters.empty else catalog.passing(self._connection, filters)
+        return None if filters.empty else rows.passing(self._connection, filters)

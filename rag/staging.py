@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-from rag import catalog, clean, load, split
+from rag import clean, load, rows, split
 from rag.errors import SourceError
 from rag.load import Failure, Source, SourceFile
 from rag.records import Article
@@ -120,9 +120,9 @@ class Staging:
         for failure in failures:
             self._fail(failure.path, failure)
         resting = {file.path for file in files} & self.recorded.keys() - self._leaving
-        failed = {file for file, _ in self.failures}
+        resting -= {file for file, _ in self.failures}
         for file, path, reason in self.connection.execute("SELECT file, path, reason FROM failures"):
-            if file in resting - failed:
+            if file in resting:
                 self.failures.append((file, Failure(path, reason)))
 
     def _fail(self, file: str, failure: Failure) -> None:
@@ -177,7 +177,7 @@ class Staging:
         if not passages:
             return Failure(f"{file} ({article.id})", "no text to search")
         self.connection.execute("INSERT INTO claims VALUES (?, ?)", (article.id, file))
-        digest = catalog.article_digest(article)
+        digest = rows.article_digest(article)
         before = self._live(article.id)
         if before != (file, digest, passages):
             self._insert(file, article, digest, passages)
@@ -197,15 +197,16 @@ class Staging:
 
     def _passages(self, article: Article) -> list[tuple[int, int, int, bytes]]:
         """Return (id, start, end, vector key) of the article's passages; what has no vector yet is pending."""
-        rows = []
+        passages = []
         for passage in split.split(article):
-            text = catalog.encoded_text(passage)
-            key = catalog.vector_key(self.encoder, text)
-            rows.append((catalog.passage_id(article.id, passage.start, passage.end), passage.start, passage.end, key))
+            text = rows.encoded_text(passage)
+            key = rows.vector_key(self.encoder, text)
+            id_ = rows.passage_id(article.id, passage.start, passage.end)
+            passages.append((id_, passage.start, passage.end, key))
             known = self.connection.execute("SELECT 1 FROM vectors WHERE key = ?", (key,)).fetchone()
             if self.encode_all or not known:
                 self.connection.execute("INSERT OR IGNORE INTO pending VALUES (?, ?, ?)", (key, text, len(text)))
-        return rows
+        return passages
 
     def _live(self, article_id: str) -> tuple[str, str, list[tuple[int, int, int, bytes]]] | None:
         """Return (file, digest, passages) of an article as it is indexed now."""
@@ -219,7 +220,7 @@ class Staging:
     def _insert(
         self, file: str, article: Article, digest: str, passages: Iterable[tuple[int, int, int, bytes]]
     ) -> None:
-        id_, *columns = catalog.article_row(article)
+        id_, *columns = rows.article_row(article)
         self.connection.execute(
             "INSERT INTO new_articles VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (id_, file, *columns, digest)
         )

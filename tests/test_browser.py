@@ -106,8 +106,9 @@ def page(seen: Seen) -> Iterator[Page]:
 
 
 def ask(page: Page, question: str) -> None:
-    page.get_by_placeholder("Ask about the articles").fill(question)
-    page.keyboard.press("Enter")
+    box = page.get_by_placeholder("Ask about the articles")
+    box.fill(question)
+    box.press("Enter")
 
 
 def test_a_conversation(address: str, page: Page, seen: Seen) -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag import catalog
+from rag import catalog, rows
 from rag.catalog import CATALOG_FILE, connect, transaction
 from rag.errors import ConfigError, IndexDamaged, IndexIncompatible, IndexMissing
 from rag.filters import Filters, date_words
@@ -37,8 +37,8 @@ SOME = Article(
 
 
 def insert(connection: sqlite3.Connection, article: Article) -> None:
-    id_, *columns = catalog.article_row(article)
-    row = (id_, "a file", *columns, catalog.article_digest(article))
+    id_, *columns = rows.article_row(article)
+    row = (id_, "a file", *columns, rows.article_digest(article))
     connection.execute("INSERT OR REPLACE INTO articles VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
 
 
@@ -50,28 +50,28 @@ def test_an_article_comes_out_as_it_went_in(article: Article) -> None:
     with closing(sqlite3.connect(":memory:")) as connection:
         connection.execute(catalog.SCHEMA[2])
         insert(connection, article)
-        assert list(catalog.articles(connection)) == [article]
-        assert catalog.article_by_id(connection, article.id) == article
-        assert catalog.article_by_id(connection, article.id + "another") is None
-        assert catalog.article_by_path(connection, article.path) == article
+        assert list(rows.articles(connection)) == [article]
+        assert rows.article_by_id(connection, article.id) == article
+        assert rows.article_by_id(connection, article.id + "another") is None
+        assert rows.article_by_path(connection, article.path) == article
 
 
 @given(articles, articles)
 def test_articles_have_the_same_digest_only_when_they_are_the_same(one: Article, other: Article) -> None:
-    assert (catalog.article_digest(one) == catalog.article_digest(other)) == (one == other)
+    assert (rows.article_digest(one) == rows.article_digest(other)) == (one == other)
 
 
 def test_keys_are_the_hashes_they_say_they_are() -> None:
-    assert catalog.vector_key("model", "words") == hashlib.sha256(b"model\0words").digest()
+    assert rows.vector_key("model", "words") == hashlib.sha256(b"model\0words").digest()
     expected = int.from_bytes(hashlib.sha256(b"a1\x003\x009").digest()[:8], "big") >> 1
-    assert catalog.passage_id("a1", 3, 9) == expected
+    assert rows.passage_id("a1", 3, 9) == expected
     assert 0 <= expected < 2**63
 
 
 def test_what_is_encoded_has_the_headline_the_publisher_and_the_day_before_it() -> None:
     bare = Article("a1", "a.txt", "The text.")
-    assert catalog.encoded_text(Passage(SOME, 4, 9)) == "A headline\nA paper, 2025-10-31\ntext."
-    assert catalog.encoded_text(Passage(bare, 4, 9)) == "text."
+    assert rows.encoded_text(Passage(SOME, 4, 9)) == "A headline\nA paper, 2025-10-31\ntext."
+    assert rows.encoded_text(Passage(bare, 4, 9)) == "text."
 
 
 # Whose file it is
@@ -142,7 +142,7 @@ def test_a_transaction_that_fails_changes_nothing(tmp_path: Path) -> None:
         with suppress(RuntimeError), transaction(connection):
             insert(connection, SOME)
             raise RuntimeError("half way")
-        assert list(catalog.articles(connection)) == []
+        assert list(rows.articles(connection)) == []
 
 
 def test_a_reader_sees_the_state_at_its_first_read_until_it_ends(tmp_path: Path) -> None:
@@ -150,11 +150,11 @@ def test_a_reader_sees_the_state_at_its_first_read_until_it_ends(tmp_path: Path)
         with transaction(writer):
             insert(writer, SOME)
         with transaction(reader, write=False):
-            assert list(catalog.articles(reader)) == [SOME]
+            assert list(rows.articles(reader)) == [SOME]
             with transaction(writer):
                 writer.execute("DELETE FROM articles")
-            assert list(catalog.articles(reader)) == [SOME]
-        assert list(catalog.articles(reader)) == []
+            assert list(rows.articles(reader)) == [SOME]
+        assert list(rows.articles(reader)) == []
 
 
 def test_a_reader_cannot_write(tmp_path: Path) -> None:
@@ -167,7 +167,7 @@ def test_a_path_with_several_articles_names_none_of_them(tmp_path: Path) -> None
     with closing(connect(tmp_path, write=True)) as connection:
         insert(connection, Article("one", "many.jsonl", "One."))
         insert(connection, Article("two", "many.jsonl", "Two."))
-        assert catalog.article_by_path(connection, "many.jsonl") is None
+        assert rows.article_by_path(connection, "many.jsonl") is None
 
 
 # Filters
@@ -198,10 +198,10 @@ def test_filters_pass_the_days_and_the_publisher_named(tmp_path: Path, filters: 
             publisher = "Le Monde É" if name in ("none", "march") else None
             insert(connection, Article(name, name, "Words.", published=published, publisher=publisher))
             connection.execute("INSERT INTO vectors VALUES (?, ?)", (name.encode(), b""))
-            passage = catalog.passage_id(name, 0, 6)
+            passage = rows.passage_id(name, 0, 6)
             connection.execute("INSERT INTO passages VALUES (?, ?, 0, 6, ?)", (passage, name, name.encode()))
             names[passage] = name
-        ids = catalog.passing(connection, filters)
+        ids = rows.passing(connection, filters)
         assert {names[id_] for id_ in ids.tolist()} == expected
         assert ids.tolist() == sorted(ids.tolist())
 

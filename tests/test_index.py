@@ -22,7 +22,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rag import build as build_module
-from rag import catalog, clean, staging
+from rag import catalog, clean, rows, staging
 from rag.catalog import CATALOG_FILE
 from rag.derived import folders
 from rag.encode import Encoder
@@ -449,7 +449,7 @@ def test_an_encoder_that_gives_no_vectors_is_refused(archive: Path, index_path: 
     fill(archive)
     encoder = HashEncoder()
     encoder.encode = lambda texts, progress=None: bad  # type: ignore[method-assign]
-    with pytest.raises(ConfigError, match="the encoder 'hash' gave .* name another one"):
+    with pytest.raises(ConfigError, match=r"the encoder 'hash' gave .* name another one"):
         build(archive, index_path, encoder)
 
 
@@ -578,7 +578,7 @@ def test_damaged_derived_files_change_no_answer_and_a_build_mends_them(
         with Index.open(index_path).snapshot() as snapshot:
             (note,) = snapshot.notes
         assert str(victim) in note
-        assert note.endswith("searching a copy made from the catalog; run `onrecord build` to write it again")
+        assert note.endswith("searching a copy made from the catalog: run `onrecord build` to write it again")
         (problem,) = check(index_path)
         assert (str(victim) in problem.what, problem.repair) == (True, "onrecord build")
         assert counts(build(archive, index_path, HashEncoder(fail_after=0))) == (1, 0, 0, 0, 3, 0)
@@ -740,7 +740,7 @@ def test_articles_and_passages_are_found_by_what_names_them(seed_archive: Index)
             assert snapshot.article(article.id) == article
             assert snapshot.article(article.path) == article
             passages = snapshot.article_passages(article)
-            ids = [catalog.passage_id(article.id, passage.start, passage.end) for passage in passages]
+            ids = [rows.passage_id(article.id, passage.start, passage.end) for passage in passages]
             assert snapshot.passages(reversed(ids)) == passages[::-1]
             assert snapshot.passage(ids[0]) == passages[0]
             assert snapshot.neighbours(passages[0]) == passages[1:2]

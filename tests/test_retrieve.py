@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag.catalog import encoded_text
 from rag.dense import Dense
 from rag.encode import Encoder, Ints
 from rag.errors import IndexDamaged, IndexIncompatible
 from rag.index import Index, build
 from rag.lexical import Lexical, LexicalText
 from rag.retrieve import Filters, Ranking, fuse, retrieve
+from rag.rows import encoded_text
 from tests.conftest import HashEncoder
 
 WIRE = [

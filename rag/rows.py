@@ -1,0 +1,181 @@
+"""What stands in the catalog: articles and passages as rows, how they are named, and how they are read.
+
+Every reading function sees what the transaction of its connection sees.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from rag.catalog import REBUILD
+from rag.encode import Floats, Ints
+from rag.errors import IndexDamaged
+from rag.filters import Filters, day
+from rag.records import Article, Passage, Removed
+
+SELECT_ARTICLE = (
+    "SELECT id, path, title, publisher, published, authors, url, text, removed, provenance, digest FROM articles"
+)
+
+
+# Identities
+
+
+def vector_key(encoder: str, text: str) -> bytes:
+    """Return the key of the vector of `text`: the same words are encoded once, wherever they stand."""
+    return hashlib.sha256(f"{encoder}\0{text}".encode()).digest()
+
+
+def passage_id(article_id: str, start: int, end: int) -> int:
+    """Return a passage's id, 63 bits: the same in every build of the same articles, in whatever order they came."""
+    digest = hashlib.sha256(f"{article_id}\0{start}\0{end}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+def article_digest(article: Article) -> str:
+    """Return the SHA-256 of everything stored of an article."""
+    return _digest(article_row(article))
+
+
+def _digest(columns: Sequence[str | None]) -> str:
+    return hashlib.sha256(json.dumps(list(columns)).encode()).hexdigest()
+
+
+def passage_header(article: Article) -> str:
+    """Return the words set before a passage's own when it is encoded: they are searched, and never quoted."""
+    origin = ", ".join(part for part in (article.publisher, day(article.published)) if part)
+    return "\n".join(part for part in (article.title, origin) if part)
+
+
+def encoded_text(passage: Passage) -> str:
+    """Return what stands for the passage in the vector index."""
+    return "\n".join(part for part in (passage_header(passage.article), passage.text) if part)
+
+
+# Rows
+
+
+def article_row(article: Article) -> tuple[str | None, ...]:
+    """Return the columns of SELECT_ARTICLE but the last, the digest."""
+    return (
+        article.id,
+        article.path,
+        article.title,
+        article.publisher,
+        article.published,
+        json.dumps(article.authors, ensure_ascii=False),
+        article.url,
+        article.text,
+        json.dumps([[r.line, r.text, r.reason] for r in article.removed], ensure_ascii=False),
+        json.dumps(article.provenance, ensure_ascii=False, sort_keys=True),
+    )
+
+
+def _article(row: Sequence[str]) -> Article:
+    """Rebuild an article from the columns of SELECT_ARTICLE.
+
+    Raises:
+        IndexDamaged: it is not what was stored; nobody shall be quoted with words that a disk made up.
+    """
+    *columns, digest = row
+    if _digest(columns) != digest:
+        raise IndexDamaged(f"article {row[0]!r} ({row[1]}) is not what was stored: {REBUILD}")
+    id_, path, title, publisher, published, authors, url, text, removed, provenance = columns
+    return Article(
+        id=id_,
+        path=path,
+        text=text,
+        title=title,
+        publisher=publisher,
+        published=published,
+        authors=tuple(json.loads(authors)),
+        url=url,
+        removed=tuple(Removed(*line) for line in json.loads(removed)),
+        provenance=json.loads(provenance),
+    )
+
+
+# Reading
+
+
+def articles(connection: sqlite3.Connection) -> Iterator[Article]:
+    """Yield every article, by path and then by id."""
+    for row in connection.execute(SELECT_ARTICLE + " ORDER BY path, id"):
+        yield _article(row)
+
+
+def article_by_id(connection: sqlite3.Connection, id_: str) -> Article | None:
+    row = connection.execute(SELECT_ARTICLE + " WHERE id = ?", (id_,)).fetchone()
+    return None if row is None else _article(row)
+
+
+def article_by_path(connection: sqlite3.Connection, path: str) -> Article | None:
+    """Return the article of `path`; None when there is none, or when the file holds several."""
+    rows = connection.execute(SELECT_ARTICLE + " WHERE path = ? LIMIT 2", (path,)).fetchall()
+    return _article(rows[0]) if len(rows) == 1 else None
+
+
+def passage_span(connection: sqlite3.Connection, id_: int) -> tuple[str, int, int]:
+    """Return (article id, start, end) of a passage.
+
+    Raises:
+        KeyError: there is none with this id.
+    """
+    row = connection.execute('SELECT article_id, start, "end" FROM passages WHERE id = ?', (id_,)).fetchone()
+    if row is None:
+        raise KeyError(f"no passage {id_} in this generation")
+    return row[0], row[1], row[2]
+
+
+def article_spans(connection: sqlite3.Connection, article_id: str) -> list[tuple[int, int]]:
+    """Return (start, end) of an article's passages, in order."""
+    query = 'SELECT start, "end" FROM passages WHERE article_id = ? ORDER BY start'
+    return [(start, end) for start, end in connection.execute(query, (article_id,))]
+
+
+def all_passages(connection: sqlite3.Connection) -> Iterator[tuple[int, Passage]]:
+    """Yield (id, passage) of every passage, an article's together and in order."""
+    spans = 'SELECT id, start, "end" FROM passages WHERE article_id = ? ORDER BY start'
+    for row in connection.execute(SELECT_ARTICLE + " ORDER BY id"):
+        article = _article(row)
+        for id_, start, end in connection.execute(spans, (article.id,)):
+            yield id_, Passage(article, start, end)
+
+
+def passage_vectors(connection: sqlite3.Connection, dimension: int) -> tuple[Ints, Floats]:
+    """Return the ids (n,) of all passages, ascending, and their vectors (n, `dimension`).
+
+    Raises:
+        IndexDamaged: a vector is missing, or has another length.
+    """
+    count = connection.execute("SELECT count(*) FROM passages").fetchone()[0]
+    ids, vectors = np.empty(count, dtype=np.int64), np.empty((count, dimension), dtype=np.float32)
+    query = "SELECT p.id, v.vector FROM passages p LEFT JOIN vectors v ON v.key = p.vector_key ORDER BY p.id"
+    for row, (id_, vector) in enumerate(connection.execute(query)):
+        if vector is None or len(vector) != dimension * vectors.itemsize:
+            raise IndexDamaged(f"passage {id_} of the catalog has no vector of {dimension} numbers: {REBUILD}")
+        ids[row], vectors[row] = id_, np.frombuffer(vector, dtype="<f4")
+    return ids, vectors
+
+
+def passing(connection: sqlite3.Connection, filters: Filters) -> Ints:
+    """Return the ids (n,) of the passages whose article passes `filters`, ascending."""
+    query = """SELECT p.id FROM articles a JOIN passages p ON p.article_id = a.id
+        WHERE (:since IS NULL OR substr(a.published, 1, length(:since)) >= :since)
+        AND (:until IS NULL OR substr(a.published, 1, length(:until)) <= :until)
+        AND (:publisher IS NULL OR a.publisher = :publisher)"""
+    names = [None] if filters.publisher is None else _spellings(connection, filters.publisher)
+    bounds = {"since": filters.since, "until": filters.until}
+    found = [id_ for name in names for (id_,) in connection.execute(query, {**bounds, "publisher": name})]
+    return np.sort(np.array(found, dtype=np.int64))
+
+
+def _spellings(connection: sqlite3.Connection, name: str) -> list[str]:
+    """Return the publishers that are `name` but for case: SQLite folds the case of ASCII letters only."""
+    rows = connection.execute("SELECT DISTINCT publisher FROM articles WHERE publisher IS NOT NULL")
+    return [publisher for (publisher,) in rows if publisher.strip().casefold() == name.strip().casefold()]
