@@ -18,7 +18,7 @@ from rag.errors import OnRecordError, SourceError
 from rag.records import Answer, Article, Hit, Turn
 
 if TYPE_CHECKING:
-    from rag.retrieve import Filters
+    from rag.filters import Filters
 
 Command = Callable[[argparse.Namespace, Settings], int]
 
@@ -227,7 +227,7 @@ def _positive(text: str) -> int:
 
 
 def _filters(options: argparse.Namespace) -> Filters:
-    from rag.retrieve import Filters
+    from rag.filters import Filters
 
     return Filters(since=options.since, until=options.until, publisher=options.publisher)
 

@@ -46,6 +46,16 @@ class Generator(Protocol):
         ...
 
 
+def check_generator(spec: str) -> None:
+    """Say at once that there is no such generator, before a question is read for it.
+
+    Raises:
+        ConfigError: no generator of that name.
+    """
+    if spec != "extractive" and spec.partition(":")[0] != "local":
+        raise ConfigError(f"unknown generator {spec!r}: use extractive, local or local:/path/to/model.gguf")
+
+
 def load_generator(spec: str) -> Generator:
     """Make the generator that `spec` names: `extractive`, `local` or `local:/path/to/model.gguf`.
 
@@ -53,13 +63,11 @@ def load_generator(spec: str) -> Generator:
         ConfigError: no generator of that name.
         GeneratorError: its package or its model file is not installed.
     """
-    kind, _, rest = spec.partition(":")
-    if kind == "extractive" and not rest:
+    check_generator(spec)
+    if spec == "extractive":
         from rag.extractive import Extractive
 
         return Extractive()
-    if kind == "local":
-        from rag.local import Local
+    from rag.local import Local
 
-        return Local(rest or None)
-    raise ConfigError(f"unknown generator {spec!r}: use extractive, local or local:/path/to/model.gguf")
+    return Local(spec.partition(":")[2] or None)

@@ -16,7 +16,7 @@ from rag.config import Settings
 from rag.encode import Encoder, load_encoder
 from rag.errors import GeneratorError
 from rag.evidence import Judged, Reader
-from rag.generate import Generator, Piece, Task, load_generator
+from rag.generate import Generator, Piece, Task, check_generator, load_generator
 from rag.index import Index, Snapshot
 from rag.question import Question, checked, read
 from rag.records import Answer, Article, Claim, Evidence, Hit, Turn
@@ -77,6 +77,7 @@ class OnRecord:
         """Answer one question, telling each stage, each piece of text and each checked claim as it comes."""
         clock = _Clock()
         asked = checked(question)
+        check_generator(llm or self.settings.llm)
         filters = filters or Filters()
         with self._index.snapshot() as snapshot:
             yield Stage("searching")

@@ -124,11 +124,11 @@ def _read_sentence(
     relayed: Attribution | None = None
     for cue in _CUE.finditer(masked):
         subject = _subject_before(masked, cue.start()) or _subject_after(masked, cue.end(), cue.group())
-        named = subject and _resolve(masked, subject, start, last_person, full_names)
-        if subject is None or named is None:
+        named = _resolve(masked, subject, start, last_person, full_names) if subject else None
+        if named is None:
             continue
         cue_span = (start + cue.start(), start + cue.end())
-        attribution = Attribution(*named, cue_span, _quote(text, start, end))
+        attribution = Attribution(named[0], named[1], cue_span, _quote(text, start, end))
         if not _RELAYS.match(attribution.speaker):
             return attribution
         relayed = relayed or attribution  # "Sources say NAME made it clear": the named one speaks
@@ -138,7 +138,9 @@ def _read_sentence(
         subject = _subject_at(masked, according.end())
         named = _resolve(masked, subject, start, last_person, full_names) if subject else None
         if named is not None:
-            return Attribution(*named, (start + according.start(), start + according.end()), _quote(text, start, end))
+            return Attribution(
+                named[0], named[1], (start + according.start(), start + according.end()), _quote(text, start, end)
+            )
     return None
 
 

@@ -1,8 +1,10 @@
-"""The chat as a person meets it: the real server, the seed articles, headless Chromium."""
+"""The chat as a person meets it: the real server, real articles, headless Chromium."""
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import socket
 import subprocess
 import time
@@ -17,6 +19,8 @@ import pytest
 from playwright.sync_api import Page, Request, sync_playwright
 
 from rag.chat_server import command
+from rag.encode import Encoder
+from rag.index import build
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = [
@@ -56,12 +60,20 @@ class Seen:
 
 
 @pytest.fixture
-def address(seed_index: Path, tmp_path: Path) -> Iterator[str]:
-    """The chat over the seed articles, as `onrecord ui` starts it."""
+def address(seeds: Path, encoder: Encoder, tmp_path: Path) -> Iterator[str]:
+    """The chat over the seed articles and one that is full of markup, as `onrecord ui` starts it."""
+    articles = Path(shutil.copytree(seeds, tmp_path / "seeds"))
+    hostile = {
+        "id": "hostile",
+        "title": HOSTILE,
+        "text": f"The harbour of Quillan is dry. {HOSTILE} Ferries run hourly.",
+    }
+    (articles / "hostile.jsonl").write_text(json.dumps(hostile), encoding="utf-8")
+    build(articles, tmp_path / "index", encoder)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    environment = {**os.environ, "ONRECORD_INDEX": str(seed_index)}
+    environment = {**os.environ, "ONRECORD_INDEX": str(tmp_path / "index")}
     with (tmp_path / "server.log").open("w") as log:
         server = subprocess.Popen(command(port, headless=True), cwd=tmp_path, env=environment, stdout=log, stderr=log)
         try:
@@ -113,7 +125,7 @@ def ask(page: Page, question: str) -> None:
 
 def test_a_conversation(address: str, page: Page, seen: Seen) -> None:
     page.goto(address)
-    page.get_by_text("The archive: 5 articles").wait_for()
+    page.get_by_text("The archive: 6 articles").wait_for()
 
     ask(page, "What percentage of Canada's exports go to the United States?")
     chip = page.locator("article.answer .claim .chip").first
@@ -140,16 +152,17 @@ def test_a_conversation(address: str, page: Page, seen: Seen) -> None:
     mark.first.wait_for(state="detached")
     page.wait_for_function("() => document.activeElement?.shadowRoot?.activeElement?.textContent === '[1]'")
 
-    ask(page, "How old is Dominic LeBlanc?")
-    page.get_by_text("Nearest passages, not an answer").wait_for()
-    nearest = page.locator("article.answer").last.locator("details[data-rank='1']")
+    ask(page, HOSTILE)
+    page.locator("article.answer").nth(1).wait_for()
+    assert page.locator(".question").nth(1).inner_text() == HOSTILE
+
+    ask(page, "Who is the mayor of Quillan?")
+    refusal = page.locator("article.answer").nth(2)
+    refusal.get_by_text("Nearest passages, not an answer").wait_for()
+    nearest = refusal.locator("details[data-rank='1']")
     nearest.locator("summary").click()
-    passage = nearest.locator("blockquote").inner_text()
     nearest.get_by_role("button").click()
     mark.first.wait_for()
-    assert "".join("".join(mark.all_inner_texts()).split()) == "".join(passage.split())
-
-    ask(page, HOSTILE)
-    page.locator("article.answer").nth(2).wait_for()
-    assert page.locator(".question").nth(2).inner_text() == HOSTILE
+    assert page.locator(".pane h3").inner_text() == HOSTILE
+    assert HOSTILE in mark.first.inner_text()
     assert (seen.elsewhere, seen.complaints) == ([], [])

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from rag import pipeline
-from rag.catalog import Filters
 from rag.config import Settings
 from rag.encode import Encoder
 from rag.errors import GeneratorError, QuestionError
+from rag.filters import Filters
 from rag.generate import Piece, Task
 from rag.index import Index
 from rag.pipeline import OnRecord, Stage
@@ -127,13 +127,10 @@ def test_a_question_that_cannot_be_asked(app: OnRecord, question: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "question", ["\x00\x1b[31m", "?", "’’’", "<script>", "[1] [2]", "日本の首相は誰ですか", "a" * 2000]
+    "question", ["\x1b[31m", "?", "’’’", "<script>", "[1] [2]", "日本の首相は誰ですか", "a" * 2000]
 )
-def test_an_odd_question_gets_an_answer(app: OnRecord, question: str) -> None:
-    try:
-        assert app.ask(question).status in ("answered", "abstained")
-    except QuestionError as error:
-        assert "empty" in str(error)
+def test_an_odd_question_is_refused_like_any_other(app: OnRecord, question: str) -> None:
+    assert app.ask(question).status == "abstained"
 
 
 class Scripted:
@@ -153,8 +150,8 @@ class Scripted:
 
 def scripted(app: OnRecord, monkeypatch: pytest.MonkeyPatch, *pieces: str | Exception) -> Answer:
     real = pipeline.generator
-    monkeypatch.setattr(pipeline, "generator", lambda spec: Scripted(pieces) if spec == "scripted" else real(spec))
-    return app.ask("Who is Brian Kingston?", llm="scripted")
+    monkeypatch.setattr(pipeline, "generator", lambda spec: Scripted(pieces) if spec == "local" else real(spec))
+    return app.ask("Who is Brian Kingston?", llm="local")
 
 
 def test_a_model_is_held_to_what_it_cites(app: OnRecord, monkeypatch: pytest.MonkeyPatch) -> None:
