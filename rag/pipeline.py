@@ -18,7 +18,7 @@ from rag.errors import GeneratorError
 from rag.evidence import Judged, Reader
 from rag.generate import Generator, Piece, Task, check_generator, load_generator
 from rag.index import Index, Snapshot
-from rag.question import Question, checked, read
+from rag.question import Kind, Question, checked, read
 from rag.records import Answer, Article, Claim, Evidence, Hit, Turn
 from rag.retrieve import Filters, retrieve
 from rag.select import select
@@ -26,6 +26,8 @@ from rag.speakers import people_in
 from rag.verify import support
 
 NEAREST = 3  # passages shown with a refusal
+SPOKEN_TO = 0.65  # support under which a word of the question counts as not spoken to
+FORMS: dict[Kind, str] = {"age": "an age", "when": "a date", "percent": "a share", "duration": "a length of time"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,14 +206,17 @@ def _claim(citer: Citer, sentence: str) -> Claim | None:
 
 
 def _refusal(blank: Answer, question: Question, judged: Sequence[Judged], filters: Filters) -> Answer:
-    missing = _unsupported_words(question, judged)
-    text = "The archive does not say."
     if not blank.hits:
         text = "The archive holds no passage for this question" + ("." if filters.empty else " within these filters.")
+        return replace(blank, text=text, generator="extractive")
+    text = "The archive does not say."
+    wanted = FORMS.get(question.kind)
+    missing = _unsupported_words(question, judged)
+    if wanted and all(j.signs.expected < 0 for j in judged):
+        text += f" Nothing that was read gives {wanted}."
     elif missing:
-        text += " No passage speaks to " + ", ".join(f"“{word}”" for word in missing) + "."
-    if blank.hits:
-        text += " The nearest passages are listed, but they do not answer it."
+        text += " Nothing that was read speaks to " + ", ".join(f"“{word}”" for word in missing) + "."
+    text += " The nearest passages are listed, but they do not answer it."
     return replace(blank, text=text, hits=blank.hits[:NEAREST], generator="extractive")
 
 
@@ -220,7 +225,7 @@ def _unsupported_words(question: Question, judged: Sequence[Judged]) -> list[str
     return [
         question.text[term.start : term.end]
         for index, term in enumerate(question.terms)
-        if max((j.support[index] for j in judged), default=0.0) < 0.5
+        if max((j.support[index] for j in judged), default=0.0) < SPOKEN_TO
     ]
 
 

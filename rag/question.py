@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rag.errors import QuestionError
-from rag.words import SAYING, Word, words
+from rag.words import GRADED, SAYING, Word, words
 
 MAX_QUESTION_CHARS = 2_000
 
@@ -45,7 +45,7 @@ class Question:
 
     Attributes:
         kind: what sort of answer it wants.
-        terms: its content words in order, without the words that only ask ("say", "article").
+        terms: its content words in order, without the words that only ask ("say", "article") or ask for a degree.
         names: spans of capitalised runs that do not merely open the sentence.
         counted: keys of the words after "how many": an answer counts exactly these.
     """
@@ -81,7 +81,7 @@ def read(text: str) -> Question:
     kind: Kind = next((kind for pattern, kind in _COMPILED if pattern.search(text)), "what")
     all_words = words(text)
     content = [w for w in all_words if w.content]
-    asked = [w for w in content if text[w.start : w.end].lower() not in SAYING]
+    asked = [w for w in content if text[w.start : w.end].lower() not in SAYING | GRADED]
     counted = _COUNTED.search(text)
     return Question(
         text=text,

@@ -25,6 +25,10 @@ SAYING = frozenset(
     react reaction quote quoted talk talked argue argued explain explained claim claimed express expressed
     article articles archive report reports reported reporting source sources news story stories coverage""".split()
 )
+GRADED = frozenset(
+    """close near likely unlikely possible probable soon big large important serious ready far good bad high low great
+    confident optimistic pessimistic upbeat hopeful certain sure true real strong weak""".split()
+)  # "how close", "is it likely": the degree is what is asked, not what an answer repeats
 _SAME = {
     "u.s": "united-states", "us": "united-states", "usa": "united-states", "u.s.a": "united-states",
     "america": "united-states", "american": "united-states", "americans": "united-states",
@@ -78,6 +82,8 @@ def _word(raw: str, start: int, end: int) -> Word:
     if lower == "us" and not raw.isupper():
         return Word(start, end, "us", False, False, False)
     key = _SAME.get(lower) or (lower.replace(",", "") if number else stem(lower))
+    if lower.endswith("ly") and key == stem(lower[:-2]):
+        key += "-ly"  # watched closely is not close
     content = key == "united-states" or (lower not in _STOP and (len(lower) > 1 or number or raw == "%"))
     return Word(start, end, key, raw[0].isupper(), number, content)
 

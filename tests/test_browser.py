@@ -16,7 +16,7 @@ from urllib.error import URLError
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Page, Request, sync_playwright
+from playwright.sync_api import ConsoleMessage, Dialog, Page, Request, sync_playwright
 
 from rag.chat_server import command
 from rag.encode import Encoder
@@ -57,6 +57,14 @@ class Seen:
         parts = urlsplit(url)
         if parts.scheme not in ("data", "blob") and parts.hostname != "127.0.0.1":
             self.elsewhere.append(url)
+
+    def message(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.complaints.append(message.text)
+
+    def dialog(self, dialog: Dialog) -> None:
+        self.complaints.append(f"a dialog: {dialog.message}")
+        dialog.dismiss()
 
 
 @pytest.fixture
@@ -111,8 +119,8 @@ def page(seen: Seen) -> Iterator[Page]:
         page.on("request", seen.request)
         page.on("websocket", lambda socket: seen.address(socket.url))
         page.on("pageerror", lambda error: seen.complaints.append(str(error)))
-        page.on("console", lambda message: message.type == "error" and seen.complaints.append(message.text))
-        page.on("dialog", lambda dialog: seen.complaints.append(f"a dialog: {dialog.message}"))
+        page.on("console", seen.message)
+        page.on("dialog", seen.dialog)
         yield page
         browser.close()
 

@@ -155,6 +155,17 @@ def test_only_the_allowed_are_found_with_the_same_scores() -> None:
     assert lexical.search("tariffs", 10, np.empty(0, np.int64)) == []
 
 
+def test_many_allowed_passages_are_found_like_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    lexical = Lexical.build(LexicalText(n, "lobster " * (1 + n % 13) + "crab " * (n % 7), "", "") for n in range(400))
+    allowed = np.arange(3, 400, 29)
+    for k in (1, 5, 14, 50):
+        listed = lexical.search("lobster", k, allowed)
+        with monkeypatch.context() as patch:
+            patch.setattr("rag.lexical.MAX_LISTED", 0)
+            assert lexical.search("lobster", k, allowed) == listed
+        assert len(listed) == min(k, 14)
+
+
 def test_equal_scores_are_ordered_by_id() -> None:
     lexical = Lexical.build(LexicalText(id_, "the same words", "", "") for id_ in (5, 2, 9, 1))
     assert [id_ for id_, _ in lexical.search("same words", 10)] == [1, 2, 5, 9]

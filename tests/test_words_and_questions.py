@@ -34,6 +34,11 @@ def test_the_pronoun_us_is_not_the_country() -> None:
     assert keys("Tell us about US exports") == {"united-states", "export"}
 
 
+def test_an_adverb_is_not_its_adjective() -> None:
+    assert keys("closely") != keys("close")
+    assert keys("family") == keys("families")
+
+
 @given(st.text())
 def test_words_point_at_what_they_were_read_from(text: str) -> None:
     found = words(text)
@@ -72,6 +77,11 @@ def test_a_question_is_read_for_its_content_words_and_names() -> None:
         "meeting",
     ]
     assert question.name_texts() == ["Brian Kingston", "White House"]
+
+
+def test_the_degree_asked_for_is_not_a_word_to_find() -> None:
+    assert [w.key for w in read("How close is a deal on autos?").terms] == ["deal", "auto"]
+    assert [w.key for w in read("Close?").terms] == ["close"]
 
 
 def test_a_question_is_folded_and_bounded() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import islice
@@ -24,6 +25,7 @@ EXAMPLES = (
     ("What does Brian Kingston expect from the meeting?", "002_7518e94f49f206c6.txt"),
     ("Whom is Carney meeting in Mexico City?", "001_3e22afcecaafb256.txt"),
 )
+TITLES_READ = 100  # articles looked at for questions to begin with
 
 
 @st.cache_resource(show_spinner="Opening the archive…")
@@ -60,7 +62,24 @@ def open_desk(settings: Settings, archive: OnRecord, llm: str) -> Desk:
     Raises:
         OnRecordError: what became of the index since it was opened.
     """
-    return Desk(archive, archive.status(), llm, examples(settings))
+    with Index.open(settings.index).snapshot() as snapshot:
+        generation = snapshot.generation
+    status, questions = _inventory(archive, settings, generation)
+    return Desk(archive, status, llm, questions)
+
+
+# Counting a large archive takes a while, and every click runs the page: once a generation is enough.
+@st.cache_resource(show_spinner=False, max_entries=4, ttl=60)
+def _inventory(_archive: OnRecord, settings: Settings, generation: int) -> tuple[dict[str, Any], tuple[str, ...]]:
+    return _archive.status(), examples(settings)
+
+
+def build_command(settings: Settings) -> str:
+    """What to type to build the index that the page looks for."""
+    plain = Settings()
+    folders = [("--seeds", settings.seeds, plain.seeds), ("--index", settings.index, plain.index)]
+    options = [word for name, path, usual in folders if path != usual for word in (name, str(path))]
+    return shlex.join(["onrecord", "build", *options])
 
 
 def generators(settings: Settings) -> list[str]:
@@ -104,5 +123,5 @@ def examples(settings: Settings) -> tuple[str, ...]:
         fitting = tuple(question for question, path in EXAMPLES if snapshot.article(path))
         if fitting:
             return fitting
-        titles = (article.title for article in snapshot.articles() if article.title)
+        titles = (article.title for article in islice(snapshot.articles(), TITLES_READ) if article.title)
         return tuple(f"What do the articles say about “{title}”?" for title in islice(titles, len(EXAMPLES)))

@@ -15,7 +15,7 @@ from rag.pipeline import Event, Stage
 from rag.records import Answer, Claim
 
 from . import components
-from .archive import Desk, generator_label, generators, holdings, open_archive, open_desk, searched
+from .archive import Desk, build_command, generator_label, generators, holdings, open_archive, open_desk, searched
 from .asking import Asking
 from .session import Conversation, Exchange, conversation, start_over
 from .view import capitalised, counted, plain_label
@@ -34,7 +34,7 @@ INPUT = "question"
 TICK = 0.25  # seconds between looks at an answer that is being made
 CHAT_WIDTH = 760  # pixels, about 90 characters a line
 SIDEBAR_WIDTH = 280  # pixels
-ICON = (  # drawn here, for Streamlit fetches an emoji from another site
+ICON = (  # drawn here, for the browser would fetch a named icon from another site
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="#1d4e89"/>'
     '<path d="M8 20v-6l4-6h3l-3 6h3v6zm10 0v-6l4-6h3l-3 6h3v6z" fill="#fff"/></svg>'
 )
@@ -73,8 +73,10 @@ def _columns(talk: Conversation) -> tuple[DeltaGenerator, DeltaGenerator]:
 
 def _desk() -> Desk | None:
     """Open the archive and say in the sidebar what it holds; or say why it cannot be opened and what to do."""
+    command = ""
     try:
         settings = load_settings()
+        command = build_command(settings)
         archive = open_archive(settings)
         with st.sidebar:
             llm = st.selectbox(
@@ -82,19 +84,19 @@ def _desk() -> Desk | None:
             )
         desk = open_desk(settings, archive, llm)
     except OnRecordError as error:
-        _closed(error)
+        _closed(error, command)
         return None
     with st.sidebar, st.container(key="archive"):
         st.text("\n".join(["The archive", *holdings(desk.status), f"index: {settings.index}"]))
     return desk
 
 
-def _closed(error: OnRecordError) -> None:
+def _closed(error: OnRecordError, command: str) -> None:
     with st.container(border=True, key="closed"):
         st.subheader("The archive cannot be opened", anchor=False)
         st.text(capitalised(str(error)))
         if isinstance(error, IndexMissing):
-            st.code("onrecord build", language=None)
+            st.code(command, language=None)
         st.button("Try again", key="reopen")
 
 
