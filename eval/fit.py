@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
@@ -30,42 +30,38 @@ REFUSED_ANSWERABLE = 0.10
 SENTENCE_C = 1.0
 CONFIDENCE_C = 0.1
 
-Read = tuple[Question, Any, list[Judged]]
-
 
 def fit(app: OnRecord, questions: Sequence[Question], weights: Path, told: Callable[[str], None]) -> float:
     """Fit both models, write them to `weights` and return the confidence under which to refuse."""
-    read = _read(app, questions)
+    read = [(q, *app.evidence(q.question, [Turn(earlier) for earlier in q.history])) for q in questions]
     signs = np.vstack([judged.signs.vector() for _, _, row in read for judged in row])
     gold = np.array([covers(q.gold, judged.evidence) for q, _, row in read for judged in row])
     answerable = np.array([bool(q.need) for q, _, row in read for _ in row])
     sentence = LogisticRegression(C=SENTENCE_C, max_iter=5000).fit(signs[answerable], gold[answerable])
-    table = {"sentence": _table(SIGN_NAMES, sentence.coef_[0], sentence.intercept_[0])}
-    _write(weights, table | {"confidence": dict.fromkeys((*STANDING_NAMES, "intercept"), 0.0)})
 
-    read = _read(app, questions)  # again: the order of the sentences has changed with their weights
-    standings = [standing(question, row) for _, question, row in read]
+    standings = [standing(question, _scored_again(row, sentence)) for _, question, row in read]
     kept = [(s.vector(), bool(q.need)) for s, (q, _, _) in zip(standings, read, strict=True) if s is not None]
     whole, answered = np.vstack([vector for vector, _ in kept]), np.array([label for _, label in kept])
     model = _confidence_model()
     held_out = cross_val_predict(model, whole, answered, cv=LeaveOneOut(), method="predict_proba")[:, 1]
     threshold = float(np.quantile(held_out[answered], REFUSED_ANSWERABLE))
     model.fit(whole, answered)
-    table["confidence"] = _unscaled(model)
-    _write(weights, table)
+    table = {
+        "sentence": _table(SIGN_NAMES, sentence.coef_[0], sentence.intercept_[0]),
+        "confidence": _unscaled(model),
+    }
+    weights.write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
     told(f"{len(gold)} sentences of {len(read)} questions; leave-one-out on them, at {threshold:.3f}:")
     told(f"  refused of unanswerable {np.mean(held_out[~answered] < threshold):.3f}")
     told(f"  refused of answerable   {np.mean(held_out[answered] < threshold):.3f}")
     return threshold
 
 
-def _read(app: OnRecord, questions: Sequence[Question]) -> list[Read]:
-    from rag.confidence import _weights as confidence_weights
-    from rag.evidence import _weights as sentence_weights
-
-    sentence_weights.cache_clear()
-    confidence_weights.cache_clear()
-    return [(q, *app.evidence(q.question, [Turn(earlier) for earlier in q.history])) for q in questions]
+def _scored_again(row: Sequence[Judged], model: LogisticRegression) -> list[Judged]:
+    """The sentences in the order of the new weights; what they were read for does not change with them."""
+    scores = model.predict_proba(np.vstack([judged.signs.vector() for judged in row]))[:, 1] if row else ()
+    again = [replace(j, evidence=replace(j.evidence, score=float(s))) for j, s in zip(row, scores, strict=True)]
+    return sorted(again, key=lambda j: -j.evidence.score)
 
 
 def _confidence_model() -> Pipeline:
@@ -84,7 +80,3 @@ def _table(names: Sequence[str], weights: Floats, intercept: float) -> dict[str,
         **{n: round(float(w), 4) for n, w in zip(names, weights, strict=True)},
         "intercept": round(float(intercept), 4),
     }
-
-
-def _write(path: Path, table: dict[str, dict[str, float]]) -> None:
-    path.write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")

@@ -44,7 +44,6 @@ class Standing:
         relation: the least support, by the best sentence, of a word that is no part of a name.
         scattered: `anywhere` less the best sentence's plain support: what the question joins, no sentence does.
         names_together: the least support of a name in the sentence that supports the names best.
-        words: number of content words / 10.
     """
 
     score: float
@@ -61,7 +60,6 @@ class Standing:
     relation: float
     scattered: float
     names_together: float
-    words: float
 
     def vector(self) -> Floats:
         return np.array([getattr(self, f.name) for f in fields(self)], dtype=np.float32)
@@ -95,7 +93,6 @@ def standing(question: Question, judged: Sequence[Judged]) -> Standing | None:
         relation=min((s for s, name in zip(judged[0].support, judged[0].named, strict=True) if not name), default=1.0),
         scattered=float(anywhere.mean()) - max(j.signs.plain for j in judged),
         names_together=float(support[:, named].min(axis=1).max()) if named else 1.0,
-        words=len(question.terms) / 10,
     )
 
 
