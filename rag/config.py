@@ -33,7 +33,7 @@ class Settings:
     seeds: Path = Path("seeds")
     encoder: str = "minilm"
     llm: str = "extractive"
-    refuse_below: float = 0.62
+    refuse_below: float = 0.59
     max_claims: int = 4
     passages: int = 12
 
