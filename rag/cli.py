@@ -16,6 +16,7 @@ from rag.config import Settings, load_settings
 from rag.contract import answer_json, article_json, hit_json
 from rag.errors import OnRecordError, SourceError
 from rag.records import Answer, Article, Hit, Turn
+from rag.verify import folded
 
 if TYPE_CHECKING:
     from rag.filters import Filters
@@ -296,8 +297,10 @@ def _print_answer(answer: Answer) -> None:
     if answer.citations:
         print()
     for citation in answer.citations:
-        print(printable(f"[{citation.n}] {citation.article.label} · {byline(citation.article)}"))
-        print(printable(f"    “{' '.join(citation.quote.split())}”"))
+        place = f"characters {citation.start}–{citation.end}"
+        print(printable(f"[{citation.n}] {citation.article.label} · {byline(citation.article)}, {place}"))
+        if folded(citation.quote) not in folded(answer.text):
+            print(printable(f"    {' '.join(citation.quote.split())}"))
     if answer.status == "abstained" and answer.hits:
         print("\nNearest passages:")
         for hit in answer.hits:

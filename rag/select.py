@@ -21,7 +21,7 @@ def select(question: Question, judged: Sequence[Judged], most: int = 4) -> list[
     open one ("what", "how", "why", "is it so") hears the best sentence of each article first.
 
     Returns:
-        By article, the one with the best sentence first, then dated ones by date, and in reading order within.
+        The best one first, then by article: its own, then the dated ones by date; in reading order within each.
     """
     chosen: list[Judged] = []
     passes = [judged] if question.kind in POINTED else [_first_of_each_article(judged)[:VOICES], judged]
@@ -54,10 +54,11 @@ def _alike(a: Evidence, b: Evidence) -> bool:
 def _readable(chosen: Sequence[Evidence]) -> list[Evidence]:
     if not chosen:
         return []
-    best = chosen[0].article.id
+    best, *others = chosen
     rank: dict[str, int] = {}
     for evidence in chosen:
         rank.setdefault(evidence.article.id, len(rank))
-    return sorted(
-        chosen, key=lambda e: (e.article.id != best, e.article.published or "9999", rank[e.article.id], e.start)
+    others.sort(
+        key=lambda e: (e.article.id != best.article.id, e.article.published or "9999", rank[e.article.id], e.start)
     )
+    return [best, *others]
