@@ -53,8 +53,9 @@ $(READY): pyproject.toml constraints.txt
 		{ echo '$(PYTHON) is not Python 3.11 or newer: name one that is, as in make PYTHON=python3.12 test' >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 		{ echo '$(PYTHON) cannot make environments: on Debian or Ubuntu, apt-get install python3-venv' >&2; exit 1; }
-	$(PYTHON) -m venv .venv >&2
-	$(BIN)/pip install --no-compile -c constraints.txt -e '.[dev]' >&2
+	@echo 'setting up .venv: a few minutes, once' >&2
+	@$(PYTHON) -m venv .venv >&2
+	@$(BIN)/pip install --no-compile -c constraints.txt -e '.[dev]' >&2
 	@touch $@
 
 .PHONY: help chat ask build test lint types eval local clean

