@@ -16,7 +16,8 @@ from rag.config import Settings
 from rag.encode import Encoder, load_encoder
 from rag.errors import GeneratorError
 from rag.evidence import Judged, Reader
-from rag.generate import Generator, Piece, Task, check_generator, load_generator
+from rag.generate import Generator, Piece, Task
+from rag.generators import check_generator, load_generator
 from rag.index import Index, Snapshot
 from rag.question import Kind, Question, checked, read
 from rag.records import Answer, Article, Claim, Evidence, Hit, Turn

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from rag.cite import Citer, finished_claims, with_markers
 from rag.errors import ConfigError
 from rag.extractive import Extractive
-from rag.generate import Task, load_generator
+from rag.generate import Task
+from rag.generators import load_generator
 from rag.records import Article, Citation, Evidence
 from rag.verify import support
 
