@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from rag import __version__
 from rag.config import Settings, load_settings
 from rag.contract import answer_json, article_json, hit_json
-from rag.errors import OnRecordError, SourceError
+from rag.errors import OnRecordError, QuestionError, SourceError
 from rag.records import Answer, Article, Hit, Turn
 from rag.verify import folded
 
@@ -73,7 +73,10 @@ def _ask(options: argparse.Namespace, settings: Settings) -> int:
     filters = _filters(options)
     if options.batch is not None:
         for row in _batch(options.batch, "question"):
-            answer = app.ask(row["question"], _turns(row.get("history")), filters)
+            try:
+                answer = app.ask(row["question"], _turns(row.get("history")), filters)
+            except QuestionError as error:
+                answer = app.unasked(row["question"], error)
             _print_json(answer_json(answer, row.get("id")))
         return 0
     history = _turns(_read_history(options.history)) if options.history else []

@@ -14,18 +14,19 @@ from rag.condense import condense
 from rag.confidence import confidence
 from rag.config import Settings
 from rag.encode import Encoder, load_encoder
-from rag.errors import GeneratorError
+from rag.errors import GeneratorError, QuestionError
 from rag.evidence import Judged, Reader
 from rag.generate import Generator, Piece, Task
 from rag.generators import check_generator, load_generator
 from rag.index import Index, Snapshot
-from rag.question import Kind, Question, checked, read
+from rag.question import MAX_QUESTION_CHARS, Kind, Question, checked, read
 from rag.records import Answer, Article, Claim, Evidence, Hit, Turn
 from rag.retrieve import Filters, retrieve
 from rag.select import select
 from rag.speakers import people_in
 from rag.verify import support
 
+REMEMBERED = 6  # earlier questions that a follow-up may lean on
 NEAREST = 3  # passages shown with a refusal
 SPOKEN_TO = 0.65  # support under which a word of the question counts as not spoken to
 FORMS: dict[Kind, str] = {"age": "an age", "when": "a date", "percent": "a share", "duration": "a length of time"}
@@ -86,7 +87,9 @@ class OnRecord:
             yield Stage("searching")
             standalone = self._standalone(snapshot, asked, history, filters)
             clock.lap("condense")
-            hits = retrieve(snapshot, self._encoder, standalone, self.settings.passages, filters)
+            vector = self._encoder.encode([standalone])[0]
+            clock.lap("encode")
+            hits = retrieve(snapshot, self._encoder, standalone, self.settings.passages, filters, vector=vector)
             clock.lap("retrieve")
             yield Stage("reading")
             read_question = read(standalone)
@@ -114,6 +117,23 @@ class OnRecord:
                 clock.lap("generate")
             yield replace(answer, timings_ms=clock.laps())
 
+    def unasked(self, question: str, reason: QuestionError) -> Answer:
+        """The row of a question that cannot be asked, so that a batch goes on behind it."""
+        with self._index.snapshot() as snapshot:
+            return Answer(
+                question=question[:MAX_QUESTION_CHARS],
+                standalone_question="",
+                status="abstained",
+                text=str(reason),
+                confidence=0.0,
+                claims=(),
+                citations=(),
+                hits=(),
+                generator=self.settings.llm,
+                generation=snapshot.generation,
+                notice="not asked",
+            )
+
     def evidence(self, question: str, history: Sequence[Turn] = ()) -> tuple[Question, list[Judged]]:
         """The question as it is read, with its history filled in, and every sentence judged for it, best first."""
         with self._index.snapshot() as snapshot:
@@ -128,7 +148,7 @@ class OnRecord:
             return question
         known: list[Turn] = []
         people: list[str] = []
-        for turn in history:
+        for turn in history[-REMEMBERED:]:
             alone = condense(checked(turn.question), known, people)
             hits = retrieve(snapshot, self._encoder, alone, self.settings.passages, filters)
             people = list(
@@ -235,7 +255,7 @@ class _Clock:
 
     def __init__(self) -> None:
         self._begun = self._last = time.perf_counter()
-        self._laps: dict[str, float] = {}
+        self._laps = {"encode": 0.0, "retrieve": 0.0, "generate": 0.0}
 
     def lap(self, stage: str) -> None:
         now = time.perf_counter()

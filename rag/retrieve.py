@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from rag.encode import Encoder
+from rag.encode import Encoder, Floats
 from rag.errors import IndexIncompatible
 from rag.filters import Filters
 from rag.index import Snapshot
@@ -26,11 +26,13 @@ def retrieve(
     k: int = 10,
     filters: Filters = Filters(),  # noqa: B008  (frozen)
     pool: int = 100,
+    vector: Floats | None = None,
 ) -> list[Hit]:
     """Return the `k` best passages of those that pass `filters`, best first.
 
     Both rankings go `pool` deep (or `k`, if that is more). Each is scaled to 0..1 and the two are added, BM25 with
-    LEXICAL_WEIGHT. `Hit.stages` has "bm25" (its score) and "dense" (the cosine, known for every hit).
+    LEXICAL_WEIGHT; `vector` is the query's (d,), when the caller has encoded it already. `Hit.stages` has "bm25" (its
+    score) and "dense" (the cosine, known for every hit).
 
     Raises:
         IndexIncompatible: `encoder` is not the one that built the index.
@@ -42,7 +44,7 @@ def retrieve(
     allowed = snap.allowed(filters)
     if not query.strip() or k <= 0:
         return []
-    vector = encoder.encode([query])[0]
+    vector = encoder.encode([query])[0] if vector is None else vector
     lexical = snap.lexical.search(query, depth, allowed)
     dense = snap.dense.search(vector, depth, allowed)
     fused = fuse(lexical, dense, depth)[:k]

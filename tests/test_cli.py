@@ -90,6 +90,20 @@ def test_ask_in_a_batch_keeps_ids_and_order(
     ]  # fmt: skip
 
 
+def test_a_question_that_cannot_be_asked_stops_no_batch(
+    capsys: pytest.CaptureFixture[str], seed_index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [{"id": 1, "question": " "}, {"id": 2, "question": "Who is Brian Kingston?"}]
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(map(json.dumps, rows))))
+    status, out, _ = run(capsys, "ask", "--batch", "-", "--index", str(seed_index))
+    empty, asked = map(json.loads, out.splitlines())
+    assert status == 0
+    assert set(empty) == ANSWER_KEYS
+    assert (empty["id"], empty["status"], empty["notice"]) == (1, "abstained", "not asked")
+    assert empty["text"].startswith("the question is empty")
+    assert (asked["id"], asked["status"]) == (2, "answered")
+
+
 def test_search_in_a_batch_and_alone(
     capsys: pytest.CaptureFixture[str], seed_index: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

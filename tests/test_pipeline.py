@@ -111,7 +111,14 @@ def test_events_come_in_order_and_make_up_the_answer(app: OnRecord) -> None:
     assert stages == ["searching", "reading", "writing"]
     assert tuple(event for event in events if isinstance(event, Claim)) == answer.claims
     assert "".join(e.text for e in events if isinstance(e, Piece)).strip() == answer.text
-    assert set(answer.timings_ms) == {"condense", "retrieve", "evidence", "generate", "total"}
+    assert set(answer.timings_ms) == {"condense", "encode", "retrieve", "evidence", "generate", "total"}
+
+
+def test_a_long_conversation_is_remembered_for_a_few_turns(app: OnRecord) -> None:
+    history = [Turn(f"What about steel number {n}?") for n in range(500)] + [Turn("Who is Marty Warren?")]
+    answer = app.ask("What did he say?", history)
+    assert answer.standalone_question == "What did Marty Warren say?"
+    assert answer.timings_ms["total"] < 10_000
 
 
 def test_filters_that_nothing_passes_are_named(app: OnRecord) -> None:
