@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -152,14 +151,14 @@ def _check(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _ui(options: argparse.Namespace, settings: Settings) -> int:
-    from rag.chat_server import command
+    from rag.chat_server import serve
 
     environment = {
         **os.environ,
         "ONRECORD_INDEX": str(settings.index.resolve()),
         "ONRECORD_SEEDS": str(settings.seeds.resolve()),
     }
-    return subprocess.call(command(options.port, options.headless), env=environment)  # noqa: S603 - our own command
+    return serve(options.port, not options.headless, environment, _say)
 
 
 def _parser() -> argparse.ArgumentParser:

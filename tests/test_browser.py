@@ -83,7 +83,7 @@ def address(seeds: Path, encoder: Encoder, tmp_path: Path) -> Iterator[str]:
         port = free.getsockname()[1]
     environment = {**os.environ, "ONRECORD_INDEX": str(tmp_path / "index")}
     with (tmp_path / "server.log").open("w") as log:
-        server = subprocess.Popen(command(port, headless=True), cwd=tmp_path, env=environment, stdout=log, stderr=log)
+        server = subprocess.Popen(command(port), cwd=tmp_path, env=environment, stdout=log, stderr=log)
         try:
             wait_for(f"http://127.0.0.1:{port}/_stcore/health", server)
             yield f"http://127.0.0.1:{port}"

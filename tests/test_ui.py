@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -255,11 +258,11 @@ class TestAsking:
 class TestServer:
     def test_every_option_is_one_that_streamlit_knows(self) -> None:
         known = set(config.get_config_options())
-        given = [argument[2:].partition("=")[0] for argument in chat_server.command(8501, True) if argument[:2] == "--"]
+        given = [argument[2:].partition("=")[0] for argument in chat_server.command(8501) if argument[:2] == "--"]
         assert set(given) - known == set()
 
     def test_it_serves_this_computer_alone_and_tells_nobody(self) -> None:
-        command = chat_server.command(port=8765, headless=True)
+        command = chat_server.command(8765)
         assert command[1:4] == ["-m", "streamlit", "run"]
         assert Path(command[4]).name == "app.py"
         assert {
@@ -270,7 +273,29 @@ class TestServer:
             "--client.showErrorDetails=none",
             "--server.allowedHosts=localhost",
         } <= set(command)
-        assert not [argument for argument in chat_server.command() if argument.startswith("--server.port")]
+
+    def test_it_ends_with_the_command_that_started_it(self, seed_index: Path) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        arguments = [
+            sys.executable,
+            "-m",
+            "rag.cli",
+            "ui",
+            "--headless",
+            "--port",
+            str(port),
+            "--index",
+            str(seed_index),
+        ]
+        started = subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True)
+        assert started.stderr is not None
+        assert started.stderr.readline() == f"On Record answers at http://localhost:{port} (Ctrl+C ends it)\n"
+        started.terminate()
+        started.wait(timeout=30)
+        with socket.socket() as probe:
+            assert probe.connect_ex(("127.0.0.1", port)) != 0
 
 
 @pytest.fixture
