@@ -290,10 +290,12 @@ class TestServer:
             str(seed_index),
         ]
         started = subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True)
-        assert started.stderr is not None
-        assert started.stderr.readline() == f"On Record answers at http://localhost:{port} (Ctrl+C ends it)\n"
-        started.terminate()
-        started.wait(timeout=30)
+        try:
+            assert started.stderr is not None
+            assert started.stderr.readline() == f"On Record answers at http://localhost:{port} (Ctrl+C ends it)\n"
+        finally:
+            started.terminate()
+            started.wait(timeout=30)
         with socket.socket() as probe:
             assert probe.connect_ex(("127.0.0.1", port)) != 0
 
