@@ -215,7 +215,12 @@ def _attempt(blank: Answer, generator: Generator, task: Task) -> Writing:
         claims=tuple(claims),
         citations=tuple(citer.citations),
         generator=generator.name,
+        notice="; ".join(filter(None, (blank.notice, _unknown(citer.unknown)))),
     )
+
+
+def _unknown(count: int) -> str:
+    return f"{count} citation{'s' if count > 1 else ''} named no evidence" if count else ""
 
 
 def _claim(citer: Citer, sentence: str) -> Claim | None:

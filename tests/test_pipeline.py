@@ -186,6 +186,12 @@ def test_a_model_that_fails_never_loses_the_question(
     assert [claim.support for claim in answer.claims] == ["verbatim"] * len(answer.claims)
 
 
+def test_a_citation_of_nothing_is_counted_and_told(app: OnRecord, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = scripted(app, monkeypatch, "Brian Kingston is president of the Manufacturers’ Association. [1] [7]")
+    assert (answer.generator, answer.notice) == ("scripted", "1 citation named no evidence")
+    assert [citation.n for citation in answer.citations] == [1]
+
+
 def test_threads_share_one_app(app: OnRecord) -> None:
     expected = {question: app.ask(question).text for question, _ in QUESTIONS}
     got: dict[str, str] = {}
