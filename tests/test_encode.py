@@ -11,8 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rag.encode import BATCH_SIZE, Encoder, encoder_name, load_encoder
+from rag.encode import Encoder, encoder_name, load_encoder
 from rag.errors import ConfigError
+from rag.minilm import BATCH_SIZE, embedded_folder, read_weights
+from rag.sentence_encoder import load_sentence_encoder
 
 SENTENCES = [
     "Over 75% of Canadian exports go to the United States.",
@@ -36,6 +38,30 @@ def test_a_text_has_one_vector_whatever_is_encoded_beside_it(encoder: Encoder) -
     together = encoder.encode(company)
     for n in (0, 1, 44):
         np.testing.assert_allclose(together[n], encoder.encode([company[n]])[0], atol=1e-6)
+
+
+def test_vectors_are_those_of_sentence_transformers(encoder: Encoder) -> None:
+    texts = [*SENTENCES, "", "A long one. " + "Talks went on about steel, autos and lumber. " * 60]
+    theirs = load_sentence_encoder("minilm")
+    assert (theirs.name, theirs.dimension) == (encoder.name, encoder.dimension)
+    np.testing.assert_allclose(encoder.encode(texts), theirs.encode(texts), atol=2e-6)
+    for ours, other in zip(encoder.encode_tokens(texts), theirs.encode_tokens(texts), strict=True):
+        np.testing.assert_array_equal(ours.spans, other.spans)
+        np.testing.assert_allclose(ours.vectors, other.vectors, atol=2e-5)
+
+
+def test_the_graph_is_what_its_script_writes() -> None:
+    from eval.graph import GRAPH, encoder
+
+    weights = read_weights(embedded_folder() / "model.safetensors")
+    assert GRAPH.read_bytes() == encoder({name: value.shape for name, value in weights.items()}).SerializeToString()
+
+
+def test_a_file_of_other_weights_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(b"no weights")
+    with pytest.raises(ConfigError, match=f"{path} does not hold all-MiniLM-L6-v2"):
+        read_weights(path)
 
 
 def test_no_texts_give_no_vectors(encoder: Encoder) -> None:
@@ -104,7 +130,13 @@ def test_the_embedded_model_has_one_name_however_it_is_called() -> None:
 
 
 def test_importing_loads_no_model_library() -> None:
-    heavy = ("torch", "faiss", "tantivy", "transformers", "trafilatura")
+    heavy = ("torch", "onnxruntime", "faiss", "tantivy", "transformers", "trafilatura")
     program = f"import rag.retrieve, sys; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_the_embedded_encoder_needs_no_torch() -> None:
+    program = "import rag.encode as e, sys; e.load_encoder().encode(['word']); print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"

