@@ -9,7 +9,6 @@ from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 
-from eval import retrieval
 from eval.answers import Asker, open_product, run
 from eval.compare import compare
 from eval.measures import BY_KEY
@@ -17,6 +16,7 @@ from eval.qrels import RetrievalSet, read_retrieval_set
 from eval.questions import SETS, EvalError, QuestionSet, check_gold, read_set
 from eval.ranked import MEASURES as RANKED
 from eval.report import Reporter, visible
+from eval.retrieval import Options, benchmark, build_index, compare_results, read_result, without_questions
 from eval.retrieval_report import comparison_tables, result_tables
 from eval.runs import RESULTS, ROOT, Json, Run, new_run, read_run, summary, write_result, write_run
 from eval.systems import SYSTEMS, USUAL
@@ -201,13 +201,13 @@ def _add_retrieval(commands: argparse._SubParsersAction[argparse.ArgumentParser]
 def _retrieval(arguments: argparse.Namespace) -> int:
     reporter = Reporter(as_json=arguments.json)
     if arguments.compare:
-        a, b = (retrieval.read_result(path) for path in arguments.compare)
-        found = retrieval.compare(a, b, arguments.seed, arguments.systems or (), arguments.qrels)
+        a, b = (read_result(path) for path in arguments.compare)
+        found = compare_results(a, b, arguments.seed, arguments.systems or (), arguments.qrels)
         if not found["same_files"]:
             reporter.note("the two results are of different articles, questions or qrels")
         reporter.data(found, comparison_tables(found))
         return 0
-    options = retrieval.Options(
+    options = Options(
         systems=arguments.systems or USUAL,
         **{key: getattr(arguments, key) for key in ("baseline", "half", "limit", "depth", "seed")},
     )
@@ -216,9 +216,9 @@ def _retrieval(arguments: argparse.Namespace) -> int:
     encoder = load_encoder(load_settings().encoder)
     index = arguments.index or _index_of(of, cache, encoder, reporter)
     with bars() as told:
-        result = retrieval.benchmark(of, Index.open(index, encoder), encoder, cache, options, told)
+        result = benchmark(of, Index.open(index, encoder), encoder, cache, options, told)
     file = write_result(result, "retrieval", arguments.out)
-    shown = retrieval.summary(result)
+    shown = without_questions(result)
     reporter.data(shown | {"file": str(file)}, result_tables(shown))
     for name, qrels in result["qrels"].items():
         if qrels["missing"]:
@@ -231,7 +231,7 @@ def _index_of(of: RetrievalSet, cache: Path, encoder: Encoder, reporter: Reporte
     """Bring the set's own index up to date and say what could not be read."""
     reporter.note(f"bringing the index in {cache} up to date")
     with bars() as told:
-        index, report = retrieval.build_index(of.articles, cache, encoder, told)
+        index, report = build_index(of.articles, cache, encoder, told)
     if report.failures:
         first = report.failures[0]
         reporter.note(f"{report.failed} articles cannot be read, the first: {first.path}: {first.reason}")

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 from eval.qrels import Qrels, Query, RetrievalSet, choose
@@ -26,12 +27,10 @@ from eval.ranked import (
 from eval.runs import Json, provenance
 from eval.systems import SYSTEMS, USUAL, Bench, SharedEncoder, System, check_systems
 from rag.encode import Encoder
-from rag.index import BuildReport, Index, Progress, Snapshot, build
+from rag.index import BuildReport, Index, Progress, Snapshot, build, status
 
 FORMAT = 1
 COMPARED = ("Hits@5", "MRR@10")  # kept question by question
-
-Told = Callable[[str, int, int], None]  # system, questions done, questions in all
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +57,8 @@ class Options:
         return tuple(dict.fromkeys((self.baseline, *self.systems)))
 
     def __post_init__(self) -> None:
+        if not find_spec("ir_measures"):
+            raise EvalError("measuring needs ir-measures: run `pip install -e '.[dev]'`")
         check_systems(self.names)
 
 
@@ -74,15 +75,16 @@ def build_index(articles: Path, cache: Path, encoder: Encoder | str, progress: P
         for old in seeds.iterdir():
             if old.name != articles.name:
                 old.unlink()
-        copy = seeds / articles.name  # by itself: the questions beside it are no articles
+        copy = seeds / articles.name  # in a folder of its own: the questions beside the original are no articles
         if not copy.exists() or _stamp(copy) != _stamp(articles):
+            copy.unlink(missing_ok=True)  # it may be read-only, as its original was
             shutil.copy2(articles, copy)
     except OSError as error:
         raise EvalError(f"{cache} cannot be written ({error.strerror}): give another folder with --cache") from error
     return index, build(seeds, index, encoder, progress=progress)
 
 
-def benchmark(of: RetrievalSet, index: Index, encoder: Encoder, cache: Path, options: Options, told: Told) -> Json:
+def benchmark(of: RetrievalSet, index: Index, encoder: Encoder, cache: Path, options: Options, told: Progress) -> Json:
     """Put every question to every system and return the whole result, which has ids and numbers and no text.
 
     Raises:
@@ -95,6 +97,7 @@ def benchmark(of: RetrievalSet, index: Index, encoder: Encoder, cache: Path, opt
         raise EvalError(f"{of.name} has qrels without a question of half {options.half!r}: leave --half or --limit out")
     shared = SharedEncoder(encoder)
     bench = Bench(index, shared, cache, options.depth)
+    encoder.encode([queries[0].text])  # so that the first one that is timed is as quick as the rest
     for query in queries:
         shared.encode([query.text])
     rankings = {name: _ask(SYSTEMS[name], bench, shared, queries, partial(told, name)) for name in options.names}
@@ -102,7 +105,7 @@ def benchmark(of: RetrievalSet, index: Index, encoder: Encoder, cache: Path, opt
         return {
             "format": FORMAT,
             "command": "retrieval",
-            "set": {"name": of.name, "sha256": dict(of.digests), "half": options.half, **_size(snap)},
+            "set": {"name": of.name, "sha256": dict(of.digests), "half": options.half, **_size(index.path)},
             "settings": asdict(options) | {"systems": list(options.names), "draws": DRAWS, "encoder": encoder.name},
             **provenance(),
             "qrels": {qrels.name: _measured(qrels, rankings, snap, options) for qrels in chosen},
@@ -125,9 +128,10 @@ def _ask(
     return found
 
 
-def _size(snap: Snapshot) -> Json:
+def _size(index: Path) -> Json:
     """How large the index is."""
-    return {"articles": sum(1 for _ in snap.articles()), "passages": len(snap.dense), "generation": snap.generation}
+    found = status(index)
+    return {key: found[key] for key in ("articles", "passages", "generation")}
 
 
 def _measured(qrels: Qrels, rankings: Mapping[str, Mapping[str, Ranking]], snap: Snapshot, options: Options) -> Json:
@@ -174,7 +178,7 @@ def _stamp(path: Path) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def summary(result: Json) -> Json:
+def without_questions(result: Json) -> Json:
     """The result without its single questions."""
     return result | {
         "qrels": {
@@ -210,7 +214,7 @@ def read_result(path: Path) -> Json:
     return content
 
 
-def compare(a: Json, b: Json, seed: int, systems: Sequence[str] = (), qrels: str | None = None) -> Json:
+def compare_results(a: Json, b: Json, seed: int, systems: Sequence[str] = (), qrels: str | None = None) -> Json:
     """Compare b with a, system by system and question by question; `systems` and `qrels` leave others out.
 
     A question is gained when only b has a relevant article among its first five, lost when only a has.

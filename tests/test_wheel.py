@@ -61,7 +61,9 @@ def test_the_change_log_opens_with_this_version() -> None:
 
 
 @pytest.mark.parametrize(
-    ("folders", "extras"), [(("rag", "ui"), ("local",)), (("eval", "tests"), ("dev", "bench"))], ids=["product", "checkout"]
+    ("folders", "extras"),
+    [(("rag", "ui"), ("local",)), (("eval", "tests"), ("dev", "bench"))],
+    ids=["product", "checkout"],
 )
 def test_every_package_that_is_imported_is_asked_for(folders: tuple[str, ...], extras: tuple[str, ...]) -> None:
     asked = declared(*extras)
