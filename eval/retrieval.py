@@ -174,8 +174,8 @@ def _latency(ms: Sequence[float]) -> Json:
 
 
 def _stamp(path: Path) -> tuple[int, int]:
-    status = os.stat(path)
-    return status.st_size, status.st_mtime_ns
+    found = os.stat(path)
+    return found.st_size, found.st_mtime_ns
 
 
 def without_questions(result: Json) -> Json:
