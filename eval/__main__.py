@@ -12,11 +12,19 @@ from pathlib import Path
 from eval.answers import Asker, open_product, run
 from eval.compare import compare
 from eval.measures import BY_KEY
+from eval.qrels import RetrievalSet, read_retrieval_set
 from eval.questions import SETS, EvalError, QuestionSet, check_gold, read_set
+from eval.ranked import MEASURES as RANKED
 from eval.report import Reporter, visible
-from eval.runs import RESULTS, ROOT, Json, Run, new_run, read_run, summary, write_run
+from eval.retrieval import Options, benchmark, build_index, compare_results, read_result, without_questions
+from eval.retrieval_report import comparison_tables, result_tables
+from eval.runs import RESULTS, ROOT, Json, Run, new_run, read_run, summary, write_result, write_run
+from eval.systems import SYSTEMS, USUAL
+from rag.bars import bars
 from rag.config import Settings, load_settings
+from rag.encode import Encoder, load_encoder
 from rag.errors import OnRecordError
+from rag.index import Index
 
 Opener = Callable[[Settings, bool], AbstractContextManager[Asker]]
 
@@ -37,6 +45,7 @@ def _parser(opener: Opener) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_answers(commands, opener)
     _add_fit(commands)
+    _add_retrieval(commands)
     return parser
 
 
@@ -153,6 +162,94 @@ def _fit(arguments: argparse.Namespace) -> int:
         threshold = fit(app, tune, ROOT / "rag" / "data" / "evidence.json", reporter.note)
     reporter.note(f"refuse below {threshold:.3f} (refuse_below in rag/config.py)")
     return 0
+
+
+# --- retrieval
+
+
+def _add_retrieval(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "retrieval",
+        help="measure how well articles are found",
+        description="Put the questions of a retrieval set to several systems and measure what they find, or compare "
+        "two such results.",
+        epilog=f"Systems: {', '.join(SYSTEMS)}. Measures: {', '.join(RANKED)}.",
+    )
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument(
+        "set",
+        nargs="?",
+        type=Path,
+        metavar="SET",
+        help="a folder with articles.jsonl[.gz], questions.jsonl and qrels*.tsv",
+    )
+    what.add_argument("--compare", nargs=2, type=Path, metavar=("A.json", "B.json"), help="two results of the same set")
+    parser.add_argument("--systems", type=_names, metavar="A,B", help=f"by default {','.join(USUAL)}")
+    parser.add_argument("--baseline", default="bm25", metavar="NAME", help="what the others are held against (bm25)")
+    parser.add_argument("--qrels", metavar="NAME", help="only these qrels")
+    parser.add_argument("--half", choices=("tune", "test", "all"), default="all", help="only this half, by date")
+    parser.add_argument("--limit", type=_count, metavar="N", help="only the first N questions of each qrels")
+    parser.add_argument("--depth", type=_count, default=100, metavar="K", help="passages a system returns (100)")
+    parser.add_argument("--seed", type=int, default=20, metavar="N", help="of the bootstrap (20)")
+    parser.add_argument("--cache", type=Path, metavar="DIR", help="keeps the index (.cache/retrieval/SET)")
+    parser.add_argument("--index", type=Path, metavar="DIR", help="ask this index instead of building one")
+    parser.add_argument("--out", type=Path, default=RESULTS, metavar="DIR", help="where results go (eval/results)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.set_defaults(run=_retrieval)
+
+
+def _retrieval(arguments: argparse.Namespace) -> int:
+    reporter = Reporter(as_json=arguments.json)
+    if arguments.compare:
+        a, b = (read_result(path) for path in arguments.compare)
+        found = compare_results(a, b, arguments.seed, arguments.systems or (), arguments.qrels)
+        if not found["same_files"]:
+            reporter.note("the two results are of different articles, questions or qrels")
+        reporter.data(found, comparison_tables(found))
+        return 0
+    options = Options(
+        systems=arguments.systems or USUAL,
+        **{key: getattr(arguments, key) for key in ("baseline", "half", "limit", "depth", "seed")},
+    )
+    of = read_retrieval_set(arguments.set, arguments.qrels)
+    cache = arguments.cache or ROOT / ".cache" / "retrieval" / of.name
+    encoder = load_encoder(load_settings().encoder)
+    index = arguments.index or _index_of(of, cache, encoder, reporter)
+    with bars() as told:
+        result = benchmark(of, Index.open(index, encoder), encoder, cache, options, told)
+    file = write_result(result, "retrieval", arguments.out)
+    shown = without_questions(result)
+    reporter.data(shown | {"file": str(file)}, result_tables(shown))
+    for name, qrels in result["qrels"].items():
+        if qrels["missing"]:
+            reporter.note(f"{name}: {qrels['missing']} relevant articles are not in the index and cannot be found")
+    reporter.note(f"written to {file}")
+    return 0
+
+
+def _index_of(of: RetrievalSet, cache: Path, encoder: Encoder, reporter: Reporter) -> Path:
+    """Bring the set's own index up to date and say what could not be read."""
+    reporter.note(f"bringing the index in {cache} up to date")
+    with bars() as told:
+        index, report = build_index(of.articles, cache, encoder, told)
+    if report.failures:
+        first = report.failures[0]
+        reporter.note(f"{report.failed} articles cannot be read, the first: {first.path}: {first.reason}")
+    return index
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is not a whole number from 1 up")
+    return number
+
+
+# --- common
 
 
 def _own_seeds(questions: QuestionSet) -> Path | None:

