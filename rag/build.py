@@ -2,6 +2,7 @@
 
 What changed is staged in temporary tables, texts are encoded and their vectors kept as they come, then one transaction
 changes the rows, names the freshly written derived files and raises the generation. Only what changed is encoded.
+When much is to be encoded, the words are committed first and the vectors in growing batches.
 """
 
 from __future__ import annotations
@@ -9,18 +10,17 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from shutil import rmtree
 from typing import Any
 
 import numpy as np
 
 import rag
-from rag import catalog, derived, load
+from rag import catalog, load
 from rag.catalog import CATALOG_FILE, Meta, transaction
+from rag.commit import commit, forget_vectors
 from rag.encode import Encoder, encoder_name, load_encoder
 from rag.errors import ConfigError, IndexDamaged, IndexIncompatible, OnRecordError, SourceError
 from rag.load import Failure, SourceFile
@@ -28,6 +28,10 @@ from rag.lock import writer_lock
 from rag.staging import Progress, Staging, recipe
 
 ENCODE_WINDOW = 256  # texts encoded between two commits: the most an interrupted build encodes again
+MANY = 2_000  # texts to encode, which take about a minute: with more than this nobody should wait for the vectors
+# A commit takes a second or two, so it waits for this many; and for twice the vectors of the last one, so that a
+# build of any length makes few generations and writes a vector about twice.
+COMMIT_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +101,14 @@ def build(
         staging = Staging(connection, name, afresh=afresh, encode_all=force)
         with transaction(connection, write=False):
             staging.read(files, failures, progress)
-        encoded, dimension = _encode(connection, encoder, before, progress)
-        if before is not None and staging.empty and not force:
-            meta = replace(before, recipe=made_by)
+        if before is None or force or staging.encoding:
+            encoder = load_encoder(encoder) if isinstance(encoder, str) else encoder
+            dimension = encoder.dimension
         else:
-            meta = Meta(_last_generation(index, before) + 1, name, dimension, made_by, _now(), rag.__version__)
-        _commit(index, connection, staging, before, meta, progress)
-        _clear_up(index, connection)
+            dimension = before.dimension
+        made = Meta(0, name, dimension, made_by, "", rag.__version__)
+        meta, encoded = _encode_and_commit(index, connection, staging, encoder, before, made, force, progress)
+        forget_vectors(connection)
         return _report(connection, meta, staging, encoded, time.monotonic() - started)
 
 
@@ -164,15 +169,43 @@ def _open_or_set_aside(index: Path) -> sqlite3.Connection:
 # Encoding
 
 
-def _encode(
-    connection: sqlite3.Connection, encoder: Encoder | str, before: Meta | None, progress: Progress
-) -> tuple[int, int]:
-    """Encode the pending texts, committing their vectors as they come; return how many, and the vectors' dimension."""
-    total = connection.execute("SELECT count(*) FROM pending").fetchone()[0]
-    if before is not None and not total:
-        return 0, before.dimension
-    if isinstance(encoder, str):
-        encoder = load_encoder(encoder)
+def _encode_and_commit(
+    index: Path,
+    connection: sqlite3.Connection,
+    staging: Staging,
+    encoder: Encoder | str,
+    before: Meta | None,
+    made: Meta,
+    force: bool,
+    progress: Progress,
+) -> tuple[Meta, int]:
+    """Commit once all is encoded, or when that is much: the words at once, and the vectors in growing batches.
+
+    Return what the index is then, and how many texts were encoded; an `encoder` that is only named has none.
+    """
+    meta, encoded, committed, since = before, 0, 0, time.monotonic()
+    early = _words_first(connection, staging, force)
+    if early:
+        meta = commit(index, connection, staging, meta, made, progress)
+    for encoded in () if isinstance(encoder, str) else _encode(connection, encoder, staging.encoding, progress):
+        if early and encoded >= 2 * committed and time.monotonic() - since >= COMMIT_SECONDS:
+            meta = commit(index, connection, staging, meta, made, progress)
+            committed, since = encoded, time.monotonic()
+    return commit(index, connection, staging, meta, made, progress, anew=force and not early), encoded
+
+
+def _words_first(connection: sqlite3.Connection, staging: Staging, force: bool) -> bool:
+    """Whether to commit before all is encoded: there is much to encode, and no generation that answers better."""
+    if staging.encoding <= MANY:
+        return False
+    if force:  # what is encoded again has its old vector until then
+        return not connection.execute("SELECT EXISTS (SELECT 1 FROM vectors)").fetchone()[0]
+    vectors = connection.execute("SELECT count(*) FROM passages WHERE segment IS NOT NULL").fetchone()[0]
+    return bool(2 * staging.vectors_lost <= vectors)
+
+
+def _encode(connection: sqlite3.Connection, encoder: Encoder, total: int, progress: Progress) -> Iterator[int]:
+    """Encode the pending texts, committing their vectors as they come; yield how many are done, again and again."""
     done = 0
     # Texts of like length go together: the longest first, so that too little memory shows at once.
     longest = "SELECT key, text FROM pending ORDER BY chars DESC LIMIT ?"
@@ -188,100 +221,14 @@ def _encode(
             connection.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?)", rows)
             connection.executemany("DELETE FROM pending WHERE key = ?", ((key,) for key in window))
         done += len(window)
-    return done, encoder.dimension
+        yield done
 
 
 def _counter(progress: Progress, done: int, total: int) -> Callable[[int], None]:
     return lambda more: progress("encoding", done + more, total)
 
 
-# Committing
-
-
-def _commit(
-    index: Path,
-    connection: sqlite3.Connection,
-    staging: Staging,
-    before: Meta | None,
-    meta: Meta,
-    progress: Progress,
-) -> None:
-    """Make the staged state the index's state, in one transaction; write derived files if they must change."""
-    new = before is None or meta.generation != before.generation
-    try:
-        with transaction(connection):
-            if new:
-                _replace_rows(connection)
-            if meta != before:
-                rows = [(key, str(value)) for key, value in asdict(meta).items()]
-                connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", rows)
-            _set_files(connection, staging)
-            if new or derived.damage(index, catalog.derived_files(connection, meta.generation)):
-                progress("writing", 0, 1)
-                _set_derived(connection, meta.generation, derived.write(index, connection, meta))
-                progress("writing", 1, 1)
-    except BaseException:
-        with suppress(sqlite3.Error):
-            _remove_unnamed(index, connection)
-        raise
-
-
-def _last_generation(index: Path, before: Meta | None) -> int:
-    """Return the generation before this build; a new catalog goes on from the one that was set aside."""
-    if before is not None:
-        return before.generation
-    return max((generation for generation, _ in derived.folders(index)), default=0)
-
-
-def _replace_rows(connection: sqlite3.Connection) -> None:
-    connection.execute("INSERT OR IGNORE INTO stale SELECT id FROM new_articles")
-    connection.execute("DELETE FROM passages WHERE article_id IN (SELECT id FROM stale)")
-    connection.execute("DELETE FROM articles WHERE id IN (SELECT id FROM stale)")
-    connection.execute("INSERT INTO articles SELECT * FROM new_articles")
-    connection.execute("INSERT INTO passages SELECT * FROM new_passages")
-
-
-def _set_files(connection: sqlite3.Connection, staging: Staging) -> None:
-    """Record which files are known, and which failed."""
-    gone = staging.recorded.keys() - staging.settled.keys()
-    connection.executemany("DELETE FROM files WHERE path = ?", [(path,) for path in gone])
-    changed = staging.settled.items() - staging.recorded.items()
-    connection.executemany("INSERT OR REPLACE INTO files VALUES (?, ?)", changed)
-    rows = [(file, failure.path, failure.reason) for file, failure in staging.failures]
-    if rows != connection.execute("SELECT file, path, reason FROM failures ORDER BY rowid").fetchall():
-        connection.execute("DELETE FROM failures")
-        connection.executemany("INSERT INTO failures VALUES (?, ?, ?)", rows)
-
-
-def _set_derived(connection: sqlite3.Connection, generation: int, files: list[catalog.DerivedFile]) -> None:
-    """Name the generation's files, and keep the names of the one before, which a reader may still hold."""
-    connection.execute("DELETE FROM derived WHERE generation = ? OR generation < ?", (generation, generation - 1))
-    rows = [(file.name, file.sha256, file.bytes, generation) for file in files]
-    connection.executemany("INSERT INTO derived VALUES (?, ?, ?, ?)", rows)
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
 # Afterwards
-
-
-def _clear_up(index: Path, connection: sqlite3.Connection) -> None:
-    """Remove what no generation needs: vectors without a passage, and the files of generations long gone."""
-    vectors, used = "SELECT count(*) FROM vectors", "SELECT count(DISTINCT vector_key) FROM passages"
-    if connection.execute(vectors).fetchone() != connection.execute(used).fetchone():
-        with transaction(connection):
-            connection.execute("DELETE FROM vectors WHERE key NOT IN (SELECT vector_key FROM passages)")
-    _remove_unnamed(index, connection)
-
-
-def _remove_unnamed(index: Path, connection: sqlite3.Connection) -> None:
-    """Remove the derived folders that no committed generation has."""
-    named = {name.split("/")[0] for (name,) in connection.execute("SELECT name FROM derived")}
-    for _, folder in derived.folders(index):
-        if folder.name not in named:
-            rmtree(folder, ignore_errors=True)
 
 
 def _report(connection: sqlite3.Connection, meta: Meta, staging: Staging, encoded: int, seconds: float) -> BuildReport:

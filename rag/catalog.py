@@ -17,7 +17,8 @@ from rag.errors import IndexDamaged, IndexIncompatible, IndexMissing, OnRecordEr
 
 CATALOG_FILE = "catalog.sqlite"
 APPLICATION_ID = 0x4F6E5265  # "OnRe", in the file's header: says whose SQLite file it is
-FORMAT = 1  # user_version of the file; raise it with every change of the tables
+FORMAT = 2  # user_version of the file; raise it with every change of the tables
+BEFORE = 1  # the format that a build takes over the vectors of, and nothing else
 REBUILD = "run `onrecord build --force`, which sets the file aside and builds anew from the articles"
 SURROUNDINGS = {  # primary result codes that are not about what the file holds
     *(sqlite3.SQLITE_PERM, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_READONLY),
@@ -41,7 +42,8 @@ SCHEMA = (
         id INTEGER PRIMARY KEY,   -- see passage_id()
         article_id TEXT NOT NULL REFERENCES articles (id),
         start INTEGER NOT NULL, "end" INTEGER NOT NULL,   -- characters of articles.text
-        vector_key BLOB NOT NULL REFERENCES vectors (key)
+        vector_key BLOB NOT NULL,   -- see vector_key(); a row of vectors when it was encoded
+        segment INTEGER   -- the vector segment of the generation that has it; NULL while it is found by words alone
     )""",
     "CREATE TABLE failures (file TEXT NOT NULL, path TEXT NOT NULL, reason TEXT NOT NULL)",
     """CREATE TABLE derived (
@@ -52,6 +54,7 @@ SCHEMA = (
     "CREATE INDEX articles_by_origin ON articles (publisher, published, id)",
     "CREATE INDEX passages_by_article ON passages (article_id, start)",
     "CREATE INDEX passages_by_vector ON passages (vector_key)",
+    "CREATE INDEX passages_by_segment ON passages (segment)",
 )
 
 
@@ -123,12 +126,17 @@ def connect(index: Path, *, write: bool) -> sqlite3.Connection:
 
 def _prepare(connection: sqlite3.Connection) -> None:
     """Create the tables in a file that holds nothing yet; the header is stamped in the same transaction."""
-    if not _is_blank(connection):
+    owner, version = _pragma(connection, "application_id"), _pragma(connection, "user_version")
+    if not _is_blank(connection) and (owner, version) != (APPLICATION_ID, BEFORE):
         return
     connection.execute("PRAGMA journal_mode = WAL")
     with transaction(connection):
+        if version == BEFORE:  # the articles are read again; encoding theirs took longest, so the vectors stay
+            for table in ("meta", "files", "passages", "articles", "failures", "derived"):
+                connection.execute(f"DROP TABLE {table}")
         for statement in SCHEMA:
-            connection.execute(statement)
+            if version != BEFORE or not statement.startswith("CREATE TABLE vectors"):
+                connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {FORMAT}")
 
@@ -139,6 +147,10 @@ def _check_format(connection: sqlite3.Connection, path: Path) -> None:
         raise IndexMissing(f"the index in {path.parent} was never finished: run `onrecord build`")
     if owner != APPLICATION_ID:
         raise IndexIncompatible(f"{path} is a database of another program: {REBUILD}")
+    if version == BEFORE:
+        raise IndexIncompatible(
+            f"{path} has format {BEFORE}, this version of On Record reads {FORMAT}: run `onrecord build`"
+        )
     if version != FORMAT:
         raise IndexIncompatible(f"{path} has format {version}, this version of On Record reads {FORMAT}: {REBUILD}")
 

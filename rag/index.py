@@ -66,7 +66,8 @@ class Index:
         files = tuple(catalog.derived_files(connection, meta.generation))
         with self._lock:
             if self._derived is None or self._derived[0] != files:
-                self._derived = files, derived.load(self.path, connection, meta)
+                held = self._derived[1] if self._derived else None
+                self._derived = files, derived.load(self.path, connection, meta, held)
             return self._derived[1]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ FIELD_WEIGHTS = {"body": 1.0, "title": 0.5, "meta": 0.25}  # how much a word fou
 MAX_QUERY_TERMS = 256  # more distinct words than this are left out of a query
 MAX_WORD_CHARS = 40  # longer runs of letters and digits are not words
 MAX_LISTED = 5_000  # allowed passages that a query names one by one; it is faster to sift the results of all for more
+MORE = 16  # results asked for beyond `k`, so that equal scores at its edge rarely need a second look
 WRITER_BYTES = 128_000_000  # memory of the writer before it starts another segment
 
 _TOKENIZER = "words"
@@ -60,15 +62,22 @@ class Lexical:
         import tantivy
 
         index = _prepared(tantivy.Index(_schema(), path=None if folder is None else str(folder)))
-        writer = index.writer(heap_size=WRITER_BYTES, num_threads=1)
-        try:
-            for passage in passages:
-                fields = {name: _join_acronyms(getattr(passage, name)) for name in FIELD_WEIGHTS}
-                writer.add_document(tantivy.Document(id=passage.id, **fields))
-            writer.commit()
-            writer.wait_merging_threads()
-        except ValueError as error:  # whatever went wrong in the writer, the disk included
-            raise OSError(f"lexical index: {error}") from error
+        _write(index, (), passages)
+        return cls(index)
+
+    @classmethod
+    def update(cls, folder: Path, gone: Iterable[int], passages: Iterable[LexicalText]) -> Lexical:
+        """Take the passages `gone` out of the index in `folder`, and then put `passages` in.
+
+        Tantivy writes new files beside the others and replaces the list of them by renaming, so the files of `folder`
+        may be links to those of another index, which stays as it is.
+
+        Raises:
+            IndexDamaged: tantivy cannot read what is there.
+            OSError: it cannot be written there.
+        """
+        index = _opened(folder)
+        _write(index, gone, passages)
         return cls(index)
 
     @classmethod
@@ -78,12 +87,7 @@ class Lexical:
         Raises:
             IndexDamaged: tantivy cannot read it.
         """
-        import tantivy
-
-        try:
-            return cls(_prepared(tantivy.Index.open(str(folder))))
-        except (ValueError, OSError) as error:
-            raise IndexDamaged(f"the lexical index {folder} cannot be read ({error}): run `onrecord build`") from error
+        return cls(_opened(folder))
 
     def terms(self, query: str) -> list[str]:
         """Return the distinct stems a query is searched by; without its stop words unless it has nothing else."""
@@ -109,11 +113,20 @@ class Lexical:
             ]
         )
         if allowed is None:
-            return self._top(wanted, k)
+            return self._best(wanted, k)
         if len(allowed) > MAX_LISTED:
             return self._sift(wanted, k, allowed)
         listed = Query.const_score_query(Query.term_set_query(self._schema, "id", allowed.tolist()), 0.0)
-        return self._top(Query.boolean_query([(Occur.Must, wanted), (Occur.Must, listed)]), k)
+        return self._best(Query.boolean_query([(Occur.Must, wanted), (Occur.Must, listed)]), k)
+
+    def _best(self, query: tantivy.Query, k: int) -> list[tuple[int, float]]:
+        """Return the `k` best, of which equal ones are those with the least ids, in whichever order they are stored."""
+        depth = k + MORE
+        while True:
+            hits = self._top(query, depth)
+            if len(hits) < depth or hits[-1][1] < hits[k - 1][1]:
+                return hits[:k]
+            depth *= 4
 
     def _top(self, query: tantivy.Query, k: int) -> list[tuple[int, float]]:
         hits = self._searcher.search(query, k, count=False).hits
@@ -125,13 +138,64 @@ class Lexical:
         """Look deeper and deeper until `k` of the results are allowed, or there are no more results."""
         depth = k
         while True:
-            hits = self._top(query, depth)
+            hits = self._best(query, depth)
             ids = np.array([id_ for id_, _ in hits], dtype=np.int64)
             places = np.minimum(np.searchsorted(allowed, ids), len(allowed) - 1)
             kept = [hit for hit, passes in zip(hits, allowed[places] == ids, strict=True) if passes]
             if len(kept) >= k or len(hits) < depth:
                 return kept[:k]
             depth *= 8
+
+
+def stored(folder: Path) -> tuple[int, int]:
+    """Return how many passages an index folder holds, and how many of them are gone: their words count in the scores.
+
+    Raises:
+        IndexDamaged: it does not say.
+    """
+    try:
+        segments = json.loads((folder / "meta.json").read_text(encoding="utf-8"))["segments"]
+        held = sum(segment["max_doc"] for segment in segments)
+        return held, sum(segment["deletes"]["num_deleted_docs"] for segment in segments if segment["deletes"])
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise IndexDamaged(f"the lexical index {folder} does not say what it holds ({error!r})") from error
+
+
+def _write(index: tantivy.Index, gone: Iterable[int], passages: Iterable[LexicalText]) -> None:
+    """Delete and add in one commit, and merge small segments.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    import tantivy
+
+    try:
+        writer = index.writer(heap_size=WRITER_BYTES, num_threads=1)
+        for id_ in gone:
+            writer.delete_documents_by_term("id", id_)
+        for passage in passages:
+            fields = {name: _join_acronyms(getattr(passage, name)) for name in FIELD_WEIGHTS}
+            writer.add_document(tantivy.Document(id=passage.id, **fields))
+        writer.commit()
+        writer.wait_merging_threads()
+    except ValueError as error:  # whatever went wrong in the writer, the disk included
+        raise OSError(f"lexical index: {error}") from error
+
+
+def _opened(folder: Path) -> tantivy.Index:
+    """Open what `Lexical.build` wrote.
+
+    Raises:
+        IndexDamaged: tantivy cannot read it.
+    """
+    import tantivy
+
+    try:
+        index = _prepared(tantivy.Index.open(str(folder)))
+        index.reload()
+    except (ValueError, OSError) as error:
+        raise IndexDamaged(f"the lexical index {folder} cannot be read ({error}): run `onrecord build`") from error
+    return index
 
 
 def _prepared(index: tantivy.Index) -> tantivy.Index:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
 import numpy as np
 
@@ -32,7 +32,7 @@ def retrieve(
 
     Both rankings go `pool` deep (or `k`, if that is more). Each is scaled to 0..1 and the two are added, BM25 with
     LEXICAL_WEIGHT; `vector` is the query's (d,), when the caller has encoded it already. `Hit.stages` has "bm25" (its
-    score) and "dense" (the cosine, known for every hit).
+    score) and "dense" (the cosine, for every hit that has a vector).
 
     Raises:
         IndexIncompatible: `encoder` is not the one that built the index.
@@ -47,7 +47,9 @@ def retrieve(
     vector = encoder.encode([query])[0] if vector is None else vector
     lexical = snap.lexical.search(query, depth, allowed)
     dense = snap.dense.search(vector, depth, allowed)
-    fused = fuse(lexical, dense, depth)[:k]
+    found = np.array([id_ for id_, _ in lexical], dtype=np.int64)
+    unknown = found[np.isnan(snap.dense.cosines(vector, found))]
+    fused = fuse(lexical, dense, depth, set(unknown.tolist()))[:k]
     cosines = snap.dense.cosines(vector, np.array([id_ for id_, _ in fused], dtype=np.int64))
     bm25, near = _ranks(lexical), _ranks(dense)
     return [
@@ -55,7 +57,10 @@ def retrieve(
             rank=rank,
             score=score,
             passage=passage,
-            stages={"bm25": bm25.get(id_, (None, 0.0)), "dense": (near.get(id_, (None, 0.0))[0], float(cosine))},
+            stages={
+                "bm25": bm25.get(id_, (None, 0.0)),
+                **({} if np.isnan(cosine) else {"dense": (near.get(id_, (None, 0.0))[0], float(cosine))}),
+            },
         )
         for rank, ((id_, score), passage, cosine) in enumerate(
             zip(fused, snap.passages(id_ for id_, _ in fused), cosines, strict=True), start=1
@@ -63,16 +68,18 @@ def retrieve(
     ]
 
 
-def fuse(lexical: Ranking, dense: Ranking, depth: int) -> Ranking:
+def fuse(lexical: Ranking, dense: Ranking, depth: int, unknown: Set[int] = frozenset()) -> Ranking:
     """Add two rankings that were asked for `depth` results: LEXICAL_WEIGHT * bm25 + (1 - LEXICAL_WEIGHT) * cosine.
 
     Each score is scaled to 0..1 between the ranking's floor and its best; what a ranking lacks counts 0 there. Equal
-    sums are ordered by passage id.
+    sums are ordered by passage id. Of the `unknown` passages, which have no vector yet, the words alone are known:
+    they count in full, lest such a passage lose to one that matches the words less and has a vector.
     """
     # A list shorter than asked for holds every passage with any of the words: the next one would have scored 0.
     words = _scaled(lexical, floor=0.0 if len(lexical) < depth else None)
     meaning = _scaled(dense)
     ids = words.keys() | meaning.keys()
+    meaning |= {id_: words[id_] for id_ in unknown}
     sums = [(id_, LEXICAL_WEIGHT * words.get(id_, 0.0) + (1 - LEXICAL_WEIGHT) * meaning.get(id_, 0.0)) for id_ in ids]
     return sorted(sums, key=lambda hit: (-hit[1], hit[0]))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -21,6 +21,8 @@ from rag.records import Article, Passage, Removed
 SELECT_ARTICLE = (
     "SELECT id, path, title, publisher, published, authors, url, text, removed, provenance, digest FROM articles"
 )
+
+BLOCK = 4096  # vectors read at once
 
 
 # Identities
@@ -140,27 +142,43 @@ def article_spans(connection: sqlite3.Connection, article_id: str) -> list[tuple
 
 def all_passages(connection: sqlite3.Connection) -> Iterator[tuple[int, Passage]]:
     """Yield (id, passage) of every passage, an article's together and in order."""
-    spans = 'SELECT id, start, "end" FROM passages WHERE article_id = ? ORDER BY start'
     for row in connection.execute(SELECT_ARTICLE + " ORDER BY id"):
-        article = _article(row)
-        for id_, start, end in connection.execute(spans, (article.id,)):
-            yield id_, Passage(article, start, end)
+        yield from _passages(connection, _article(row))
 
 
-def passage_vectors(connection: sqlite3.Connection, dimension: int) -> tuple[Ints, Floats]:
-    """Return the ids (n,) of all passages, ascending, and their vectors (n, `dimension`).
+def passages_of(connection: sqlite3.Connection, article_ids: Iterable[str]) -> Iterator[tuple[int, Passage]]:
+    """Yield (id, passage) of every passage of these articles, an article's together and in order."""
+    for id_ in article_ids:
+        article = article_by_id(connection, id_)
+        if article is not None:
+            yield from _passages(connection, article)
+
+
+def _passages(connection: sqlite3.Connection, article: Article) -> Iterator[tuple[int, Passage]]:
+    query = 'SELECT id, start, "end" FROM passages WHERE article_id = ? ORDER BY start'
+    for id_, start, end in connection.execute(query, (article.id,)):
+        yield id_, Passage(article, start, end)
+
+
+def vectors(
+    connection: sqlite3.Connection, dimension: int, segment: int | None = None
+) -> Iterator[tuple[Ints, Floats]]:
+    """Yield the ids (m,) and vectors (m, `dimension`) of the passages of a segment, or of all, ascending, in blocks.
 
     Raises:
         IndexDamaged: a vector is missing, or has another length.
     """
-    count = connection.execute("SELECT count(*) FROM passages").fetchone()[0]
-    ids, vectors = np.empty(count, dtype=np.int64), np.empty((count, dimension), dtype=np.float32)
-    query = "SELECT p.id, v.vector FROM passages p LEFT JOIN vectors v ON v.key = p.vector_key ORDER BY p.id"
-    for row, (id_, vector) in enumerate(connection.execute(query)):
-        if vector is None or len(vector) != dimension * vectors.itemsize:
-            raise IndexDamaged(f"passage {id_} of the catalog has no vector of {dimension} numbers: {REBUILD}")
-        ids[row], vectors[row] = id_, np.frombuffer(vector, dtype="<f4")
-    return ids, vectors
+    query = "SELECT p.id, v.vector FROM passages p LEFT JOIN vectors v ON v.key = p.vector_key WHERE "
+    if segment is None:
+        found = connection.execute(query + "p.segment IS NOT NULL ORDER BY p.id")
+    else:
+        found = connection.execute(query + "p.segment = ? ORDER BY p.id", (segment,))
+    while block := found.fetchmany(BLOCK):
+        for id_, vector in block:
+            if vector is None or len(vector) != dimension * np.dtype("<f4").itemsize:
+                raise IndexDamaged(f"passage {id_} of the catalog has no vector of {dimension} numbers: {REBUILD}")
+        numbers = np.frombuffer(b"".join(vector for _, vector in block), dtype="<f4").reshape(-1, dimension)
+        yield np.array([id_ for id_, _ in block], dtype=np.int64), numbers.astype(np.float32, copy=False)
 
 
 def passing(connection: sqlite3.Connection, filters: Filters) -> Ints:

@@ -53,7 +53,8 @@ class Staging:
     Attributes:
         settled: file -> digest, of the files that need not be read again until they change.
         failures: (file, failure) of everything that cannot be read now.
-        added, changed: how many articles.
+        added, changed, removed: how many articles.
+        encoding: how many texts are to be encoded.
     """
 
     def __init__(self, connection: sqlite3.Connection, encoder: str, *, afresh: bool, encode_all: bool) -> None:
@@ -63,7 +64,7 @@ class Staging:
         self.recorded: dict[str, str] = dict(connection.execute("SELECT path, digest FROM files"))
         self.settled = dict(self.recorded)
         self.failures: list[tuple[str, Failure]] = []
-        self.added = self.changed = 0
+        self.added = self.changed = self.removed = self.encoding = 0
         self._leaving: set[str] = set()  # files whose articles are read again, or gone
         for statement in TABLES:
             connection.execute(statement)
@@ -80,6 +81,15 @@ class Staging:
         for path in self._leaving - set(digests):
             self._drop_rest(path)
             del self.settled[path]
+        self._keep_vectors()
+        self._go_on()
+        self.removed = self._count("stale WHERE id NOT IN (SELECT id FROM claims)")
+        self.encoding = self._count("pending")
+
+    def clear(self) -> None:
+        """Forget the staged rows, once they are in the catalog."""
+        for table in ("new_articles", "new_passages", "stale"):
+            self.connection.execute(f"DELETE FROM {table}")  # noqa: S608 - a name of ours
 
     @property
     def empty(self) -> bool:
@@ -88,10 +98,14 @@ class Staging:
         return not self.connection.execute(query).fetchone()[0]
 
     @property
-    def removed(self) -> int:
-        """How many articles no file holds any more."""
-        query = "SELECT count(*) FROM stale WHERE id NOT IN (SELECT id FROM claims)"
-        return int(self.connection.execute(query).fetchone()[0])
+    def vectors_lost(self) -> int:
+        """How many passages that have a vector now will have none until theirs is encoded, or are gone."""
+        leaving = "SELECT id FROM stale UNION SELECT id FROM new_articles"
+        lost = self._count(f"passages WHERE segment IS NOT NULL AND article_id IN ({leaving})")
+        return lost - self._count("new_passages WHERE segment IS NOT NULL")
+
+    def _count(self, rows_of: str) -> int:
+        return int(self.connection.execute(f"SELECT count(*) FROM {rows_of}").fetchone()[0])  # noqa: S608 - ours
 
     # Files
 
@@ -197,16 +211,42 @@ class Staging:
 
     def _passages(self, article: Article) -> list[tuple[int, int, int, bytes]]:
         """Return (id, start, end, vector key) of the article's passages; what has no vector yet is pending."""
-        passages = []
+        passages, texts = [], []
         for passage in split.split(article):
             text = rows.encoded_text(passage)
             key = rows.vector_key(self.encoder, text)
             id_ = rows.passage_id(article.id, passage.start, passage.end)
             passages.append((id_, passage.start, passage.end, key))
-            known = self.connection.execute("SELECT 1 FROM vectors WHERE key = ?", (key,)).fetchone()
-            if self.encode_all or not known:
-                self.connection.execute("INSERT OR IGNORE INTO pending VALUES (?, ?, ?)", (key, text, len(text)))
+            texts.append((key, text))
+        self._queue(texts)
         return passages
+
+    def _queue(self, texts: Iterable[tuple[bytes, str]]) -> None:
+        """Have these encoded that have no vector."""
+        self.connection.executemany(
+            """INSERT OR IGNORE INTO pending SELECT ?1, ?2, ?3
+            WHERE ?4 OR NOT EXISTS (SELECT 1 FROM vectors WHERE key = ?1)""",
+            [(key, text, len(text), self.encode_all) for key, text in texts],
+        )
+
+    def _keep_vectors(self) -> None:
+        """Let a passage that is the same as before stay in its vector segment, though its article changed."""
+        if not self.encode_all:
+            self.connection.execute(
+                """UPDATE new_passages AS new SET segment =
+                (SELECT segment FROM passages AS old WHERE old.id = new.id AND old.vector_key = new.vector_key)"""
+            )
+
+    def _go_on(self) -> None:
+        """Queue what an earlier build, cut off, has put into the index without a vector."""
+        rest = self.connection.execute(
+            """SELECT DISTINCT article_id FROM passages WHERE segment IS NULL
+            AND NOT EXISTS (SELECT 1 FROM vectors WHERE key = vector_key)
+            AND article_id NOT IN (SELECT id FROM stale UNION SELECT id FROM new_articles)"""
+        ).fetchall()
+        for _, passage in rows.passages_of(self.connection, (id_ for (id_,) in rest)):
+            text = rows.encoded_text(passage)
+            self._queue([(rows.vector_key(self.encoder, text), text)])
 
     def _live(self, article_id: str) -> tuple[str, str, list[tuple[int, int, int, bytes]]] | None:
         """Return (file, digest, passages) of an article as it is indexed now."""
@@ -225,7 +265,7 @@ class Staging:
             "INSERT INTO new_articles VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (id_, file, *columns, digest)
         )
         self.connection.executemany(
-            "INSERT INTO new_passages VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO new_passages VALUES (?, ?, ?, ?, ?, NULL)",
             [(passage, article.id, start, end, key) for passage, start, end, key in passages],
         )
 

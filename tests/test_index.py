@@ -22,6 +22,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rag import build as build_module
+from rag import commit as commit_module
 from rag import catalog, clean, rows, staging
 from rag.catalog import CATALOG_FILE
 from rag.derived import folders
@@ -133,6 +134,8 @@ def test_vectors_without_a_passage_are_removed(archive: Path, index_path: Path, 
     build(archive, index_path, hash_encoder)
     (archive / "auto.txt").unlink()
     build(archive, index_path, hash_encoder)
+    with catalog.reader(index_path) as (connection, _):
+        assert connection.execute("SELECT count(*) FROM vectors").fetchone() == (2,)
     assert status(index_path)["vectors"] == 2
 
 
@@ -190,7 +193,9 @@ def content(index: Path) -> dict[str, list[Any]]:
     with catalog.reader(index) as (connection, _):
         return {
             "articles": sorted(connection.execute("SELECT * FROM articles").fetchall(), key=str),
-            "passages": sorted(connection.execute("SELECT * FROM passages").fetchall()),
+            "passages": connection.execute(
+                'SELECT id, article_id, start, "end", vector_key, segment IS NULL FROM passages ORDER BY id'
+            ).fetchall(),
             "vectors": sorted(connection.execute("SELECT * FROM vectors").fetchall()),
             "failures": sorted(connection.execute("SELECT * FROM failures").fetchall()),
         }
@@ -396,7 +401,7 @@ def test_a_build_that_dies_while_writing_leaves_the_generation_before(
     before = found(index_path, hash_encoder)
     (archive / "fish.txt").unlink()
     with monkeypatch.context() as patch:
-        patch.setattr(build_module, "_set_derived", _interrupt)
+        patch.setattr(commit_module, "_set_derived", _interrupt)
         with pytest.raises(KeyboardInterrupt):
             build(archive, index_path, hash_encoder)
     assert found(index_path, hash_encoder) == before
@@ -520,7 +525,7 @@ def test_one_open_index_serves_threads_during_builds(archive: Path, index_path: 
     assert problems == []
 
 
-def test_only_this_generation_and_the_one_before_stay_on_the_disk(
+def test_only_this_generation_and_the_two_before_stay_on_the_disk(
     archive: Path, index_path: Path, hash_encoder: HashEncoder
 ) -> None:
     fill(archive)
@@ -530,7 +535,7 @@ def test_only_this_generation_and_the_one_before_stay_on_the_disk(
     for n in range(3):
         fill(archive, {"new.txt": f"Words of version {n}."})
         build(archive, index_path, hash_encoder)
-    assert [generation for generation, _ in folders(index_path)] == [3, 4]
+    assert [generation for generation, _ in folders(index_path)] == [2, 3, 4]
     assert not orphan.exists()
 
 
@@ -571,7 +576,7 @@ def test_damaged_derived_files_change_no_answer_and_a_build_mends_them(
     fill(archive)
     build(archive, index_path, hash_encoder)
     before = found(index_path, hash_encoder)
-    for kind in ("vectors.faiss", "meta.json", ".term", ".managed.json"):
+    for kind in ("vectors-000001.faiss", "meta.json", ".term", ".managed.json"):
         (victim,) = [path for path in derived_files(index_path) if path.name.endswith(kind)]
         harm(victim, how)
         assert found(index_path, hash_encoder) == before
@@ -670,8 +675,12 @@ SPOIL = {
     "UPDATE passages SET start = start + 1": "has the vector of other words",
     "UPDATE vectors SET vector = zeroblob(length(vector))": "3 vectors are not of unit length",
     "UPDATE vectors SET vector = x'00'": "has no vector of 32 numbers",
-    "DELETE FROM vectors": "a row of passages refers to a row of vectors",
+    "DELETE FROM vectors": "has no vector of 32 numbers",
     "DELETE FROM articles WHERE path = 'auto.txt'": "a row of passages refers to a row of articles",
+    "UPDATE vectors SET vector = (SELECT vector FROM vectors AS v WHERE v.key <> vectors.key)": "has other vectors",
+    "UPDATE passages SET segment = NULL WHERE start = 0": "has 3 passages, or others, for 0",
+    "UPDATE passages SET segment = 7": "gives passages to vector segment 7, which is not there",
+    "UPDATE meta SET value = '31' WHERE key = 'dimension'": "has no vector of 31 numbers",
     "DELETE FROM derived": "the catalog names no derived files",
     "UPDATE meta SET value = 'some' WHERE key = 'dimension'": "the catalog does not say how it was built",
     "DROP INDEX passages_by_vector": "has no index passages_by_vector on passages as this version makes it",
@@ -720,6 +729,7 @@ def test_status_says_what_the_index_holds(archive: Path, index_path: Path, hash_
         "articles": 3,
         "passages": 3,
         "vectors": 3,
+        "pending": 0,
         "first_published": "2024-12-24",
         "last_published": "2025-03-01",
         "undated": 1,
@@ -727,7 +737,7 @@ def test_status_says_what_the_index_holds(archive: Path, index_path: Path, hash_
         "failures": [],
         "encoder": "hash",
         "dimension": 32,
-        "format": 1,
+        "format": 2,
         "version": "0.1.0",
     }
 
