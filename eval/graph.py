@@ -1,4 +1,4 @@
-"""Write BERT as an ONNX graph of fused operators, for the encoder (weights named only) and the reranker (weights in).
+"""Write the embedded encoder as an ONNX graph of fused operators, its weights named and not held.
 
 PyTorch's exporter writes attention as a dozen operators that ONNX Runtime's optimizer does not put together again; here
 each layer is seven, as its CPU kernels want them.
@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
-from rag.encode import Floats
-from rag.minilm import DIMENSION, LAYERS
+from rag.minilm import DIMENSION, LAYERS, embedded_folder, read_weights
 
 HEADS = 12
 EPSILON = 1e-12
@@ -25,31 +24,19 @@ GRAPH = Path(__file__).resolve().parents[1] / "rag" / "data" / "minilm.onnx"
 def encoder(shapes: Mapping[str, tuple[int, ...]]) -> onnx.ModelProto:
     """Return the encoder: tokens in, `states` (n, t, d) out; its weights are named, with these shapes, and not held."""
     held = [_named_only(name, shape) for name, shape in shapes.items()]
-    return _model([*_bert("states")], held, ("states", ["n", "t", DIMENSION]))
+    names = ("input_ids", "attention_mask", "token_type_ids")
+    given = [helper.make_tensor_value_info(name, TensorProto.INT32, ["n", "t"]) for name in names]
+    states = helper.make_tensor_value_info("states", TensorProto.FLOAT, ["n", "t", DIMENSION])
+    graph = helper.make_graph(_bert(), "bert", given, [states], held)
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid(FUSED, 1)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=8)
 
 
-def scorer(weights: Mapping[str, Floats]) -> onnx.ModelProto:
-    """Return the reranker: tokens of a pair in, `score` (n, 1) out, read off the mean of the token vectors."""
-    held = [numpy_helper.from_array(value, name) for name, value in weights.items()]
-    axes = {"one": [1], "two": [2]}
-    held += [helper.make_tensor(name, TensorProto.INT64, [1], value) for name, value in axes.items()]
-    head = [
-        helper.make_node("Cast", ["attention_mask"], ["mask"], to=TensorProto.FLOAT),
-        helper.make_node("Unsqueeze", ["mask", "two"], ["mask3"]),
-        helper.make_node("Mul", ["states", "mask3"], ["kept"]),
-        helper.make_node("ReduceSum", ["kept", "one"], ["sum"], keepdims=0),
-        helper.make_node("ReduceSum", ["mask", "one"], ["count"], keepdims=1),
-        helper.make_node("Div", ["sum", "count"], ["mean"]),
-        helper.make_node("Gemm", ["mean", "score.weight", "score.bias"], ["score"], transB=1),
-    ]
-    return _model([*_bert("states"), *head], held, ("score", ["n", 1]))
-
-
-def _bert(out: str) -> list[onnx.NodeProto]:
+def _bert() -> list[onnx.NodeProto]:
     embedded = ["input_ids", "token_type_ids", "words", "positions", "types", "norm.weight", "norm.bias"]
     nodes = [_fused("EmbedLayerNormalization", embedded, ["x0", "unused"], epsilon=EPSILON)]
     for n in range(LAYERS):
-        after = out if n == LAYERS - 1 else f"x{n + 1}"
+        after = "states" if n == LAYERS - 1 else f"x{n + 1}"
         attended = [f"x{n}", f"{n}.qkv.weight", f"{n}.qkv.bias", "attention_mask"]
         nodes += [
             _fused("Attention", attended, [f"{n}.attended"], num_heads=HEADS),
@@ -81,13 +68,6 @@ def _named_only(name: str, shape: tuple[int, ...]) -> onnx.TensorProto:
     return tensor
 
 
-def _model(
-    nodes: list[onnx.NodeProto], held: list[onnx.TensorProto], out: tuple[str, list[str | int]]
-) -> onnx.ModelProto:
-    names = ("input_ids", "attention_mask", "token_type_ids")
-    given = [helper.make_tensor_value_info(name, TensorProto.INT32, ["n", "t"]) for name in names]
-    result = helper.make_tensor_value_info(out[0], TensorProto.FLOAT, out[1])
-    opsets = [helper.make_opsetid("", 17), helper.make_opsetid(FUSED, 1)]
-    return helper.make_model(
-        helper.make_graph(nodes, "bert", given, [result], held), opset_imports=opsets, ir_version=8
-    )
+if __name__ == "__main__":
+    given = read_weights(embedded_folder() / "model.safetensors")
+    GRAPH.write_bytes(encoder({name: value.shape for name, value in given.items()}).SerializeToString())

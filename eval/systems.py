@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date as Day
 from functools import lru_cache
 from hashlib import sha256
 from importlib.metadata import version
@@ -13,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from eval.questions import EvalError
+from rag.dates import iso_date
 from rag.encode import EMBEDDED_NAMES, Encoder, Floats, TokenVectors
 from rag.index import Index, Snapshot
 from rag.records import Article, Hit, Passage
 from rag.retrieve import retrieve
 
+NEVER = Day.max  # a day on which no article's week was "this week"
 RRF_K = 60  # as in Cormack, Clarke and Büttcher (2009)
 
 Ranking = Sequence[tuple[int, float]]  # (passage id, score), best first
@@ -75,9 +78,19 @@ def rrf(bench: Bench, snap: Snapshot, query: str, date: str | None) -> list[Hit]
     return _hits(snap, fuse_ranks([words, meaning])[: bench.depth])
 
 
+def fused(bench: Bench, snap: Snapshot, query: str, date: str | None) -> list[Hit]:
+    """Search by words and meaning, with no regard to the day and without reading."""
+    return retrieve(snap, bench.encoder, query, k=bench.depth, asked_on=NEVER)
+
+
 def default(bench: Bench, snap: Snapshot, query: str, date: str | None) -> list[Hit]:
-    """Search as On Record does when nothing is configured."""
-    return retrieve(snap, bench.encoder, query, k=bench.depth)
+    """Search as On Record does when nothing is configured, on the day the question was asked."""
+    return retrieve(snap, bench.encoder, query, k=bench.depth, asked_on=_day(date))
+
+
+def _day(date: str | None) -> Day:
+    found = iso_date(date) if date else None
+    return Day.fromisoformat(found[:10]) if found else NEVER
 
 
 def txtai(bench: Bench, snap: Snapshot, query: str, date: str | None) -> list[Hit]:
@@ -95,6 +108,7 @@ SYSTEMS = {
     "bm25": System(bm25),
     "dense": System(dense),
     "rrf": System(rrf),
+    "fused": System(fused),
     "default": System(default),
     "txtai": System(txtai, package="txtai", whole_articles=True),
 }

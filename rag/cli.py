@@ -7,12 +7,14 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rag import __version__
 from rag.config import Settings, load_settings
 from rag.contract import answer_json, article_json, hit_json
+from rag.dates import iso_date
 from rag.errors import OnRecordError, QuestionError, SourceError
 from rag.records import Answer, Article, Hit, Turn
 from rag.verify import folded
@@ -29,7 +31,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command: Command = options.command
     try:
         settings = load_settings(
-            index=options.index, seeds=getattr(options, "seeds", None), llm=getattr(options, "llm", None)
+            index=options.index,
+            seeds=getattr(options, "seeds", None),
+            llm=getattr(options, "llm", None),
+            reranker=getattr(options, "reranker", None),
         )
         return command(options, settings)
     except OnRecordError as error:
@@ -73,13 +78,13 @@ def _ask(options: argparse.Namespace, settings: Settings) -> int:
     if options.batch is not None:
         for row in _batch(options.batch, "question"):
             try:
-                answer = app.ask(row["question"], _turns(row.get("history")), filters)
+                answer = app.ask(row["question"], _turns(row.get("history")), filters, asked_on=_asked_on(row, options))
             except QuestionError as error:
                 answer = app.unasked(row["question"], error)
             _print_json(answer_json(answer, row.get("id")))
         return 0
     history = _turns(_read_history(options.history)) if options.history else []
-    answer = app.ask(options.question, history, filters)
+    answer = app.ask(options.question, history, filters, asked_on=options.asked_on)
     if options.json:
         _print_json(answer_json(answer))
     else:
@@ -95,17 +100,17 @@ def _search(options: argparse.Namespace, settings: Settings) -> int:
     app = OnRecord.open(settings)
     filters = _filters(options)
 
-    def found(query: str) -> dict[str, Any]:
-        hits = app.search(query, options.k, filters)
+    def found(query: str, asked_on: date | None) -> dict[str, Any]:
+        hits = app.search(query, options.k, filters, asked_on)
         return {"query": query, "hits": [hit_json(hit, options.explain) for hit in hits]}
 
     if options.batch is not None:
         for row in _batch(options.batch, "query"):
-            _print_json({"id": row.get("id"), **found(row["query"])})
+            _print_json({"id": row.get("id"), **found(row["query"], _asked_on(row, options))})
     elif options.json:
-        _print_json(found(options.query))
+        _print_json(found(options.query, options.asked_on))
     else:
-        for hit in app.search(options.query, options.k, filters):
+        for hit in app.search(options.query, options.k, filters, options.asked_on):
             _print_hit(hit, options.explain)
     return 0
 
@@ -174,7 +179,9 @@ def _parser() -> argparse.ArgumentParser:
 
     ask = _add(commands, "ask", _ask, "answer a question from the archive, every sentence cited")
     ask.add_argument("question", nargs="?", metavar="QUESTION")
-    ask.add_argument("--batch", metavar="FILE", help="JSON lines with id, question and optional history; - for stdin")
+    ask.add_argument(
+        "--batch", metavar="FILE", help="JSON lines: id, question, and optionally history and date; - for stdin"
+    )
     ask.add_argument("--llm", metavar="SPEC", help="extractive (default), local, or local:/path/to/model.gguf")
     ask.add_argument(
         "--history", metavar="FILE", help="earlier questions: a JSON list, of texts or of role and content"
@@ -183,7 +190,7 @@ def _parser() -> argparse.ArgumentParser:
 
     search = _add(commands, "search", _search, "list the passages nearest to a query")
     search.add_argument("query", nargs="?", metavar="QUERY")
-    search.add_argument("--batch", metavar="FILE", help="JSON lines with id and query; - for stdin")
+    search.add_argument("--batch", metavar="FILE", help="JSON lines with id, query and optional date; - for stdin")
     search.add_argument("-k", type=_positive, default=10, metavar="N", help="how many passages (default 10)")
     search.add_argument("--explain", action="store_true", help="show each stage's rank and score")
     _filter_options(search)
@@ -220,6 +227,41 @@ def _filter_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--since", metavar="DATE", help="only articles published on or after this day (2025-03-31)")
     parser.add_argument("--until", metavar="DATE", help="only articles published on or before this day")
     parser.add_argument("--publisher", metavar="NAME", help="only articles of this outlet")
+
+    parser.add_argument(
+        "--asked-on",
+        type=_day,
+        metavar="DATE",
+        help='the day that "this week" or "last month" counts from (default today; in a batch, each row\'s own "date")',
+    )
+    parser.add_argument(
+        "--reranker",
+        metavar="NAME",
+        help="none (default), or a cross-encoder of sentence-transformers by name",
+    )
+
+
+def _day(text: str) -> date:
+    found = iso_date(text)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a day, as 2025-03-31 is")
+    return date.fromisoformat(found[:10])
+
+
+def _asked_on(row: dict[str, Any], options: argparse.Namespace) -> date | None:
+    """The day a question of a batch was asked: its own "date", else the option.
+
+    Raises:
+        SourceError: the date is not one.
+    """
+    given = row.get("date")
+    if given is None:
+        asked_on: date | None = options.asked_on
+        return asked_on
+    found = iso_date(given) if isinstance(given, str) else None
+    if found is None:
+        raise SourceError(f'"date" of {row.get("id")!r} is {given!r}: give the day it is asked, as 2025-03-31')
+    return date.fromisoformat(found[:10])
 
 
 def _positive(text: str) -> int:

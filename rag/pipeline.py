@@ -6,6 +6,7 @@ import collections.abc
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import lru_cache
 from typing import Any
 
@@ -13,7 +14,7 @@ from rag.cite import Citer, with_markers
 from rag.condense import condense
 from rag.confidence import confidence
 from rag.config import Settings
-from rag.encode import Encoder, load_encoder
+from rag.encode import Encoder, Floats, load_encoder
 from rag.errors import GeneratorError, QuestionError
 from rag.evidence import Judged, Reader
 from rag.generate import Generator, Piece, Task
@@ -21,6 +22,7 @@ from rag.generators import check_generator, load_generator
 from rag.index import Index, Snapshot
 from rag.question import MAX_QUESTION_CHARS, Kind, Question, checked, read
 from rag.records import Answer, Article, Claim, Evidence, Hit, Turn
+from rag.rerank import Reranker, load_reranker
 from rag.retrieve import Filters, retrieve
 from rag.select import select
 from rag.speakers import people_in
@@ -46,37 +48,49 @@ Writing = collections.abc.Generator[Event, None, Answer]  # yields events, retur
 class OnRecord:
     """The product over one index: ask, search, look up. Safe to share between threads."""
 
-    def __init__(self, settings: Settings, index: Index, encoder: Encoder) -> None:
+    def __init__(self, settings: Settings, index: Index, encoder: Encoder, reranker: Reranker | None = None) -> None:
         self.settings = settings
         self._index = index
         self._encoder = encoder
+        self._reranker = reranker
         self._reader = Reader(encoder)
 
     @classmethod
     def open(cls, settings: Settings) -> OnRecord:
-        """Open the index and its encoder.
+        """Open the index, its encoder and the reranker.
 
         Raises:
             IndexMissing, IndexDamaged, IndexIncompatible: with the command that mends it.
+            ConfigError: a model that cannot be loaded.
         """
         index = Index.open(settings.index, settings.encoder)
-        return cls(settings, index, load_encoder(settings.encoder))
+        return cls(settings, index, load_encoder(settings.encoder), load_reranker(settings.reranker))
 
     def ask(
-        self, question: str, history: Sequence[Turn] = (), filters: Filters | None = None, llm: str | None = None
+        self,
+        question: str,
+        history: Sequence[Turn] = (),
+        filters: Filters | None = None,
+        llm: str | None = None,
+        asked_on: date | None = None,
     ) -> Answer:
-        """Answer one question.
+        """Answer one question; "this week" counts from the day `asked_on`, today unless told.
 
         Raises:
             QuestionError: it is empty or too long.
         """
-        for event in self.stream(question, history, filters, llm):
+        for event in self.stream(question, history, filters, llm, asked_on):
             if isinstance(event, Answer):
                 return event
         raise AssertionError("the stream ends with the answer")
 
     def stream(
-        self, question: str, history: Sequence[Turn] = (), filters: Filters | None = None, llm: str | None = None
+        self,
+        question: str,
+        history: Sequence[Turn] = (),
+        filters: Filters | None = None,
+        llm: str | None = None,
+        asked_on: date | None = None,
     ) -> Iterator[Event]:
         """Answer one question, telling each stage, each piece of text and each checked claim as it comes."""
         clock = _Clock()
@@ -89,7 +103,7 @@ class OnRecord:
             clock.lap("condense")
             vector = self._encoder.encode([standalone])[0]
             clock.lap("encode")
-            hits = retrieve(snapshot, self._encoder, standalone, self.settings.passages, filters, vector=vector)
+            hits = self._retrieve(snapshot, standalone, self.settings.passages, filters, asked_on, vector)
             clock.lap("retrieve")
             yield Stage("reading")
             read_question = read(standalone)
@@ -138,7 +152,7 @@ class OnRecord:
         """The question as it is read, with its history filled in, and every sentence judged for it, best first."""
         with self._index.snapshot() as snapshot:
             alone = self._standalone(snapshot, checked(question), history, Filters())
-            hits = retrieve(snapshot, self._encoder, alone, self.settings.passages)
+            hits = self._retrieve(snapshot, alone, self.settings.passages)
             return read(alone), self._reader.judge(read(alone), hits)
 
     def _standalone(self, snapshot: Snapshot, question: str, history: Sequence[Turn], filters: Filters) -> str:
@@ -150,7 +164,7 @@ class OnRecord:
         people: list[str] = []
         for turn in history[-REMEMBERED:]:
             alone = condense(checked(turn.question), known, people)
-            hits = retrieve(snapshot, self._encoder, alone, self.settings.passages, filters)
+            hits = self._retrieve(snapshot, alone, self.settings.passages, filters)
             people = list(
                 dict.fromkeys(people + [name for hit in hits for name in people_in(hit.passage.article.text)])
             )
@@ -161,10 +175,32 @@ class OnRecord:
         best = self._reader.judge(read(question), hits)[:1]
         return "".join(f"{j.evidence.speaker or ''} {j.evidence.text}" for j in best)
 
-    def search(self, query: str, k: int = 10, filters: Filters | None = None) -> list[Hit]:
+    def search(
+        self, query: str, k: int = 10, filters: Filters | None = None, asked_on: date | None = None
+    ) -> list[Hit]:
         """The `k` best passages for a query."""
         with self._index.snapshot() as snapshot:
-            return retrieve(snapshot, self._encoder, checked(query), k, filters or Filters())
+            return self._retrieve(snapshot, checked(query), k, filters, asked_on)
+
+    def _retrieve(
+        self,
+        snapshot: Snapshot,
+        query: str,
+        k: int,
+        filters: Filters | None = None,
+        asked_on: date | None = None,
+        vector: Floats | None = None,
+    ) -> list[Hit]:
+        return retrieve(
+            snapshot,
+            self._encoder,
+            query,
+            k,
+            filters or Filters(),
+            vector=vector,
+            reranker=self._reranker,
+            asked_on=asked_on,
+        )
 
     def article(self, id_or_path: str) -> Article | None:
         with self._index.snapshot() as snapshot:

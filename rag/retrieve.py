@@ -1,22 +1,30 @@
-"""The passages that bear on a query: by words (BM25) and by meaning (vectors), the two rankings fused."""
+"""The passages that bear on a query: found by words (BM25) and by meaning (vectors), fused, raised when they are of the
+days the query speaks of, and the best of them read by a reranker when there is one.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime
 
 import numpy as np
 
 from rag.encode import Encoder, Floats
 from rag.errors import IndexIncompatible
 from rag.filters import Filters
+from rag.fuse import Ranking, fuse, merge, raised, ranks
 from rag.index import Snapshot
 from rag.records import Hit
+from rag.rerank import Reranker
+from rag.when import When, read_when
 
 __all__ = ["Filters", "retrieve"]
 
-LEXICAL_WEIGHT = 0.6  # of BM25 in the fused score; the rest is the vectors'
+TIMELY = 0.4  # added to the fused score, 0 to 1, of a passage from the days the query speaks of
+RERANKED = 24  # passages that the reranker is given
+RERANKER_WEIGHT = 0.5  # of the reranker in the final score; the rest is the fused score's
 MAX_QUERY_CHARS = 2_000  # what is beyond is neither searched nor encoded
-Ranking = list[tuple[int, float]]  # (passage id, score), best first
 
 
 def retrieve(
@@ -27,12 +35,16 @@ def retrieve(
     filters: Filters = Filters(),  # noqa: B008  (frozen)
     pool: int = 100,
     vector: Floats | None = None,
+    reranker: Reranker | None = None,
+    asked_on: date | None = None,
 ) -> list[Hit]:
     """Return the `k` best passages of those that pass `filters`, best first.
 
-    Both rankings go `pool` deep (or `k`, if that is more). Each is scaled to 0..1 and the two are added, BM25 with
-    LEXICAL_WEIGHT; `vector` is the query's (d,), when the caller has encoded it already. `Hit.stages` has "bm25" (its
-    score) and "dense" (the cosine, for every hit that has a vector).
+    Both rankings go `pool` deep (or `k`, if that is more). `vector` is the query's (d,), when the caller has encoded
+    it already; `asked_on` is the day that "this week" counts from, today unless told.
+
+    `Hit.stages` has "bm25" (its score), "dense" (the cosine, for every hit that has a vector), "fused", "date" (only
+    of a query that speaks of days: 1 when the article is of them) and "reranker" (of the hits it read).
 
     Raises:
         IndexIncompatible: `encoder` is not the one that built the index.
@@ -40,60 +52,70 @@ def retrieve(
     if encoder.name != snap.encoder:
         raise IndexIncompatible(f"the index was built with the encoder {snap.encoder!r}, not {encoder.name!r}")
     query = query[:MAX_QUERY_CHARS].encode("utf-8", "replace").decode()
-    depth = max(pool, k)
-    allowed = snap.allowed(filters)
     if not query.strip() or k <= 0:
         return []
     vector = encoder.encode([query])[0] if vector is None else vector
-    lexical = snap.lexical.search(query, depth, allowed)
-    dense = snap.dense.search(vector, depth, allowed)
+    when = read_when(query, asked_on or datetime.now(UTC).date())
+    hits = _candidates(snap, query, vector, filters, when, max(pool, k))[: max(k, RERANKED)]
+    if reranker is not None:
+        hits = rerank(reranker, query, hits)
+    return [replace(hit, rank=rank) for rank, hit in enumerate(hits[:k], start=1)]
+
+
+def _candidates(
+    snap: Snapshot, query: str, vector: Floats, filters: Filters, when: When | None, depth: int
+) -> list[Hit]:
+    """Return what words and meaning find, fused, best first; of the days asked for there are `depth` of each, too."""
+    words = when.query if when else query
+    allowed = snap.allowed(filters)
+    lexical, dense = snap.lexical.search(words, depth, allowed), snap.dense.search(vector, depth, allowed)
+    timely: set[int] = set()
+    if when:
+        days = snap.allowed(filters.within(when.since, when.until))
+        assert days is not None
+        lexical = merge(lexical, snap.lexical.search(words, depth, days))
+        dense = merge(dense, snap.dense.search(vector, depth, days))
+        timely = set(days.tolist())
     found = np.array([id_ for id_, _ in lexical], dtype=np.int64)
     unknown = found[np.isnan(snap.dense.cosines(vector, found))]
-    fused = fuse(lexical, dense, depth, set(unknown.tolist()))[:k]
-    cosines = snap.dense.cosines(vector, np.array([id_ for id_, _ in fused], dtype=np.int64))
-    bm25, near = _ranks(lexical), _ranks(dense)
-    return [
-        Hit(
-            rank=rank,
-            score=score,
-            passage=passage,
-            stages={
-                "bm25": bm25.get(id_, (None, 0.0)),
-                **({} if np.isnan(cosine) else {"dense": (near.get(id_, (None, 0.0))[0], float(cosine))}),
-            },
+    fused = fuse(lexical, dense, depth, set(unknown.tolist()))
+    if when:
+        fused = raised(fused, timely, TIMELY)
+    return _hits(snap, vector, lexical, dense, fused[:depth], timely if when else None)
+
+
+def _hits(
+    snap: Snapshot, vector: Floats, lexical: Ranking, dense: Ranking, fused: Ranking, timely: set[int] | None
+) -> list[Hit]:
+    ids = [id_ for id_, _ in fused]
+    cosines = snap.dense.cosines(vector, np.array(ids, dtype=np.int64))
+    by_words, by_meaning = ranks(lexical), ranks(dense)
+    hits = []
+    for rank, ((id_, score), passage, cosine) in enumerate(
+        zip(fused, snap.passages(ids), cosines.tolist(), strict=True), start=1
+    ):
+        stages: dict[str, tuple[int | None, float]] = {"bm25": by_words.get(id_, (None, 0.0))}
+        if cosine == cosine:  # a number: the passage has a vector
+            stages["dense"] = (by_meaning.get(id_, (None, 0.0))[0], cosine)
+        if timely is not None:
+            stages["date"] = (None, float(id_ in timely))
+        hits.append(Hit(rank, score, passage, {**stages, "fused": (rank, score)}))
+    return hits
+
+
+def rerank(reranker: Reranker, query: str, hits: Sequence[Hit]) -> list[Hit]:
+    """Let the reranker read the first hits, and order them by both scores; what it did not read keeps its half."""
+    read = hits[:RERANKED]
+    scores = reranker.scores(query, [hit.passage for hit in read]).tolist()
+    order = sorted(range(len(read)), key=lambda n: -scores[n])
+    place = {n: rank for rank, n in enumerate(order, start=1)}
+    weighed = [
+        replace(
+            hit,
+            score=(1 - RERANKER_WEIGHT) * hit.score + RERANKER_WEIGHT * score,
+            stages={**hit.stages, "reranker": (place[n], score)},
         )
-        for rank, ((id_, score), passage, cosine) in enumerate(
-            zip(fused, snap.passages(id_ for id_, _ in fused), cosines, strict=True), start=1
-        )
+        for n, (hit, score) in enumerate(zip(read, scores, strict=True))
     ]
-
-
-def fuse(lexical: Ranking, dense: Ranking, depth: int, unknown: Set[int] = frozenset()) -> Ranking:
-    """Add two rankings that were asked for `depth` results: LEXICAL_WEIGHT * bm25 + (1 - LEXICAL_WEIGHT) * cosine.
-
-    Each score is scaled to 0..1 between the ranking's floor and its best; what a ranking lacks counts 0 there. Equal
-    sums are ordered by passage id. Of the `unknown` passages, which have no vector yet, the words alone are known:
-    they count in full, lest such a passage lose to one that matches the words less and has a vector.
-    """
-    # A list shorter than asked for holds every passage with any of the words: the next one would have scored 0.
-    words = _scaled(lexical, floor=0.0 if len(lexical) < depth else None)
-    meaning = _scaled(dense)
-    ids = words.keys() | meaning.keys()
-    meaning |= {id_: words[id_] for id_ in unknown}
-    sums = [(id_, LEXICAL_WEIGHT * words.get(id_, 0.0) + (1 - LEXICAL_WEIGHT) * meaning.get(id_, 0.0)) for id_ in ids]
-    return sorted(sums, key=lambda hit: (-hit[1], hit[0]))
-
-
-def _scaled(ranking: Ranking, floor: float | None = None) -> dict[int, float]:
-    """Return id -> score between 0 (the `floor`, by default the worst of the ranking) and 1 (its best)."""
-    if not ranking:
-        return {}
-    best = ranking[0][1]
-    floor = ranking[-1][1] if floor is None else floor
-    if best <= floor:
-        return {id_: 1.0 for id_, _ in ranking}
-    return {id_: (score - floor) / (best - floor) for id_, score in ranking}
-
-
-def _ranks(ranking: Ranking) -> Mapping[int, tuple[int, float]]:
-    return {id_: (rank, score) for rank, (id_, score) in enumerate(ranking, start=1)}
+    rest = [replace(hit, score=(1 - RERANKER_WEIGHT) * hit.score) for hit in hits[len(read) :]]
+    return sorted([*weighed, *rest], key=lambda hit: -hit.score)

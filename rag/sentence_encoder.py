@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rag.encode import EMBEDDED, EMBEDDED_NAMES, Floats, TokenVectors, by_length
+from rag.encode import EMBEDDED_NAMES, Floats, TokenVectors, by_length, encoder_name
 from rag.errors import ConfigError
+from rag.hub import load_model
 from rag.minilm import embedded_folder
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 BATCH_SIZE = 32  # texts that go through the model together
 FEW_CHARACTERS = 2_000  # in one batch: less is encoded by one thread
-HUB_TIMEOUT = 10.0  # seconds
 
 
 def load_sentence_encoder(name: str) -> SentenceEncoder:
@@ -28,9 +27,11 @@ def load_sentence_encoder(name: str) -> SentenceEncoder:
     Raises:
         ConfigError: no such model, or it is not on this machine and cannot be fetched.
     """
-    if name in EMBEDDED_NAMES:
-        return SentenceEncoder(_load(str(embedded_folder())), EMBEDDED)
-    return SentenceEncoder(_load(name), name)
+    from sentence_transformers import SentenceTransformer
+
+    embedded = name in EMBEDDED_NAMES
+    model = load_model(SentenceTransformer, str(embedded_folder()) if embedded else name, "encoder", "minilm")
+    return SentenceEncoder(model, encoder_name(name))
 
 
 class SentenceEncoder:
@@ -104,48 +105,3 @@ def _threads_for(characters: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
-
-
-def _load(name: str) -> SentenceTransformer:
-    from sentence_transformers import SentenceTransformer
-
-    remedy = "check the name, give the path of a downloaded sentence-transformers folder, or use `minilm`"
-    try:
-        with _quiet():
-            try:
-                return SentenceTransformer(name, local_files_only=True)
-            except OSError:
-                if os.path.exists(name):
-                    raise
-                _ask_hub(name)
-                return SentenceTransformer(name)
-    except Exception as error:  # whatever a model folder or the hub can raise ends here, with its first line
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ConfigError(f"cannot load the encoder {name!r}: {reason}; {remedy}") from error
-
-
-def _ask_hub(name: str) -> None:
-    """Raise at once when the hub does not answer or has no such model: loading would try for minutes before it did."""
-    from huggingface_hub import HfApi
-
-    try:
-        HfApi().model_info(name, timeout=HUB_TIMEOUT)
-    except Exception as error:  # of the name, the repository, the network: three families of classes
-        raise OSError(f"it is not on this machine, and the model hub says: {error}") from error
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the "Loading weights" bar and the load report off the terminal, and leave the settings as they were."""
-    from transformers.utils import logging as settings
-
-    logging: Any = settings
-    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if bars:
-            logging.enable_progress_bar()

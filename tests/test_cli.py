@@ -104,6 +104,22 @@ def test_a_question_that_cannot_be_asked_stops_no_batch(
     assert (asked["id"], asked["status"]) == (2, "answered")
 
 
+def test_a_question_may_say_when_it_is_asked(
+    capsys: pytest.CaptureFixture[str], seed_index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = ['{"id": 1, "query": "a deal this week", "date": "2025/10/31"}', '{"id": 2, "query": "a deal"}']
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(rows)))
+    status, out, _ = run(capsys, "search", "--batch", "-", "--explain", "-k", "1", "--index", str(seed_index))
+    stages = [json.loads(line)["hits"][0]["stages"] for line in out.splitlines()]
+    assert status == 0
+    assert [stage.get("date") for stage in stages] == [{"rank": None, "score": 0.0}, None]  # no seed has a date
+    monkeypatch.setattr("sys.stdin", io.StringIO('{"id": 3, "query": "a deal", "date": "soon"}'))
+    status, _, said = run(capsys, "search", "--batch", "-", "--index", str(seed_index))
+    assert (status, said) == (1, "onrecord: \"date\" of 3 is 'soon': give the day it is asked, as 2025-03-31\n")
+    with pytest.raises(SystemExit):
+        run(capsys, "search", "lumber", "--asked-on", "soon", "--index", str(seed_index))
+
+
 def test_search_in_a_batch_and_alone(
     capsys: pytest.CaptureFixture[str], seed_index: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -113,7 +129,7 @@ def test_search_in_a_batch_and_alone(
     assert status == 0
     assert [(row["id"], row["query"], len(row["hits"])) for row in rows] == [(1, "lumber", 2), (2, "wife", 2)]
     explained = run_json(capsys, "search", "lumber", "--explain", "--index", str(seed_index))
-    assert set(explained["hits"][0]["stages"]) == {"bm25", "dense"}
+    assert set(explained["hits"][0]["stages"]) == {"bm25", "dense", "fused"}
 
 
 def test_build_says_what_it_did_and_does_nothing_twice(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,9 +18,10 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 from rag.dense import Dense, Segment
 from rag.encode import Encoder, Floats, Ints
 from rag.errors import IndexDamaged, IndexIncompatible
+from rag.fuse import Ranking, fuse
 from rag.index import Index, build
 from rag.lexical import Lexical, LexicalText
-from rag.retrieve import Filters, Ranking, fuse, retrieve
+from rag.retrieve import Filters, retrieve
 from rag.rows import encoded_text
 from tests.conftest import HashEncoder
 
@@ -133,7 +135,8 @@ TestSegments = Segments.TestCase
 
 def unit(count: int, dimension: int, seed: int = 0) -> Floats:
     vectors = np.random.default_rng(seed).normal(size=(count, dimension)).astype(np.float32)
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    scaled: Floats = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return scaled
 
 
 def test_half_precision_finds_what_full_precision_finds() -> None:
@@ -315,6 +318,20 @@ def test_hits_carry_rank_score_and_stages(wire: Index, hash_encoder: HashEncoder
     for hit in hits:
         question, passage = hash_encoder.encode([query, encoded_text(hit.passage)])
         assert hit.stages["dense"][1] == pytest.approx(float(question @ passage), abs=HALF)
+
+
+def test_days_that_a_query_speaks_of_raise_their_articles_and_shut_out_none(
+    wire: Index, hash_encoder: HashEncoder
+) -> None:
+    query = "What did the minister, the lobster and the railway do last week?"
+    with wire.snapshot() as snapshot:
+        hits = retrieve(snapshot, hash_encoder, query, asked_on=date(2024, 12, 28))
+        undated = retrieve(snapshot, hash_encoder, query.replace(" last week", ""))
+    assert [hit.passage.article.id for hit in hits if hit.stages["date"] == (None, 1.0)] == ["fish"]
+    assert hits[0].passage.article.id == "fish"
+    assert {hit.passage.article.id for hit in hits} == {"auto", "fish", "rail"}
+    assert all(0 <= hit.score <= 1 for hit in hits)
+    assert all("date" not in hit.stages for hit in undated)
 
 
 def test_a_hit_found_by_words_alone_has_its_cosine(wire: Index, hash_encoder: HashEncoder) -> None:

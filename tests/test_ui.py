@@ -388,6 +388,14 @@ class TestConversation:
         talk.open(talk.exchanges[0], *target)
         assert talk.opened is None
 
+    def test_why_these_passages(self, page: AppTest) -> None:
+        ask(page, "What percentage of Canada's exports go to the United States?")
+        (table,) = page.dataframe
+        assert list(table.value.columns) == ["rank", "article", "published", "score", "words", "meaning", "passage"]
+        assert list(table.value["rank"]) == list(range(1, len(table.value) + 1))
+        assert list(table.value["score"]) == sorted(table.value["score"], reverse=True)
+        assert table.value["passage"][0].startswith("The USMCA continues to serve as the foundation for trade")
+
     def test_a_new_conversation_is_empty(self, page: AppTest) -> None:
         ask(page, EXPORTS)
         page.button(key="new").click().run()

@@ -18,7 +18,7 @@ from . import components
 from .archive import Desk, build_command, generator_label, generators, holdings, open_archive, open_desk, searched
 from .asking import Asking
 from .session import Conversation, Exchange, conversation, start_over
-from .view import capitalised, counted, plain_label
+from .view import capitalised, counted, plain_label, why
 
 NAME = "On Record"
 PROMISE = "Ask a folder of news articles. Every sentence of an answer points at the exact words that carry it."
@@ -30,6 +30,10 @@ STAGES = {
 }
 BROKEN = "Something went wrong inside the program. The question is kept, and the server's log says what happened."
 CUT_OFF = "The answer broke off before its end. The question is kept."
+WHY = (
+    "The passages that were read, best first, with the score of each stage: BM25 of the words, cosine of the meaning, "
+    "whether the article is from the days asked for, and how likely its best sentence answers (0 to 1)."
+)
 INPUT = "question"
 TICK = 0.25  # seconds between looks at an answer that is being made
 CHAT_WIDTH = 760  # pixels, about 90 characters a line
@@ -130,18 +134,23 @@ def _draw(exchange: Exchange, talk: Conversation, desk: Desk | None) -> None:
         components.question(exchange)
     with st.chat_message("assistant", avatar=":material/format_quote:"):
         if exchange.settled or desk is None:
-            _settled(exchange, talk)
+            with st.container():
+                _settled(exchange, talk)
             return
         place = st.empty()
         with place.container():
             _follow(exchange, talk, desk)
-        with place:  # where the next run of the page draws it too, so that nothing moves
+        with place.container():  # where the next run of the page draws it too, so that nothing moves
             _settled(exchange, talk)
 
 
 def _settled(exchange: Exchange, talk: Conversation) -> None:
     if exchange.answer is not None:
         components.answer(talk, exchange)
+        if rows := why(exchange.answer):
+            with st.expander("Why these passages?", key=f"why-{exchange.number}"):
+                st.text(WHY)
+                st.dataframe(rows, hide_index=True)
     elif exchange.error:
         with st.container(border=True, key=f"failed-{exchange.number}"):
             st.markdown("**This question was not answered.**")

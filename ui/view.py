@@ -23,6 +23,8 @@ SUPPORT_SIGNS: dict[Support, tuple[str, str, str]] = {
     "supported": ("≈", "supported", "The article carries it in other words."),
     "unsupported": ("!", "unsupported", "The cited words do not carry this sentence."),
 }
+STAGE_HEADINGS = {"bm25": "words", "dense": "meaning", "date": "days asked for", "reranker": "read again"}
+PASSAGE_SHOWN = 160  # characters
 _MARKER = re.compile(r"\s*\[(\d+)\]")
 _BULLET = re.compile(r"^\s*[-•*]\s+")
 
@@ -65,6 +67,25 @@ def answer_view(answer: Answer, searched: str) -> Json:
         "nearest": _nearest(answer) if answer.status == "abstained" else [],
         "made": _made(answer),
     }
+
+
+def why(answer: Answer) -> list[Json]:
+    """One row for each passage that was read: where it stands, and what each stage of the search made of it."""
+    return [
+        {
+            "rank": hit.rank,
+            "article": hit.passage.article.label,
+            "published": hit.passage.article.published or "unknown",
+            "score": round(hit.score, 3),
+            **{
+                heading: None if name not in hit.stages else round(hit.stages[name][1], 3)
+                for name, heading in STAGE_HEADINGS.items()
+                if any(name in other.stages for other in answer.hits)
+            },
+            "passage": " ".join(hit.passage.text.split())[:PASSAGE_SHOWN],
+        }
+        for hit in answer.hits
+    ]
 
 
 def answer_lines(answer: Answer) -> list[Json]:
