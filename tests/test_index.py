@@ -22,8 +22,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rag import build as build_module
-from rag import commit as commit_module
 from rag import catalog, clean, rows, staging
+from rag import commit as commit_module
 from rag.catalog import CATALOG_FILE
 from rag.derived import folders
 from rag.encode import Encoder

@@ -133,7 +133,8 @@ TestSegments = Segments.TestCase
 
 def unit(count: int, dimension: int, seed: int = 0) -> Floats:
     vectors = np.random.default_rng(seed).normal(size=(count, dimension)).astype(np.float32)
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors
 
 
 def test_half_precision_finds_what_full_precision_finds() -> None:
