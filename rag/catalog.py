@@ -24,6 +24,7 @@ SURROUNDINGS = {  # primary result codes that are not about what the file holds
     *(sqlite3.SQLITE_PERM, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_READONLY),
     *(sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN),
 }
+CACHE_KIB = 65_536  # of a build: ids and keys are random, so with less most inserts into an index wait for the disk
 BUSY_SECONDS = 5.0  # how long a connection waits for another one's lock
 
 SCHEMA = (
@@ -116,6 +117,8 @@ def connect(index: Path, *, write: bool) -> sqlite3.Connection:
             if write:
                 connection.execute("PRAGMA foreign_keys = ON")
                 connection.execute("PRAGMA synchronous = FULL")  # committed is on the disk, whatever happens next
+                for database in ("main", "temp"):
+                    connection.execute(f"PRAGMA {database}.cache_size = -{CACHE_KIB}")
                 _prepare(connection)
             _check_format(connection, path)
         except BaseException:

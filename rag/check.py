@@ -152,23 +152,21 @@ def _check_derived(index: Path, connection: sqlite3.Connection, meta: Meta) -> I
 
 def _check_segments(index: Path, connection: sqlite3.Connection, meta: Meta) -> Iterator[Problem]:
     """Every segment has, beside its dead, the passages the catalog gives it, with the vectors they have there."""
-    files = {
-        number: file
-        for file in catalog.derived_files(connection, meta.generation)
-        if (number := segments.number(file.name)) is not None
-    }
-    given = "SELECT DISTINCT segment FROM passages WHERE segment IS NOT NULL"
-    for (number,) in connection.execute(given).fetchall():
-        if number not in files:
-            yield Problem(f"the catalog gives passages to vector segment {number}, which is not there", FORCE)
     named = catalog.derived_files(connection, meta.generation)
-    for number, file in files.items():
+    given = connection.execute("SELECT DISTINCT segment FROM passages WHERE segment IS NOT NULL").fetchall()
+    for missing in sorted({number for (number,) in given} - {segments.number(file.name) for file in named}):
+        yield Problem(f"the catalog gives passages to vector segment {missing}, which is not there", FORCE)
+    for file in named:
+        number = segments.number(file.name)
+        if number is None:
+            continue
         segment = segments.read_one(index, file, named, {})
-        alive = segment.ids if segment.alive is None else segment.ids[segment.alive]
+        found = segment.ids if segment.alive is None else segment.ids[segment.alive]
         query = "SELECT id FROM passages WHERE segment = ? ORDER BY id"
-        expected = np.array([id_ for (id_,) in connection.execute(query, (number,))], dtype=np.int64)
-        if not np.array_equal(alive, expected):
-            yield Problem(f"{index / file.name} has {len(alive)} passages, or others, for {len(expected)}", FORCE)
+        expected = [id_ for (id_,) in connection.execute(query, (number,))]
+        if found.tolist() != expected:
+            problem = f"has the vectors of {len(found)} passages, the catalog gives it {len(expected)}, or others"
+            yield Problem(f"{index / file.name} {problem}", FORCE)
         elif not _same_vectors(connection, meta, number, segment):
             yield Problem(f"{index / file.name} has other vectors than the catalog", FORCE)
 

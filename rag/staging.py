@@ -125,8 +125,8 @@ class Staging:
     def _vanished(self, files: list[SourceFile], failures: list[Failure]) -> Iterator[str]:
         """Yield the recorded files that are gone; one that is there and refused, or in a folder that is, is not."""
         present = {file.path for file in files} | {failure.path for failure in failures}
-        for path in self.recorded:
-            if present.isdisjoint({path, *map(str, PurePosixPath(path).parents)}):
+        for path in self.recorded.keys() - present:
+            if present.isdisjoint(map(str, PurePosixPath(path).parents)):
                 yield path
 
     def _note_failures(self, files: list[SourceFile], failures: list[Failure]) -> None:

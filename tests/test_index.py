@@ -678,7 +678,7 @@ SPOIL = {
     "DELETE FROM vectors": "has no vector of 32 numbers",
     "DELETE FROM articles WHERE path = 'auto.txt'": "a row of passages refers to a row of articles",
     "UPDATE vectors SET vector = (SELECT vector FROM vectors AS v WHERE v.key <> vectors.key)": "has other vectors",
-    "UPDATE passages SET segment = NULL WHERE start = 0": "has 3 passages, or others, for 0",
+    "UPDATE passages SET segment = NULL WHERE start = 0": "has the vectors of 3 passages, the catalog gives it 0",
     "UPDATE passages SET segment = 7": "gives passages to vector segment 7, which is not there",
     "UPDATE meta SET value = '31' WHERE key = 'dimension'": "has no vector of 31 numbers",
     "DELETE FROM derived": "the catalog names no derived files",

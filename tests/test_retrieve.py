@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,7 +21,7 @@ from rag.encode import Encoder, Floats, Ints
 from rag.errors import IndexDamaged, IndexIncompatible
 from rag.fuse import Ranking, fuse
 from rag.index import Index, build
-from rag.lexical import Lexical, LexicalText
+from rag.lexical import Lexical, LexicalText, stored
 from rag.retrieve import Filters, retrieve
 from rag.rows import encoded_text
 from tests.conftest import HashEncoder
@@ -129,14 +130,14 @@ class Segments(RuleBasedStateMachine):
         assert len(dense) == len(self.there)
 
 
-Segments.TestCase.settings = settings(max_examples=25, deadline=None)
+Segments.TestCase.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
 TestSegments = Segments.TestCase
 
 
 def unit(count: int, dimension: int, seed: int = 0) -> Floats:
     vectors = np.random.default_rng(seed).normal(size=(count, dimension)).astype(np.float32)
-    scaled: Floats = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    return scaled
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors
 
 
 def test_half_precision_finds_what_full_precision_finds() -> None:
@@ -177,6 +178,12 @@ def test_vectors_and_ids_that_do_not_fit_are_refused() -> None:
 def test_bytes_that_are_no_vector_index_are_refused(data: bytes) -> None:
     with pytest.raises(IndexDamaged, match="run `onrecord build`"):
         Segment.from_bytes(np.frombuffer(data, dtype=np.uint8))
+
+
+def test_a_segment_that_cannot_be_written_says_why(tmp_path: Path) -> None:
+    path = tmp_path / "missing" / "vectors.faiss"
+    with pytest.raises(OSError, match=f"vector file {path}: "):
+        segment(np.array([1]), np.eye(1, dtype=np.float32)).write(path)
 
 
 # Words
@@ -251,6 +258,36 @@ def test_many_allowed_passages_are_found_like_few(monkeypatch: pytest.MonkeyPatc
 def test_equal_scores_are_ordered_by_id() -> None:
     lexical = Lexical.build(LexicalText(id_, "the same words", "", "") for id_ in (5, 2, 9, 1))
     assert [id_ for id_, _ in lexical.search("same words", 10)] == [1, 2, 5, 9]
+
+
+def test_of_equal_scores_at_the_edge_the_least_ids_are_found() -> None:
+    """More of them than are asked for at once, stored in an order of their own."""
+    order = np.random.default_rng(0).permutation(300).tolist()
+    lexical = Lexical.build(LexicalText(id_, "the same words", "", "") for id_ in order)
+    assert [id_ for id_, _ in lexical.search("same words", 10)] == list(range(10))
+    assert [id_ for id_, _ in lexical.search("same words", 3, np.array([7, 8, 200, 250]))] == [7, 8, 200]
+
+
+def test_a_lexical_index_is_updated_beside_the_one_it_is_linked_to(tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.mkdir()
+    new.mkdir()
+    before = Lexical.build(TEXTS, old)
+    content = {path.name: path.read_bytes() for path in old.iterdir()}
+    for name in content:
+        os.link(old / name, new / name)
+    changed = LexicalText(3, "Renée Noël sells crab now.", "", "")
+    updated = Lexical.update(new, [1, 3], [changed, LexicalText(4, "Nothing but lobster.", "", "")])
+    assert [[id_ for id_, _ in updated.search(word, 9)] for word in ("tariffs", "crab", "lobster", "talks")] == [
+        [],
+        [3],
+        [4],
+        [2**62],
+    ]
+    assert (len(updated), stored(new), stored(old)) == (3, (5, 2), (3, 0))
+    assert {path.name: path.read_bytes() for path in old.iterdir()} == content
+    for lexical in (before, Lexical.open(old)):
+        assert [id_ for id_, _ in lexical.search("lobster tariffs", 9)] == [3, 1]
 
 
 def test_a_lexical_index_opened_again_finds_the_same(tmp_path: Path) -> None:
