@@ -22,7 +22,7 @@ import rag
 from rag import catalog, derived, load
 from rag.catalog import CATALOG_FILE, Meta, transaction
 from rag.encode import Encoder, encoder_name, load_encoder
-from rag.errors import ConfigError, IndexDamaged, IndexIncompatible, OnRecordError, SourceError
+from rag.errors import ConfigError, IndexDamaged, IndexIncompatible, IndexMissing, OnRecordError, SourceError
 from rag.load import Failure, SourceFile
 from rag.lock import writer_lock
 from rag.staging import Progress, Staging, recipe
@@ -152,13 +152,19 @@ def _open_or_set_aside(index: Path) -> sqlite3.Connection:
         connection.close()
     except (IndexDamaged, IndexIncompatible, sqlite3.DatabaseError):
         pass
+    set_aside(index)
+    return catalog.connect(index, write=True)
+
+
+def set_aside(index: Path) -> Path:
+    """Rename a catalog that cannot be used, under the writer lock; return its new name, which was never used before."""
     taken = {path.name for path in index.iterdir()}
     n = next(n for n in range(1, len(taken) + 2) if f"{CATALOG_FILE}.damaged-{n}" not in taken)
     for suffix in ("-wal", "-shm", ""):
         path = index / (CATALOG_FILE + suffix)
         if path.exists():
             path.rename(index / f"{CATALOG_FILE}.damaged-{n}{suffix}")
-    return catalog.connect(index, write=True)
+    return index / f"{CATALOG_FILE}.damaged-{n}"
 
 
 # Encoding
@@ -258,6 +264,23 @@ def _set_derived(connection: sqlite3.Connection, generation: int, files: list[ca
     connection.execute("DELETE FROM derived WHERE generation = ? OR generation < ?", (generation, generation - 1))
     rows = [(file.name, file.sha256, file.bytes, generation) for file in files]
     connection.executemany("INSERT INTO derived VALUES (?, ?, ?, ?)", rows)
+
+
+def rewrite_derived(index: Path) -> None:
+    """Write the derived files of the last generation again, from the catalog alone; nothing is encoded.
+
+    Raises:
+        IndexLocked: a build is under way.
+        IndexMissing, IndexDamaged, IndexIncompatible: there is no generation to write them for.
+        OnRecordError: the index cannot be written, for want of space or permission.
+    """
+    with _writing(index, force=False) as connection:
+        meta = catalog.meta(connection)
+        if meta is None:
+            raise IndexMissing(f"the first build of {index} never ended: run `onrecord build`")
+        with transaction(connection):
+            _set_derived(connection, meta.generation, derived.write(index, connection, meta))
+        _remove_unnamed(index, connection)
 
 
 def _now() -> str:

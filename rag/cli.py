@@ -18,6 +18,7 @@ from rag.records import Answer, Article, Hit, Turn
 from rag.verify import folded
 
 if TYPE_CHECKING:
+    from rag.check import Problem
     from rag.filters import Filters
 
 Command = Callable[[argparse.Namespace, Settings], int]
@@ -145,9 +146,32 @@ def _check(options: argparse.Namespace, settings: Settings) -> int:
         _print_json({"ok": not problems, "problems": [{"what": p.what, "repair": p.repair} for p in problems]})
     elif not problems:
         print(f"{settings.index}: every checksum and invariant holds")
+    _say_problems(problems)
+    return 1 if problems else 0
+
+
+def _repair(options: argparse.Namespace, settings: Settings) -> int:
+    from rag.bars import bars
+    from rag.repair import repair
+
+    with bars() as progress:
+        found = repair(settings.seeds, settings.index, settings.encoder, progress)
+    if options.json:
+        _print_json(found.to_json())
+    else:
+        for problem in found.problems:
+            print(f"wrong: {printable(problem.what)}")
+        for line in found.done:
+            print(f"done: {printable(line)}")
+        if not found.problems:
+            print(f"{settings.index}: every checksum and invariant holds; nothing to repair")
+    _say_problems(found.remaining)
+    return 1 if found.remaining else 0
+
+
+def _say_problems(problems: Iterable[Problem]) -> None:
     for problem in problems:
         _say(f"onrecord: {printable(problem.what)}; repair: {problem.repair}")
-    return 1 if problems else 0
 
 
 def _ui(options: argparse.Namespace, settings: Settings) -> int:
@@ -193,6 +217,9 @@ def _parser() -> argparse.ArgumentParser:
 
     _add(commands, "status", _status, "what the index holds")
     _add(commands, "check", _check, "verify every checksum and invariant of the index")
+
+    repair = _add(commands, "repair", _repair, "mend what check finds, from the catalog and the articles")
+    _seeds(repair)
 
     ui = _add(commands, "ui", _ui, "open the chat in the browser", json_option=False)
     _seeds(ui)

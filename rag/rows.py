@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from rag.catalog import REBUILD
+from rag.catalog import REPAIR
 from rag.encode import Floats, Ints
 from rag.errors import IndexDamaged
 from rag.filters import Filters, day
@@ -84,7 +84,7 @@ def _article(row: Sequence[str]) -> Article:
     """
     *columns, digest = row
     if _digest(columns) != digest:
-        raise IndexDamaged(f"article {row[0]!r} ({row[1]}) is not what was stored: {REBUILD}")
+        raise IndexDamaged(f"article {row[0]!r} ({row[1]}) is not what was stored: {REPAIR}")
     id_, path, title, publisher, published, authors, url, text, removed, provenance = columns
     return Article(
         id=id_,
@@ -158,7 +158,7 @@ def passage_vectors(connection: sqlite3.Connection, dimension: int) -> tuple[Int
     query = "SELECT p.id, v.vector FROM passages p LEFT JOIN vectors v ON v.key = p.vector_key ORDER BY p.id"
     for row, (id_, vector) in enumerate(connection.execute(query)):
         if vector is None or len(vector) != dimension * vectors.itemsize:
-            raise IndexDamaged(f"passage {id_} of the catalog has no vector of {dimension} numbers: {REBUILD}")
+            raise IndexDamaged(f"passage {id_} of the catalog has no vector of {dimension} numbers: {REPAIR}")
         ids[row], vectors[row] = id_, np.frombuffer(vector, dtype="<f4")
     return ids, vectors
 
