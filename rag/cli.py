@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from rag.records import Answer, Article, Hit, Turn
 from rag.verify import folded
 
 if TYPE_CHECKING:
+    from rag.build import BuildReport
     from rag.check import Problem
     from rag.filters import Filters
 
@@ -45,23 +47,63 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _build(options: argparse.Namespace, settings: Settings) -> int:
+    if options.watch:
+        return _watch(options, settings)
+    report = _built(settings, options.force)
+    if options.json:
+        _print_json(report.to_json())
+        return 0
+    print(_summary(report))
+    for failure in report.failures:
+        _say(f"not indexed: {printable(failure.path)}: {printable(failure.reason)}")
+    return 0
+
+
+def _watch(options: argparse.Namespace, settings: Settings) -> int:
+    from rag.index import BuildReport
+    from rag.watch import watch
+
+    def build() -> BuildReport:
+        report = _built(settings, options.force)
+        options.force = False  # once
+        return report
+
+    def told(news: BuildReport | OnRecordError) -> None:
+        if not isinstance(news, BuildReport):
+            _say(f"onrecord: {printable(str(news))}")
+        elif options.json:
+            _print_json(news.to_json())
+        else:
+            line = _summary(news)
+            if news.failures:
+                line += f"; not indexed: {news.failures[0].path}: {news.failures[0].reason}"
+            if len(news.failures) > 1:
+                line += f", and {len(news.failures) - 1} more: see `onrecord status`"
+            _say(printable(line))
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        watch(settings.seeds, settings.index, build, told)
+    except KeyboardInterrupt:
+        _say("onrecord: no longer watching; nothing that was committed is lost")
+    return 0
+
+
+def _built(settings: Settings, force: bool) -> BuildReport:
     from rag.bars import bars
     from rag.index import build
 
     with bars() as progress:
-        report = build(settings.seeds, settings.index, settings.encoder, force=options.force, progress=progress)
-    if options.json:
-        _print_json(report.to_json())
-        return 0
+        return build(settings.seeds, settings.index, settings.encoder, force=force, progress=progress)
+
+
+def _summary(report: BuildReport) -> str:
     counts = report.to_json()["articles"]
     told = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
-    print(
+    return (
         f"generation {report.generation}: {told or 'no change'}; {report.passages} passages, "
         f"{report.encoded} encoded in {report.seconds:.1f} s"
     )
-    for failure in report.failures:
-        _say(f"not indexed: {printable(failure.path)}: {printable(failure.reason)}")
-    return 0
 
 
 def _ask(options: argparse.Namespace, settings: Settings) -> int:
@@ -194,6 +236,7 @@ def _parser() -> argparse.ArgumentParser:
 
     build = _add(commands, "build", _build, "bring the index up to date with the folder of articles")
     _seeds(build)
+    build.add_argument("--watch", action="store_true", help="go on, and build again whenever the articles change")
     build.add_argument("--force", action="store_true", help="build anew from the articles, whatever the index holds")
 
     ask = _add(commands, "ask", _ask, "answer a question from the archive, every sentence cited")
