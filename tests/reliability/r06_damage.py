@@ -1,0 +1,108 @@
+"""R6: files of the index are damaged: what is read of it is right, or an error says what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+from rag.errors import IndexIncompatible, IndexMissing, OnRecordError
+from rag.index import check
+from rag.repair import repair
+from tests.reliability.bench import ENCODER, Bench, Child, Stage, Tally, in_child, make, stage, state
+
+
+def _flip(path: Path, random: Random, others: list[Path]) -> None:
+    data = bytearray(path.read_bytes())
+    place = random.randrange(len(data))
+    data[place] ^= 1 << random.randrange(8)
+    path.write_bytes(data)
+
+
+def _truncate(path: Path, random: Random, others: list[Path]) -> None:
+    data = path.read_bytes()
+    path.write_bytes(data[: random.randrange(len(data))])
+
+
+def _wipe(path: Path, random: Random, others: list[Path]) -> None:
+    """A page of noise, or of nothing."""
+    data = bytearray(path.read_bytes())
+    start = random.randrange(0, len(data), 4096)
+    size = len(data[start : start + 4096])
+    data[start : start + 4096] = random.randbytes(size) if random.random() < 0.5 else bytes(size)
+    path.write_bytes(data)
+
+
+def _swap(path: Path, random: Random, others: list[Path]) -> None:
+    other = random.choice(others)
+    mine, theirs = path.read_bytes(), other.read_bytes()
+    path.write_bytes(theirs)
+    other.write_bytes(mine)
+
+
+def _remove(path: Path, random: Random, others: list[Path]) -> None:
+    path.unlink()
+
+
+def _empty(path: Path, random: Random, others: list[Path]) -> None:
+    path.write_bytes(b"")
+
+
+def _stray(path: Path, random: Random, others: list[Path]) -> None:
+    """A write-ahead log that belongs to nothing."""
+    path.with_name(path.name + "-wal").write_bytes(random.randbytes(random.randrange(1, 9000)))
+
+
+# The many ways a file can be damaged in part are tried more often than the one way it can be gone.
+HARM: tuple[Callable[[Path, Random, list[Path]], None], ...] = (
+    *(_flip, _flip, _flip, _flip, _flip, _truncate, _truncate, _wipe, _wipe, _swap, _remove, _empty, _stray),
+)
+
+
+def run(bench: Bench) -> Tally:
+    tally, ready = Tally(), stage(bench)
+    in_child(lambda: make(ready.archive, ready.index))
+    names = sorted(path.relative_to(ready.index) for path in ready.index.rglob("*") if path.is_file())
+    catalog = [name for name in names if name.name == "catalog.sqlite"]
+    for _ in bench.each(tally):
+        index = ready.copy("damaged")
+        name = bench.random.choice(bench.random.choice([catalog, [n for n in names if (index / n).stat().st_size]]))
+        how = bench.random.choice(HARM)
+        seed = bench.random.randrange(1 << 32)
+        how(index / name, Random(seed), [index / other for other in names if other != name])
+        tally.count(_judge(bench, ready, index, f"{name} {how.__name__.strip('_')} (seed {seed})"))
+    return tally
+
+
+def _judge(bench: Bench, ready: Stage, index: Path, case: str) -> str:
+    """Read it, and then repair it: both give what was there before, or say why not."""
+
+    def read() -> str:
+        with bench.product():
+            return state(index)
+
+    def mend() -> str:
+        try:
+            found = repair(ready.archive, index, ENCODER)
+        except (IndexIncompatible, IndexMissing) as error:
+            if "onrecord build" not in str(error):
+                raise
+            return ready.after
+        return state(index) if not found.remaining else f"not repaired: {found.remaining[0].what}"
+
+    def verify() -> str:
+        try:
+            problems = check(index)
+        except OnRecordError as error:
+            return str(error)
+        return "; ".join(problem.what for problem in problems)
+
+    for what, work in ("read", read), ("checked", verify), ("repaired", mend):
+        outcome = Child(work).outcome()
+        if outcome.bad:
+            return f"{case}, {what}: {outcome.bad}"
+        if what == "repaired" and outcome.error:
+            return f"{case}, repair says: {outcome.error}"
+        if what != "checked" and not outcome.error and outcome.value != ready.after:
+            return f"{case}, {what}: {'not what was there before' if len(outcome.value) == 64 else outcome.value}"
+    return ""

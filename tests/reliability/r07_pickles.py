@@ -1,0 +1,73 @@
+"""R7: pickles under the names of the index's files, with matching checksums, are never loaded."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
+
+from rag.catalog import CATALOG_FILE
+from rag.errors import OnRecordError
+from rag.index import check
+from rag.repair import repair
+from tests.reliability.bench import ENCODER, Bench, Child, Tally, in_child, make, stage, state
+from tests.test_layout import modules, unsafe
+
+
+class Canary:
+    """Leaves a file when it is unpickled."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return Path.touch, (self.mark,)
+
+
+def run(bench: Bench) -> Tally:
+    tally, ready = Tally(), stage(bench)
+    for name, tree in modules().items() if not bench.broken else ():
+        tally.count(f"{name}: {found}" if (found := unsafe(tree)) else "")
+    mark = bench.folder / "unpickled"
+    names = sorted(path.relative_to(ready.index) for path in ready.index.rglob("*") if path.is_file())
+    # The vectors first: that is the one that a broken product loads.
+    for name in sorted(names, key=lambda name: (name.suffix != ".faiss", name)):
+        if bench.broken and tally.lost:
+            break
+        index = ready.copy("poisoned")
+        data = pickle.dumps(Canary(mark))
+        (index / name).write_bytes(data)
+        if name.name != CATALOG_FILE:
+            _sign(index, name, data)
+
+        def read() -> None:
+            with bench.product():
+                for use in (state, check, lambda index: make(ready.archive, index), _repair(ready.archive), state):
+                    with suppress(OnRecordError):
+                        use(index)  # noqa: B023 - it is called at once
+
+        outcome = Child(read).outcome()
+        bad = outcome.bad if not bench.broken else ""
+        tally.count(f"{name} was unpickled" if mark.exists() else bad and f"{name}: {bad}")
+    return tally
+
+
+def _repair(archive: Path) -> Callable[[Path], object]:
+    return lambda index: repair(archive, index, ENCODER)
+
+
+def _sign(index: Path, name: Path, data: bytes) -> None:
+    """Make the catalog say that this is what was written."""
+
+    def sign() -> None:
+        with closing(sqlite3.connect(index / CATALOG_FILE, isolation_level=None)) as connection:
+            connection.execute(
+                "UPDATE derived SET sha256 = ?, bytes = ? WHERE name = ?",
+                (hashlib.sha256(data).hexdigest(), len(data), name.as_posix()),
+            )
+
+    in_child(sign)
