@@ -103,7 +103,8 @@ def build(
         else:
             meta = Meta(_last_generation(index, before) + 1, name, dimension, made_by, _now(), rag.__version__)
         _commit(index, connection, staging, before, meta, progress)
-        _clear_up(index, connection)
+        with suppress(sqlite3.Error):  # the generation is there, and the next build clears up as well
+            _clear_up(index, connection)
         return _report(connection, meta, staging, encoded, time.monotonic() - started)
 
 

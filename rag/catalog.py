@@ -191,11 +191,11 @@ def transaction(connection: sqlite3.Connection, *, write: bool = True) -> Iterat
     connection.execute("BEGIN IMMEDIATE" if write else "BEGIN")
     try:
         yield
+        connection.execute("COMMIT")  # which a full disk can refuse
     except BaseException:
         if connection.in_transaction:  # SQLite itself rolls back after some errors
             connection.execute("ROLLBACK")
         raise
-    connection.execute("COMMIT")
 
 
 @contextmanager

@@ -59,9 +59,9 @@ class Lexical:
         """
         import tantivy
 
-        index = _prepared(tantivy.Index(_schema(), path=None if folder is None else str(folder)))
-        writer = index.writer(heap_size=WRITER_BYTES, num_threads=1)
         try:
+            index = _prepared(tantivy.Index(_schema(), path=None if folder is None else str(folder)))
+            writer = index.writer(heap_size=WRITER_BYTES, num_threads=1)
             for passage in passages:
                 fields = {name: _join_acronyms(getattr(passage, name)) for name in FIELD_WEIGHTS}
                 writer.add_document(tantivy.Document(id=passage.id, **fields))

@@ -38,17 +38,15 @@ def run(bench: Bench) -> Tally:
     for name in sorted(names, key=lambda name: (name.suffix != ".faiss", name)):
         if bench.broken and tally.lost:
             break
-        index = ready.copy("poisoned")
+        poisoned = ready.copy("poisoned")
         data = pickle.dumps(Canary(mark))
-        (index / name).write_bytes(data)
+        (poisoned / name).write_bytes(data)
         if name.name != CATALOG_FILE:
-            _sign(index, name, data)
+            _sign(poisoned, name, data)
 
         def read() -> None:
             with bench.product():
-                for use in (state, check, lambda index: make(ready.archive, index), _repair(ready.archive), state):
-                    with suppress(OnRecordError):
-                        use(index)  # noqa: B023 - it is called at once
+                _use(ready.archive, poisoned)  # noqa: B023 - it is over before the next
 
         outcome = Child(read).outcome()
         bad = outcome.bad if not bench.broken else ""
@@ -56,8 +54,14 @@ def run(bench: Bench) -> Tally:
     return tally
 
 
-def _repair(archive: Path) -> Callable[[Path], object]:
-    return lambda index: repair(archive, index, ENCODER)
+def _use(archive: Path, index: Path) -> None:
+    uses: tuple[Callable[[], object], ...] = (
+        *(lambda: state(index), lambda: check(index), lambda: make(archive, index)),
+        *(lambda: repair(archive, index, ENCODER), lambda: state(index)),
+    )
+    for use in uses:
+        with suppress(OnRecordError):
+            use()
 
 
 def _sign(index: Path, name: Path, data: bytes) -> None:
