@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = load_settings(
             index=options.index, seeds=getattr(options, "seeds", None), llm=getattr(options, "llm", None)
         )
-        return command(options, settings)
+        status = command(options, settings)
+        sys.stdout.flush()
+        return status
     except OnRecordError as error:
         _say(f"onrecord: {printable(str(error))}")
         return 1
@@ -44,6 +47,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output went away, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        _say(f"onrecord: the system refuses: {printable(str(error))}; see to the free space and the permissions")
+        with suppress(OSError):  # what could not be written is not tried again at the end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
 
 
 def _build(options: argparse.Namespace, settings: Settings) -> int:

@@ -67,9 +67,9 @@ class Lexical:
                 writer.add_document(tantivy.Document(id=passage.id, **fields))
             writer.commit()
             writer.wait_merging_threads()
-        except ValueError as error:  # whatever went wrong in the writer, the disk included
+            return cls(index)
+        except ValueError as error:  # whatever went wrong in tantivy, the disk included
             raise OSError(f"lexical index: {error}") from error
-        return cls(index)
 
     @classmethod
     def open(cls, folder: Path) -> Lexical:

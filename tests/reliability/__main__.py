@@ -73,6 +73,12 @@ def run(name: str, *, short: bool = False, broken: bool = False, seed: int = 0) 
         return row.run(Bench(Path(folder), random, trials, row.broken if broken else None))
 
 
+def brief(problem: str) -> str:
+    """What was tried, and what came of it; of a traceback its last lines."""
+    first, *rest = problem.strip().splitlines()
+    return " ... ".join([first, *rest[-3:]])
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.reliability", description="try to break an index")
     parser.add_argument("--rows", default=",".join(ROWS), metavar="R1,R2", help="which rows (default: all)")
@@ -92,9 +98,9 @@ def main() -> int:
         told = f"{name:<4}{ROWS[name].title:<29}tried {tally.tried:<5} held {tally.tried - lost:<5} lost {lost:<4}"
         print(f"{told} (seed {options.seed}, {seconds:.0f} s{tally.note and f'; {tally.note}'})", flush=True)
         if options.broken:
-            print(f"    went red: {tally.lost[0]}" if lost else "    did NOT go red", flush=True)
-        elif lost:
-            print("".join(f"    {problem}\n" for problem in tally.lost), end="", flush=True)
+            print(f"    went red: {brief(tally.lost[0])}" if lost else "    did NOT go red", flush=True)
+        else:
+            print("".join(f"    {brief(problem)}\n" for problem in tally.lost), end="", flush=True)
         good &= bool(lost or tally.note.startswith("strace")) if options.broken else not lost
     return 0 if good else 1
 

@@ -27,10 +27,10 @@ from typing import Any
 import faiss  # noqa: F401 - so that no child imports it
 import tantivy  # noqa: F401
 
+import rag.bars
 import rag.build
 import rag.repair
 from rag import clean, cli, split
-from rag.encode import Floats
 from rag.errors import IndexMissing, OnRecordError
 from rag.index import Index, build, check
 from rag.load import Source
@@ -175,9 +175,10 @@ def in_child(work: Callable[[], Any]) -> Any:
 
 
 def warm() -> None:
-    """Do what a first build does once in a process and what starts no threads."""
+    """Do what a first build does once in a process, imports above all, and what starts no threads."""
     article = clean.clean(Source("a1", "a.txt", "text", "A story about the harbour. It has two sentences."))
     list(split.split(article))
+    ENCODER.encode([article.text])
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
@@ -207,14 +208,14 @@ OLD = dict.fromkeys(range(12), 1)
 NEW = {**dict.fromkeys(range(2, 10), 1), 1: 2, 3: 2, **dict.fromkeys(range(12, 16), 1)}
 
 
-def state(index: Path) -> str:
+def state(index: Path, queries: Sequence[str] = QUERIES) -> str:
     """Return a digest of all that an index answers: its articles, their passages, and what the queries find."""
     with Index.open(index, ENCODER).snapshot() as snapshot:
         content: list[Any] = [
             [repr(article), [(p.start, p.end, p.text) for p in snapshot.article_passages(article)]]
             for article in snapshot.articles()
         ]
-        for query in QUERIES:
+        for query in queries:
             hits = retrieve(snapshot, ENCODER, query)
             content.append([(hit.passage.article.path, hit.passage.text, round(hit.score, 5)) for hit in hits])
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
@@ -329,6 +330,3 @@ def judge_command(stage: Stage, index: Path, outcome: Outcome) -> str:
     elif told["status"] != 1 or not told["err"].startswith("onrecord: ") or told["err"].count("\n") != 1:
         return f"status {told['status']}, and says: {told['err']}"
     return judge(stage, index, stage.before, allowed)
-
-
-__all__ = ["ENCODER", "Bench", "Child", "Floats", "Outcome", "Stage", "Tally", "in_child", "judge", "stage", "warm"]

@@ -30,8 +30,8 @@ class Canary:
 
 def run(bench: Bench) -> Tally:
     tally, ready = Tally(), stage(bench)
-    for name, tree in modules().items() if not bench.broken else ():
-        tally.count(f"{name}: {found}" if (found := unsafe(tree)) else "")
+    for module, tree in modules().items() if not bench.broken else ():
+        tally.count(f"{module}: {found}" if (found := unsafe(tree)) else "")
     mark = bench.folder / "unpickled"
     names = sorted(path.relative_to(ready.index) for path in ready.index.rglob("*") if path.is_file())
     # The vectors first: that is the one that a broken product loads.

@@ -111,17 +111,13 @@ def pipe(folder: Folder) -> None:
 
 def replaced_by_a_pipe(folder: Folder) -> None:
     def replace(stage: str, done: int, total: int) -> None:
-        (folder.seeds / "two.txt").unlink(missing_ok=True)
-        os.mkfifo(folder.seeds / "two.txt")
-        folder.put("two.txt.read", "")
-
-    def once(stage: str, done: int, total: int) -> None:
-        if not (folder.seeds / "two.txt.read").exists():
-            replace(stage, done, total)
+        if path.is_file():
+            path.unlink()
+            os.mkfifo(path)
 
     folder.put("one.txt", story(1, 2))
-    folder.put("two.txt", story(2, 2))
-    assert folder.build(once)["two.txt"].startswith("not a regular file")
+    path = folder.put("two.txt", story(2, 2))
+    assert folder.build(replace)["two.txt"].startswith("not a regular file")
     folder.holds(one=story(1, 2))
 
 

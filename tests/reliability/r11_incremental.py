@@ -77,7 +77,7 @@ def run(bench: Bench) -> Tally:
         suppress_health_check=list(HealthCheck),
     )
     try:
-        run_state_machine_as_test(seeded(bench.random.randrange(1 << 32))(Life), settings=options)  # type: ignore[no-untyped-call]
+        run_state_machine_as_test(seeded(bench.random.randrange(1 << 32))(Life), settings=options)
     except AssertionError as error:
         tally.lost = tally.lost or [str(error)]
     return tally
