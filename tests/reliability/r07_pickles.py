@@ -33,11 +33,9 @@ def run(bench: Bench) -> Tally:
     for module, tree in modules().items() if not bench.broken else ():
         tally.count(f"{module}: {found}" if (found := unsafe(tree)) else "")
     mark = bench.folder / "unpickled"
-    names = sorted(path.relative_to(ready.index) for path in ready.index.rglob("*") if path.is_file())
-    # The vectors first: that is the one that a broken product loads.
-    for name in sorted(names, key=lambda name: (name.suffix != ".faiss", name)):
-        if bench.broken and tally.lost:
-            break
+    names = [path.relative_to(ready.index) for path in ready.index.rglob("*") if path.is_file()]
+    # The vectors first: they are what the broken product takes for a pickle.
+    for name in bench.each(tally, sorted(names, key=lambda name: (name.suffix != ".faiss", name))):
         poisoned = ready.copy("poisoned")
         data = pickle.dumps(Canary(mark))
         (poisoned / name).write_bytes(data)
