@@ -37,7 +37,7 @@ from rag.load import Source
 from rag.retrieve import retrieve
 from tests.conftest import HashEncoder
 
-PATIENCE = 30.0  # seconds after which a child counts as hanging
+PATIENCE = 120.0  # seconds after which a child counts as hanging
 QUERIES = ("harbour strike", "the minister of number 3", "prices of grain", "Nobody spoke", "story 11")
 
 

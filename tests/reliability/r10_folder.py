@@ -11,7 +11,7 @@ from rag.index import Index, build, check
 from rag.staging import Progress
 from tests.reliability.bench import ENCODER, Bench, Child, Tally, story
 
-LIMIT = 10.0  # seconds in which each case must be over
+LIMIT = 60.0  # seconds in which each case must be over; it takes a tenth of one
 Failures = dict[str, str]
 
 
