@@ -326,7 +326,10 @@ def judge_command(stage: Stage, index: Path, outcome: Outcome) -> str:
     if told["status"] == 0:
         allowed = (stage.after,)
         if json.loads(told["out"])["failures"]:
-            allowed = (stage.before, stage.after, in_child(lambda: state_or_none(index)))
+            seen = Child(lambda: state_or_none(index)).outcome()
+            if seen.error or seen.bad:
+                return seen.error or seen.bad
+            allowed = (seen.value,)
     elif told["status"] != 1 or not told["err"].startswith("onrecord: ") or told["err"].count("\n") != 1:
         return f"status {told['status']}, and says: {told['err']}"
     return judge(stage, index, stage.before, allowed)
