@@ -9,14 +9,19 @@ from pathlib import Path
 
 from rag.encode import Floats
 from rag.index import build
-from tests.reliability.bench import Bench, Child, Encoder, Stage, Tally, judge, stage
-
-HOLD = 0.5  # seconds that the winner holds the lock at least
+from tests.reliability.bench import PATIENCE, Bench, Child, Encoder, Stage, Tally, judge, stage
 
 
-class Slow(Encoder):
+class Waiting(Encoder):
+    """Encodes when a file is there, so that whoever builds goes on holding the index until then."""
+
+    def __init__(self, gate: Path) -> None:
+        super().__init__()
+        self.gate = gate
+
     def encode(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> Floats:
-        time.sleep(HOLD)
+        while not self.gate.exists():
+            time.sleep(0.01)
         return super().encode(texts, progress)
 
 
@@ -29,23 +34,37 @@ def run(bench: Bench) -> Tally:
 
 
 def _race(bench: Bench, ready: Stage, index: Path, writers: int, kill: bool) -> str:
+    gate = bench.folder / "gate"
+    gate.unlink(missing_ok=True)
+
     def work() -> int:
         with bench.product():
-            return build(ready.archive, index, Slow()).generation
+            return build(ready.archive, index, Waiting(gate)).generation
 
-    children = [Child(work, held=True) for _ in range(writers)]
-    for child in children:
+    children = {child.pid: child for child in [Child(work, held=True) for _ in range(writers)]}
+    for child in children.values():
         child.go()
-    time.sleep(HOLD / 2)
-    holder = re.search(r'"pid": (\d+)', (index / "lock").read_text())
-    if kill and holder:
-        next(child for child in children if child.pid == int(holder[1])).kill()
-    outcomes = {child.pid: child.outcome() for child in children}
-    winner = int(holder[1]) if holder else 0
-    for pid, outcome in outcomes.items():
-        if pid == winner:
-            if outcome.value is None if not kill else outcome.bad != "SIGKILL":
-                return f"the winner ended so: {outcome}"
-        elif not re.search(rf"is being built by (process {winner} \(since|another process)", outcome.error):
+    winner = children.pop(_holder(index, children))
+    expected = rf"is being built by (process {winner.pid} \(since|another process)"
+    outcomes = [child.outcome(5 if bench.broken else PATIENCE) for child in children.values()]
+    if kill:
+        winner.kill()
+    gate.touch()
+    ended = winner.outcome()
+    for outcome in outcomes:
+        if not re.search(expected, outcome.error):
             return f"a loser ended so: {outcome}"
+    if ended.bad != "SIGKILL" if kill else ended.value is None:
+        return f"the winner ended so: {ended}"
     return judge(ready, index, ready.before, (ready.before,) if kill else (ready.after,))
+
+
+def _holder(index: Path, pids: dict[int, Child]) -> int:
+    """Wait until one of the children holds the lock, and return its id."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        found = re.search(r'"pid": (\d+)', (index / "lock").read_text())
+        if found and int(found[1]) in pids:
+            return int(found[1])
+        time.sleep(0.01)
+    raise RuntimeError("no child came to hold the lock")
