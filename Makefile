@@ -15,7 +15,7 @@ endif
 unexport PYTHONDONTWRITEBYTECODE
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 chat: build ## open the chat at http://localhost:8501 over the articles in seeds/
 	@$(BIN)/onrecord ui
@@ -28,6 +28,9 @@ build: $(READY) ## bring the index up to date with seeds/
 
 test: $(READY) ## run all tests
 	$(BIN)/python -m pytest
+
+reliability: $(READY) ## try to break an index in full: kills, failing disks, damage, races (half an hour)
+	$(BIN)/python -m tests.reliability
 
 lint: $(READY) ## check style and format
 	$(BIN)/ruff check
@@ -58,4 +61,4 @@ $(READY): pyproject.toml constraints.txt
 	@$(BIN)/pip install --no-compile -c constraints.txt -e '.[dev]' >&2
 	@touch $@
 
-.PHONY: help chat ask build test lint types eval local clean
+.PHONY: help chat ask build test reliability lint types eval local clean

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ import numpy as np
 import rag
 from rag import catalog, load
 from rag.catalog import CATALOG_FILE, Meta, transaction
-from rag.commit import commit, forget_vectors
+from rag.commit import commit, forget_vectors, rewrite
 from rag.encode import Encoder, encoder_name, load_encoder
 from rag.errors import ConfigError, IndexDamaged, IndexIncompatible, OnRecordError, SourceError
 from rag.load import Failure, SourceFile
@@ -108,7 +108,8 @@ def build(
             dimension = before.dimension
         made = Meta(0, name, dimension, made_by, "", rag.__version__)
         meta, encoded = _encode_and_commit(index, connection, staging, encoder, before, made, force, progress)
-        forget_vectors(connection)
+        with suppress(sqlite3.Error):  # the generation is there, and the next build clears up as well
+            forget_vectors(connection)
         return _report(connection, meta, staging, encoded, time.monotonic() - started)
 
 
@@ -157,13 +158,19 @@ def _open_or_set_aside(index: Path) -> sqlite3.Connection:
         connection.close()
     except (IndexDamaged, IndexIncompatible, sqlite3.DatabaseError):
         pass
+    set_aside(index)
+    return catalog.connect(index, write=True)
+
+
+def set_aside(index: Path) -> Path:
+    """Rename a catalog that cannot be used, under the writer lock; return its new name, which was never used before."""
     taken = {path.name for path in index.iterdir()}
     n = next(n for n in range(1, len(taken) + 2) if f"{CATALOG_FILE}.damaged-{n}" not in taken)
     for suffix in ("-wal", "-shm", ""):
         path = index / (CATALOG_FILE + suffix)
         if path.exists():
             path.rename(index / f"{CATALOG_FILE}.damaged-{n}{suffix}")
-    return catalog.connect(index, write=True)
+    return index / f"{CATALOG_FILE}.damaged-{n}"
 
 
 # Encoding
@@ -226,6 +233,21 @@ def _encode(connection: sqlite3.Connection, encoder: Encoder, total: int, progre
 
 def _counter(progress: Progress, done: int, total: int) -> Callable[[int], None]:
     return lambda more: progress("encoding", done + more, total)
+
+
+# Mending
+
+
+def rewrite_derived(index: Path) -> None:
+    """Write the derived files of the last generation again, from the catalog alone; nothing is encoded.
+
+    Raises:
+        IndexLocked: a build is under way.
+        IndexMissing, IndexDamaged, IndexIncompatible: there is no generation to write them for.
+        OnRecordError: the index cannot be written, for want of space or permission.
+    """
+    with _writing(index, force=False) as connection:
+        rewrite(index, connection)
 
 
 # Afterwards

@@ -20,6 +20,7 @@ APPLICATION_ID = 0x4F6E5265  # "OnRe", in the file's header: says whose SQLite f
 FORMAT = 2  # user_version of the file; raise it with every change of the tables
 BEFORE = 1  # the format that a build takes over the vectors of, and nothing else
 REBUILD = "run `onrecord build --force`, which sets the file aside and builds anew from the articles"
+REPAIR = "run `onrecord repair`, which sets the file aside and builds anew from the articles"
 SURROUNDINGS = {  # primary result codes that are not about what the file holds
     *(sqlite3.SQLITE_PERM, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_READONLY),
     *(sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN),
@@ -205,11 +206,11 @@ def transaction(connection: sqlite3.Connection, *, write: bool = True) -> Iterat
     connection.execute("BEGIN IMMEDIATE" if write else "BEGIN")
     try:
         yield
+        connection.execute("COMMIT")  # which a full disk can refuse
     except BaseException:
         if connection.in_transaction:  # SQLite itself rolls back after some errors
             connection.execute("ROLLBACK")
         raise
-    connection.execute("COMMIT")
 
 
 @contextmanager
@@ -222,7 +223,7 @@ def explained(path: Path) -> Iterator[None]:
     except sqlite3.DatabaseError as error:
         if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF in SURROUNDINGS:
             raise OnRecordError(f"cannot use {path} ({error}): see to its permissions and the free space") from error
-        raise IndexDamaged(f"{path} is damaged ({error}): {REBUILD}") from error
+        raise IndexDamaged(f"{path} is damaged ({error}): {REPAIR}") from error
 
 
 # What a generation says of itself
@@ -247,7 +248,7 @@ def meta(connection: sqlite3.Connection) -> Meta | None:
             version=rows["version"],
         )
     except (KeyError, ValueError) as error:
-        raise IndexDamaged(f"the catalog does not say how it was built ({error!r}): {REBUILD}") from error
+        raise IndexDamaged(f"the catalog does not say how it was built ({error!r}): {REPAIR}") from error
 
 
 def derived_files(connection: sqlite3.Connection, generation: int) -> list[DerivedFile]:

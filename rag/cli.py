@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +22,8 @@ from rag.records import Answer, Article, Hit, Turn
 from rag.verify import folded
 
 if TYPE_CHECKING:
+    from rag.build import BuildReport
+    from rag.check import Problem
     from rag.filters import Filters
 
 Command = Callable[[argparse.Namespace, Settings], int]
@@ -36,7 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             llm=getattr(options, "llm", None),
             reranker=getattr(options, "reranker", None),
         )
-        return command(options, settings)
+        status = command(options, settings)
+        sys.stdout.flush()
+        return status
     except OnRecordError as error:
         _say(f"onrecord: {printable(str(error))}")
         return 1
@@ -46,26 +52,71 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output went away, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        _say(f"onrecord: the system refuses: {printable(str(error))}; see to the free space and the permissions")
+        with suppress(OSError):  # what could not be written is not tried again at the end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
 
 
 def _build(options: argparse.Namespace, settings: Settings) -> int:
+    if options.watch:
+        return _watch(options, settings)
+    report = _built(settings, options.force)
+    if options.json:
+        _print_json(report.to_json())
+        return 0
+    print(_summary(report))
+    for failure in report.failures:
+        _say(f"not indexed: {printable(failure.path)}: {printable(failure.reason)}")
+    return 0
+
+
+def _watch(options: argparse.Namespace, settings: Settings) -> int:
+    from rag.index import BuildReport
+    from rag.watch import watch
+
+    def build() -> BuildReport:
+        report = _built(settings, options.force)
+        options.force = False  # once
+        return report
+
+    def told(news: BuildReport | OnRecordError) -> None:
+        if not isinstance(news, BuildReport):
+            _say(f"onrecord: {printable(str(news))}")
+        elif options.json:
+            _print_json(news.to_json())
+        else:
+            line = _summary(news)
+            if news.failures:
+                line += f"; not indexed: {news.failures[0].path}: {news.failures[0].reason}"
+            if len(news.failures) > 1:
+                line += f", and {len(news.failures) - 1} more: see `onrecord status`"
+            _say(printable(line))
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        watch(settings.seeds, settings.index, build, told)
+    except KeyboardInterrupt:
+        _say("onrecord: no longer watching; nothing that was committed is lost")
+    return 0
+
+
+def _built(settings: Settings, force: bool) -> BuildReport:
     from rag.bars import bars
     from rag.index import build
 
     with bars() as progress:
-        report = build(settings.seeds, settings.index, settings.encoder, force=options.force, progress=progress)
-    if options.json:
-        _print_json(report.to_json())
-        return 0
+        return build(settings.seeds, settings.index, settings.encoder, force=force, progress=progress)
+
+
+def _summary(report: BuildReport) -> str:
     counts = report.to_json()["articles"]
     told = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
-    print(
+    return (
         f"generation {report.generation}: {told or 'no change'}; {report.passages} passages, "
         f"{report.encoded} encoded in {report.seconds:.1f} s"
     )
-    for failure in report.failures:
-        _say(f"not indexed: {printable(failure.path)}: {printable(failure.reason)}")
-    return 0
 
 
 def _ask(options: argparse.Namespace, settings: Settings) -> int:
@@ -150,9 +201,32 @@ def _check(options: argparse.Namespace, settings: Settings) -> int:
         _print_json({"ok": not problems, "problems": [{"what": p.what, "repair": p.repair} for p in problems]})
     elif not problems:
         print(f"{settings.index}: every checksum and invariant holds")
+    _say_problems(problems)
+    return 1 if problems else 0
+
+
+def _repair(options: argparse.Namespace, settings: Settings) -> int:
+    from rag.bars import bars
+    from rag.repair import repair
+
+    with bars() as progress:
+        found = repair(settings.seeds, settings.index, settings.encoder, progress)
+    if options.json:
+        _print_json(found.to_json())
+    else:
+        for problem in found.problems:
+            print(f"wrong: {printable(problem.what)}")
+        for line in found.done:
+            print(f"done: {printable(line)}")
+        if not found.problems:
+            print(f"{settings.index}: every checksum and invariant holds; nothing to repair")
+    _say_problems(found.remaining)
+    return 1 if found.remaining else 0
+
+
+def _say_problems(problems: Iterable[Problem]) -> None:
     for problem in problems:
         _say(f"onrecord: {printable(problem.what)}; repair: {problem.repair}")
-    return 1 if problems else 0
 
 
 def _ui(options: argparse.Namespace, settings: Settings) -> int:
@@ -175,6 +249,7 @@ def _parser() -> argparse.ArgumentParser:
 
     build = _add(commands, "build", _build, "bring the index up to date with the folder of articles")
     _seeds(build)
+    build.add_argument("--watch", action="store_true", help="go on, and build again whenever the articles change")
     build.add_argument("--force", action="store_true", help="build anew from the articles, whatever the index holds")
 
     ask = _add(commands, "ask", _ask, "answer a question from the archive, every sentence cited")
@@ -200,6 +275,9 @@ def _parser() -> argparse.ArgumentParser:
 
     _add(commands, "status", _status, "what the index holds")
     _add(commands, "check", _check, "verify every checksum and invariant of the index")
+
+    repair = _add(commands, "repair", _repair, "mend what check finds, from the catalog and the articles")
+    _seeds(repair)
 
     ui = _add(commands, "ui", _ui, "open the chat in the browser", json_option=False)
     _seeds(ui)

@@ -14,6 +14,7 @@ import rag
 from rag import catalog, derived
 from rag.catalog import DerivedFile, Meta, transaction
 from rag.derived import Change
+from rag.errors import IndexMissing
 from rag.staging import Progress, Staging
 
 KEPT = 3  # generations whose files stay: a reader may hold one for two more builds
@@ -54,8 +55,24 @@ def commit(
         with suppress(sqlite3.Error):
             _remove_unnamed(index, connection)
         raise
-    _remove_unnamed(index, connection)
+    with suppress(sqlite3.Error):  # the generation is there, and the next build clears up as well
+        _remove_unnamed(index, connection)
     return meta
+
+
+def rewrite(index: Path, connection: sqlite3.Connection) -> None:
+    """Write the derived files of the last generation again, in a folder of their own, from the catalog alone.
+
+    Raises:
+        IndexMissing: there is no generation to write them for.
+        OSError: the disk is full, or the like; the index is as it was.
+    """
+    meta = catalog.meta(connection)
+    if meta is None:
+        raise IndexMissing(f"the first build of {index} never ended: run `onrecord build`")
+    with transaction(connection):
+        _set_derived(connection, meta, derived.write(index, connection, meta, [], None))
+    _remove_unnamed(index, connection)
 
 
 def _placeable(connection: sqlite3.Connection) -> bool:

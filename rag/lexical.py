@@ -61,9 +61,12 @@ class Lexical:
         """
         import tantivy
 
-        index = _prepared(tantivy.Index(_schema(), path=None if folder is None else str(folder)))
-        _write(index, (), passages)
-        return cls(index)
+        try:
+            index = _prepared(tantivy.Index(_schema(), path=None if folder is None else str(folder)))
+            _write(index, (), passages)
+            return cls(index)
+        except ValueError as error:  # whatever went wrong in tantivy, the disk included
+            raise OSError(f"lexical index: {error}") from error
 
     @classmethod
     def update(cls, folder: Path, gone: Iterable[int], passages: Iterable[LexicalText]) -> Lexical:
@@ -77,8 +80,11 @@ class Lexical:
             OSError: it cannot be written there.
         """
         index = _opened(folder)
-        _write(index, gone, passages)
-        return cls(index)
+        try:
+            _write(index, gone, passages)
+            return cls(index)
+        except ValueError as error:
+            raise OSError(f"lexical index: {error}") from error
 
     @classmethod
     def open(cls, folder: Path) -> Lexical:

@@ -32,7 +32,10 @@ def writer_lock(index: Path) -> Iterator[None]:
         file.truncate(0)
         file.write(json.dumps(holder))
         file.flush()
-        yield
+        try:
+            yield
+        finally:
+            file.truncate(0)  # or the next holder would be taken for this one until it has written its own name
 
 
 def _holder(index: Path) -> str:

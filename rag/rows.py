@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from rag.catalog import REBUILD
+from rag.catalog import REPAIR
 from rag.encode import Floats, Ints
 from rag.errors import IndexDamaged
 from rag.filters import Filters, day
@@ -86,7 +86,7 @@ def _article(row: Sequence[str]) -> Article:
     """
     *columns, digest = row
     if _digest(columns) != digest:
-        raise IndexDamaged(f"article {row[0]!r} ({row[1]}) is not what was stored: {REBUILD}")
+        raise IndexDamaged(f"article {row[0]!r} ({row[1]}) is not what was stored: {REPAIR}")
     id_, path, title, publisher, published, authors, url, text, removed, provenance = columns
     return Article(
         id=id_,
@@ -127,17 +127,32 @@ def passage_span(connection: sqlite3.Connection, id_: int) -> tuple[str, int, in
 
     Raises:
         KeyError: there is none with this id.
+        IndexDamaged: it is not what was stored.
     """
     row = connection.execute('SELECT article_id, start, "end" FROM passages WHERE id = ?', (id_,)).fetchone()
     if row is None:
         raise KeyError(f"no passage {id_} in this generation")
-    return row[0], row[1], row[2]
+    return _verified(id_, *row)
 
 
 def article_spans(connection: sqlite3.Connection, article_id: str) -> list[tuple[int, int]]:
-    """Return (start, end) of an article's passages, in order."""
-    query = 'SELECT start, "end" FROM passages WHERE article_id = ? ORDER BY start'
-    return [(start, end) for start, end in connection.execute(query, (article_id,))]
+    """Return (start, end) of an article's passages, in order.
+
+    Raises:
+        IndexDamaged: they are not what was stored.
+    """
+    query = 'SELECT id, start, "end" FROM passages WHERE article_id = ? ORDER BY start'
+    found = [_verified(id_, article_id, start, end)[1:] for id_, start, end in connection.execute(query, (article_id,))]
+    if not found:
+        raise IndexDamaged(f"article {article_id!r} has lost its passages: {REPAIR}")
+    return found
+
+
+def _verified(id_: int, article_id: str, start: int, end: int) -> tuple[str, int, int]:
+    """Return the span of a passage, whose id is a digest of it."""
+    if passage_id(article_id, start, end) != id_:
+        raise IndexDamaged(f"passage {id_} is not what was stored: {REPAIR}")
+    return article_id, start, end
 
 
 def all_passages(connection: sqlite3.Connection) -> Iterator[tuple[int, Passage]]:
@@ -176,7 +191,7 @@ def vectors(
     while block := found.fetchmany(BLOCK):
         for id_, vector in block:
             if vector is None or len(vector) != dimension * np.dtype("<f4").itemsize:
-                raise IndexDamaged(f"passage {id_} of the catalog has no vector of {dimension} numbers: {REBUILD}")
+                raise IndexDamaged(f"passage {id_} of the catalog has no vector of {dimension} numbers: {REPAIR}")
         numbers = np.frombuffer(b"".join(vector for _, vector in block), dtype="<f4").reshape(-1, dimension)
         yield np.array([id_ for id_, _ in block], dtype=np.int64), numbers.astype(np.float32, copy=False)
 

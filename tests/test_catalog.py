@@ -123,7 +123,7 @@ def test_another_format_is_refused_by_number(tmp_path: Path, version: int) -> No
 )
 def test_a_damaged_file_is_named_with_the_remedy(tmp_path: Path, content: bytes) -> None:
     (tmp_path / CATALOG_FILE).write_bytes(content)
-    with pytest.raises(IndexDamaged, match=f"{tmp_path / CATALOG_FILE} is damaged .*onrecord build --force"):
+    with pytest.raises(IndexDamaged, match=f"{tmp_path / CATALOG_FILE} is damaged .*onrecord repair"):
         connect(tmp_path, write=False)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -182,6 +184,15 @@ def test_wrong_usage_exits_2(capsys: pytest.CaptureFixture[str], arguments: list
     with pytest.raises(SystemExit) as stopped:
         cli.main(arguments)
     assert stopped.value.code == 2
+
+
+def test_a_full_disk_behind_stdout_gets_one_line(seed_index: Path) -> None:
+    for option in ([], ["--json"]):
+        command = [sys.executable, "-m", "rag.cli", "check", "--index", str(seed_index), *option]
+        with open("/dev/full", "w") as full:
+            run = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+        assert (run.returncode, run.stderr.count("\n")) == (1, 1)
+        assert run.stderr.startswith("onrecord: the system refuses: ")
 
 
 def test_a_bad_line_of_a_batch_is_named(capsys: pytest.CaptureFixture[str], seed_index: Path, tmp_path: Path) -> None:

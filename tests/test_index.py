@@ -585,7 +585,7 @@ def test_damaged_derived_files_change_no_answer_and_a_build_mends_them(
         assert str(victim) in note
         assert note.endswith("searching a copy made from the catalog: run `onrecord build` to write it again")
         (problem,) = check(index_path)
-        assert (str(victim) in problem.what, problem.repair) == (True, "onrecord build")
+        assert (str(victim) in problem.what, problem.repair) == (True, "onrecord repair")
         assert counts(build(archive, index_path, HashEncoder(fail_after=0))) == (1, 0, 0, 0, 3, 0)
         assert check(index_path) == []
 
@@ -617,9 +617,9 @@ def test_a_damaged_catalog_is_refused_and_force_begins_anew(
         damage_catalog(index_path)
         damaged = (index_path / CATALOG_FILE).read_bytes()
         for attempt in (lambda: build(archive, index_path, hash_encoder), lambda: found(index_path, hash_encoder)):
-            with pytest.raises(IndexDamaged, match=r"is damaged .*: run `onrecord build --force`"):
+            with pytest.raises(IndexDamaged, match=r"is damaged .*: run `onrecord repair`"):
                 attempt()
-        assert check(index_path)[0].repair == "onrecord build --force"
+        assert check(index_path)[0].repair == "onrecord repair"
         assert counts(build(archive, index_path, hash_encoder, force=True)) == (n + 1, 3, 0, 0, 0, 3)
         assert (index_path / f"{CATALOG_FILE}.damaged-{n}").read_bytes() == damaged
         assert found(index_path, hash_encoder) == before

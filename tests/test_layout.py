@@ -38,6 +38,7 @@ HEAVY = {
     "torch",
     "trafilatura",
     "transformers",
+    "watchfiles",
 }
 UNSAFE = {
     *("pickle", "_pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"),
