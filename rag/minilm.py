@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
 
 MAX_TOKENS = 256  # of a text, its two special tokens included: what the model was trained for
-BATCH_SIZE = 8  # more texts at once are slower: their activations leave the processor's cache
+BATCH_SIZE = 4  # at most: more texts at once are slower, for their activations leave the processor's cache
 DIMENSION = 384
 LAYERS = 6
 
@@ -72,7 +72,8 @@ class MiniLM:
             encodings = self._tokenizer.encode_batch([texts[row] for row in rows])
             return encodings, self._session.run(None, inputs(encodings))[0]
 
-        batches = list(by_length(texts, BATCH_SIZE))
+        even = len(texts) // (2 * _cores())  # so that a few texts, too, keep every core busy to the end
+        batches = list(by_length(texts, min(BATCH_SIZE, max(1, even))))
         done = 0
         for rows, (encodings, states) in zip(batches, side_by_side(run, batches), strict=True):
             done += len(rows)
@@ -101,7 +102,11 @@ def side_by_side(run: Callable[[list[int]], Result], batches: Sequence[list[int]
 
 @cache
 def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="model")
+    return ThreadPoolExecutor(_cores(), thread_name_prefix="model")
+
+
+def _cores() -> int:
+    return os.cpu_count() or 1
 
 
 def load_tokenizer(folder: Path, max_tokens: int) -> Tokenizer:
