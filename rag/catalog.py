@@ -114,6 +114,7 @@ def connect(index: Path, *, write: bool) -> sqlite3.Connection:
             timeout=BUSY_SECONDS,
             check_same_thread=False,
         )
+        connection.text_factory = _text
         try:
             if write:
                 connection.execute("PRAGMA foreign_keys = ON")
@@ -126,6 +127,13 @@ def connect(index: Path, *, write: bool) -> sqlite3.Connection:
             connection.close()
             raise
     return connection
+
+
+def _text(data: bytes) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:  # which sqlite3 itself raises too, but not always as an error of its own
+        raise sqlite3.DatabaseError("a text that is not UTF-8") from error
 
 
 def _prepare(connection: sqlite3.Connection) -> None:

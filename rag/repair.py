@@ -134,6 +134,7 @@ def _good_vectors(path: Path) -> tuple[dict[bytes, bytes], int]:
             suppress(sqlite3.DatabaseError),
             closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as c,
         ):
+            c.text_factory = bytes  # whatever the damage made of them
             for key, vector in c.execute(f"SELECT key, vector FROM vectors ORDER BY rowid {order}"):  # noqa: S608
                 if isinstance(key, bytes) and isinstance(vector, bytes):
                     found[key] = vector

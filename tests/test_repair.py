@@ -85,6 +85,7 @@ BAD_VECTOR = "UPDATE vectors SET vector = zeroblob(length(vector)) WHERE rowid =
         (["UPDATE articles SET text = replace(text, 'minister', 'sinister')"], 0, "kept 3 vectors"),
         (['UPDATE passages SET "end" = "end" - 1'], 0, "kept 3 vectors"),
         (["UPDATE meta SET value = 'some' WHERE key = 'dimension'"], 0, "kept 3 vectors"),
+        (["UPDATE meta SET value = CAST(x'68cc68' AS TEXT) WHERE key = 'recipe'"], 0, "kept 3 vectors"),
         (["DROP TABLE failures"], 0, "kept 3 vectors"),
         ([BAD_VECTOR], 1, "kept 2 vectors and gave up 1 that are damaged"),
         (["UPDATE vectors SET vector = x'00' WHERE rowid = 2"], 1, "kept 2 vectors and gave up 1 that are damaged"),
