@@ -391,7 +391,9 @@ class TestConversation:
     def test_why_these_passages(self, page: AppTest) -> None:
         ask(page, "What percentage of Canada's exports go to the United States?")
         (table,) = page.dataframe
-        assert list(table.value.columns) == ["rank", "article", "published", "score", "words", "meaning", "passage"]
+        told = "Of their scores, words: BM25 of the question's words; meaning: cosine of the vectors."
+        assert any(text.value.endswith(told) for text in page.text)
+        assert list(table.value.columns) == ["rank", "score", "words", "meaning", "article", "published", "passage"]
         assert list(table.value["rank"]) == list(range(1, len(table.value) + 1))
         assert list(table.value["score"]) == sorted(table.value["score"], reverse=True)
         assert table.value["passage"][0].startswith("The USMCA continues to serve as the foundation for trade")

@@ -30,10 +30,6 @@ STAGES = {
 }
 BROKEN = "Something went wrong inside the program. The question is kept, and the server's log says what happened."
 CUT_OFF = "The answer broke off before its end. The question is kept."
-WHY = (
-    "The passages that were read, best first, with the score of each stage: BM25 of the words, cosine of the meaning, "
-    "whether the article is from the days asked for, and how likely its best sentence answers (0 to 1)."
-)
 INPUT = "question"
 TICK = 0.25  # seconds between looks at an answer that is being made
 CHAT_WIDTH = 760  # pixels, about 90 characters a line
@@ -147,9 +143,10 @@ def _draw(exchange: Exchange, talk: Conversation, desk: Desk | None) -> None:
 def _settled(exchange: Exchange, talk: Conversation) -> None:
     if exchange.answer is not None:
         components.answer(talk, exchange)
-        if rows := why(exchange.answer):
+        if exchange.answer.hits:
+            told, rows = why(exchange.answer)
             with st.expander("Why these passages?", key=f"why-{exchange.number}"):
-                st.text(WHY)
+                st.text(told)
                 st.dataframe(rows, hide_index=True)
     elif exchange.error:
         with st.container(border=True, key=f"failed-{exchange.number}"):

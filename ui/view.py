@@ -23,7 +23,12 @@ SUPPORT_SIGNS: dict[Support, tuple[str, str, str]] = {
     "supported": ("≈", "supported", "The article carries it in other words."),
     "unsupported": ("!", "unsupported", "The cited words do not carry this sentence."),
 }
-STAGE_HEADINGS = {"bm25": "words", "dense": "meaning", "date": "days asked for", "reranker": "read again"}
+STAGES = {  # stage of the search -> heading, and what its score is
+    "bm25": ("words", "BM25 of the question's words"),
+    "dense": ("meaning", "cosine of the vectors"),
+    "date": ("days", "1 for an article of the days asked for"),
+    "reranker": ("read again", "what the reranker says, 0 to 1"),
+}
 PASSAGE_SHOWN = 160  # characters
 _MARKER = re.compile(r"\s*\[(\d+)\]")
 _BULLET = re.compile(r"^\s*[-•*]\s+")
@@ -69,23 +74,25 @@ def answer_view(answer: Answer, searched: str) -> Json:
     }
 
 
-def why(answer: Answer) -> list[Json]:
-    """One row for each passage that was read: where it stands, and what each stage of the search made of it."""
-    return [
+def why(answer: Answer) -> tuple[str, list[Json]]:
+    """What the stages of the search are, and a row for each passage that was read with what each made of it."""
+    shown = {name: told for name, told in STAGES.items() if any(name in hit.stages for hit in answer.hits)}
+    meanings = "; ".join(f"{heading}: {meaning}" for heading, meaning in shown.values())
+    rows = [
         {
             "rank": hit.rank,
-            "article": hit.passage.article.label,
-            "published": hit.passage.article.published or "unknown",
             "score": round(hit.score, 3),
             **{
-                heading: None if name not in hit.stages else round(hit.stages[name][1], 3)
-                for name, heading in STAGE_HEADINGS.items()
-                if any(name in other.stages for other in answer.hits)
+                heading: round(hit.stages[name][1], 3) if name in hit.stages else None
+                for name, (heading, _) in shown.items()
             },
+            "article": hit.passage.article.label,
+            "published": hit.passage.article.published or "unknown",
             "passage": " ".join(hit.passage.text.split())[:PASSAGE_SHOWN],
         }
         for hit in answer.hits
     ]
+    return f"The passages that were read, best first. Of their scores, {meanings}.", rows
 
 
 def answer_lines(answer: Answer) -> list[Json]:
