@@ -143,14 +143,6 @@ class Snapshot:
         """Return all passages of an article, in order."""
         return [Passage(article, start, end) for start, end in rows.article_spans(self._connection, article.id)]
 
-    def neighbours(self, passage: Passage, distance: int = 1) -> list[Passage]:
-        """Return the passages of the same article up to `distance` places before and after, in order, without it."""
-        passages = self.article_passages(passage.article)
-        place = next((n for n, other in enumerate(passages) if other.start == passage.start), None)
-        if place is None:
-            raise KeyError(f"{passage.article.id!r} has no passage at {passage.start} in generation {self.generation}")
-        return passages[max(0, place - distance) : place] + passages[place + 1 : place + 1 + distance]
-
     def allowed(self, filters: Filters) -> Ints | None:
         """Return the ids (n,) of the passages that pass, ascending; None when the filters let everything pass."""
         return None if filters.empty else rows.passing(self._connection, filters)

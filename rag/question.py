@@ -56,9 +56,6 @@ class Question:
     names: tuple[tuple[int, int], ...]
     counted: frozenset[str]
 
-    def name_texts(self) -> list[str]:
-        return [self.text[start:end] for start, end in self.names]
-
 
 def checked(text: str) -> str:
     """The question with white space and invisible characters folded.

@@ -753,8 +753,6 @@ def test_articles_and_passages_are_found_by_what_names_them(seed_archive: Index)
             ids = [rows.passage_id(article.id, passage.start, passage.end) for passage in passages]
             assert snapshot.passages(reversed(ids)) == passages[::-1]
             assert snapshot.passage(ids[0]) == passages[0]
-            assert snapshot.neighbours(passages[0]) == passages[1:2]
-            assert snapshot.neighbours(passages[1], 2) == [passages[0], *passages[2:4]]
         assert snapshot.article("no such article") is None
         with pytest.raises(KeyError):
             snapshot.passage(0)

@@ -76,7 +76,7 @@ def test_a_question_is_read_for_its_content_words_and_names() -> None:
         "House",
         "meeting",
     ]
-    assert question.name_texts() == ["Brian Kingston", "White House"]
+    assert [question.text[a:b] for a, b in question.names] == ["Brian Kingston", "White House"]
 
 
 def test_the_degree_asked_for_is_not_a_word_to_find() -> None:
