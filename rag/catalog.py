@@ -114,7 +114,6 @@ def connect(index: Path, *, write: bool) -> sqlite3.Connection:
             timeout=BUSY_SECONDS,
             check_same_thread=False,
         )
-        connection.text_factory = _text
         try:
             if write:
                 connection.execute("PRAGMA foreign_keys = ON")
@@ -127,13 +126,6 @@ def connect(index: Path, *, write: bool) -> sqlite3.Connection:
             connection.close()
             raise
     return connection
-
-
-def _text(data: bytes) -> str:
-    try:
-        return data.decode()
-    except UnicodeDecodeError as error:  # which sqlite3 itself raises too, but not always as an error of its own
-        raise sqlite3.DatabaseError("a text that is not UTF-8") from error
 
 
 def _prepare(connection: sqlite3.Connection) -> None:
@@ -154,6 +146,10 @@ def _prepare(connection: sqlite3.Connection) -> None:
 
 
 def _check_format(connection: sqlite3.Connection, path: Path) -> None:
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except UnicodeDecodeError as error:  # sqlite3 would quote what is wrong with the schema, and cannot
+        raise sqlite3.DatabaseError("its schema is malformed") from error
     owner, version = _pragma(connection, "application_id"), _pragma(connection, "user_version")
     if _is_blank(connection):
         raise IndexMissing(f"the index in {path.parent} was never finished: run `onrecord build`")

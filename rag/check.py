@@ -93,6 +93,8 @@ def check(index: Path) -> list[Problem]:
         raise
     except IndexDamaged as error:
         return [Problem(str(error), REPAIR)]
+    except (TypeError, ValueError, KeyError) as error:  # damage that SQLite takes for data
+        return [Problem(f"{index / CATALOG_FILE} is damaged: it holds what no build writes ({error})", REPAIR)]
     except OnRecordError as error:
         return [Problem(str(error), FORCE, "surroundings")]
 

@@ -131,7 +131,7 @@ def _good_vectors(path: Path) -> tuple[dict[bytes, bytes], int]:
     found: dict[bytes, bytes] = {}
     for order in ("ASC", "DESC"):  # from both ends up to the damage
         with (
-            suppress(sqlite3.DatabaseError),
+            suppress(sqlite3.DatabaseError, UnicodeDecodeError),
             closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as c,
         ):
             c.text_factory = bytes  # whatever the damage made of them
