@@ -82,10 +82,10 @@ class Segment:
         try:
             index = faiss.read_index(faiss.ZeroCopyIOReader(faiss.swig_ptr(data), data.size))  # type: ignore[attr-defined]
         except RuntimeError as error:
-            raise IndexDamaged(f"the vector file is not a FAISS index ({error}): run `onrecord build`") from error
+            raise IndexDamaged(f"the vector file is not a FAISS index ({error}): run `onrecord repair`") from error
         flat = faiss.downcast_index(index.index) if isinstance(index, faiss.IndexIDMap) else None
         if not isinstance(flat, faiss.IndexScalarQuantizer) or flat.sq.qtype != faiss.ScalarQuantizer.QT_fp16:
-            raise IndexDamaged(f"the vector file holds a {type(index).__name__}: run `onrecord build`")
+            raise IndexDamaged(f"the vector file holds a {type(index).__name__}: run `onrecord repair`")
         return cls(index, held=data)
 
     def write(self, path: Path) -> None:

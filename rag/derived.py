@@ -175,7 +175,7 @@ def load(index: Path, connection: sqlite3.Connection, meta: Meta, held: Derived 
         dense, loaded = segments.read(index, files, meta.dimension, {} if held is None else held.segments)
         return Derived(dense, Lexical.open(index / folder_name(files) / LEXICAL), segments=loaded)
     except IndexDamaged as error:
-        note = f"{error}; searching a copy made from the catalog: run `onrecord build` to write it again"
+        note = f"{error}; searching a copy made from the catalog: run `onrecord repair` to write it again"
         every = Segment.build(rows.vectors(connection, meta.dimension), meta.dimension)
         return Derived(Dense([every], meta.dimension), _build_lexical(connection, None), (note,))
 

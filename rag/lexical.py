@@ -200,7 +200,7 @@ def _opened(folder: Path) -> tantivy.Index:
         index = _prepared(tantivy.Index.open(str(folder)))
         index.reload()
     except (ValueError, OSError) as error:
-        raise IndexDamaged(f"the lexical index {folder} cannot be read ({error}): run `onrecord build`") from error
+        raise IndexDamaged(f"the lexical index {folder} cannot be read ({error}): run `onrecord repair`") from error
     return index
 
 

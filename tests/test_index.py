@@ -583,7 +583,7 @@ def test_damaged_derived_files_change_no_answer_and_a_build_mends_them(
         with Index.open(index_path).snapshot() as snapshot:
             (note,) = snapshot.notes
         assert str(victim) in note
-        assert note.endswith("searching a copy made from the catalog: run `onrecord build` to write it again")
+        assert note.endswith("searching a copy made from the catalog: run `onrecord repair` to write it again")
         (problem,) = check(index_path)
         assert (str(victim) in problem.what, problem.repair) == (True, "onrecord repair")
         assert counts(build(archive, index_path, HashEncoder(fail_after=0))) == (1, 0, 0, 0, 3, 0)

@@ -176,7 +176,7 @@ def test_vectors_and_ids_that_do_not_fit_are_refused() -> None:
 
 @pytest.mark.parametrize("data", [b"", b"IxFI" + bytes(60), b"pickle"])
 def test_bytes_that_are_no_vector_index_are_refused(data: bytes) -> None:
-    with pytest.raises(IndexDamaged, match="run `onrecord build`"):
+    with pytest.raises(IndexDamaged, match="run `onrecord repair`"):
         Segment.from_bytes(np.frombuffer(data, dtype=np.uint8))
 
 
@@ -297,7 +297,7 @@ def test_a_lexical_index_opened_again_finds_the_same(tmp_path: Path) -> None:
         assert opened.search(query, 10) == built.search(query, 10) != []
     assert len(opened) == 3
     (tmp_path / "meta.json").write_text("{}")
-    with pytest.raises(IndexDamaged, match="run `onrecord build`"):
+    with pytest.raises(IndexDamaged, match="run `onrecord repair`"):
         Lexical.open(tmp_path)
 
 
