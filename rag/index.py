@@ -96,8 +96,12 @@ class Snapshot:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the user should know about this snapshot, one line each: damaged files that were made up for."""
-        return self._load().notes
+        """What the user should know about this snapshot, one line each: damage made up for, vectors still to come."""
+        pending = len(self.lexical) - len(self.dense)
+        if not pending:
+            return self._load().notes
+        words_alone = f"{pending:,} of {len(self.lexical):,} passages have no vector yet and are found by their words"
+        return (*self._load().notes, f"{words_alone} alone: `onrecord build` goes on with them")
 
     def _load(self) -> Derived:
         if self._derived is None:

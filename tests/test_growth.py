@@ -97,6 +97,10 @@ def test_a_large_first_build_answers_by_words_and_then_in_growing_batches(archiv
             assert len(hits) == 40
             assert sum("dense" in hit.stages for hit in hits) == seen[-1][1]
             assert hits[0].passage.article.path == "039.txt"
+            assert snapshot.notes == (
+                f"{seen[-1][2]} of 40 passages have no vector yet and are found by their words alone: "
+                "`onrecord build` goes on with them",
+            )
 
     report = build(archive, index_path, Watching(watch))
     assert seen == [(1, 0, 40), (2, 4, 36), (3, 8, 32), (3, 8, 32), *[(4, 16, 24)] * 4, (5, 32, 8), (5, 32, 8)]
