@@ -102,7 +102,8 @@ def build(
         with transaction(connection, write=False):
             staging.read(files, failures, progress)
         if before is None or force or staging.encoding:
-            encoder = load_encoder(encoder) if isinstance(encoder, str) else encoder
+            if isinstance(encoder, str):
+                encoder = load_encoder(encoder, many=staging.encoding > MANY)
             dimension = encoder.dimension
         else:
             dimension = before.dimension

@@ -14,8 +14,8 @@ import pytest
 
 from rag.encode import Encoder, encoder_name, load_encoder
 from rag.errors import ConfigError
-from rag.minilm import BATCH_SIZE, embedded_folder, read_weights
-from rag.sentence_encoder import load_sentence_encoder
+from rag.minilm import BATCH_SIZE, MiniLM, embedded_folder, read_weights
+from rag.sentence_encoder import SentenceEncoder, load_sentence_encoder
 
 SENTENCES = [
     "Over 75% of Canadian exports go to the United States.",
@@ -63,6 +63,14 @@ def test_a_file_of_other_weights_is_refused_by_name(tmp_path: Path) -> None:
     path.write_bytes(b"no weights")
     with pytest.raises(ConfigError, match=f"{path} does not hold all-MiniLM-L6-v2"):
         read_weights(path)
+
+
+def test_many_texts_go_to_an_accelerator_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rag.encode._accelerator_likely", lambda: True)
+    assert isinstance(load_encoder("minilm"), MiniLM)
+    assert isinstance(load_encoder("minilm", many=True), SentenceEncoder)
+    monkeypatch.setattr("rag.encode._accelerator_likely", lambda: False)
+    assert isinstance(load_encoder("minilm", many=True), MiniLM)
 
 
 def test_no_texts_give_no_vectors(encoder: Encoder) -> None:

@@ -210,7 +210,7 @@ import sys
 import rag.build
 from rag import cli
 from tests.conftest import HashEncoder
-rag.build.load_encoder = lambda name: HashEncoder()
+rag.build.load_encoder = lambda name, many=False: HashEncoder()
 sys.exit(cli.main(sys.argv[1:]))
 """
 
