@@ -304,7 +304,7 @@ def command(*arguments: str) -> dict[str, Any]:
     """Run a command in this process, and return its status, stdout, stderr."""
     os.environ["ONRECORD_ENCODER"] = ENCODER.name
     for module in rag.build, rag.repair:
-        module.load_encoder = lambda name="": ENCODER  # type: ignore[attr-defined]
+        module.load_encoder = lambda name="", many=False: ENCODER  # type: ignore[attr-defined]
     with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as err:
         status = cli.main(arguments)
     return {"status": status, "out": out.getvalue(), "err": err.getvalue()}
