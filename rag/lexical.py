@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,12 +62,10 @@ class Lexical:
         """
         import tantivy
 
-        try:
+        with _explained():
             index = _prepared(tantivy.Index(_schema(), path=None if folder is None else str(folder)))
             _write(index, (), passages)
             return cls(index)
-        except ValueError as error:  # whatever went wrong in tantivy, the disk included
-            raise OSError(f"lexical index: {error}") from error
 
     @classmethod
     def update(cls, folder: Path, gone: Iterable[int], passages: Iterable[LexicalText]) -> Lexical:
@@ -80,11 +79,9 @@ class Lexical:
             OSError: it cannot be written there.
         """
         index = _opened(folder)
-        try:
+        with _explained():
             _write(index, gone, passages)
             return cls(index)
-        except ValueError as error:
-            raise OSError(f"lexical index: {error}") from error
 
     @classmethod
     def open(cls, folder: Path) -> Lexical:
@@ -168,23 +165,25 @@ def stored(folder: Path) -> tuple[int, int]:
 
 
 def _write(index: tantivy.Index, gone: Iterable[int], passages: Iterable[LexicalText]) -> None:
-    """Delete and add in one commit, and merge small segments.
-
-    Raises:
-        OSError: it cannot be written.
-    """
+    """Delete and add in one commit, and merge small segments."""
     import tantivy
 
+    writer = index.writer(heap_size=WRITER_BYTES, num_threads=1)
+    for id_ in gone:
+        writer.delete_documents_by_term("id", id_)
+    for passage in passages:
+        fields = {name: _join_acronyms(getattr(passage, name)) for name in FIELD_WEIGHTS}
+        writer.add_document(tantivy.Document(id=passage.id, **fields))
+    writer.commit()
+    writer.wait_merging_threads()
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Turn what tantivy raises in the block, a ValueError whatever went wrong, the disk included, into an OSError."""
     try:
-        writer = index.writer(heap_size=WRITER_BYTES, num_threads=1)
-        for id_ in gone:
-            writer.delete_documents_by_term("id", id_)
-        for passage in passages:
-            fields = {name: _join_acronyms(getattr(passage, name)) for name in FIELD_WEIGHTS}
-            writer.add_document(tantivy.Document(id=passage.id, **fields))
-        writer.commit()
-        writer.wait_merging_threads()
-    except ValueError as error:  # whatever went wrong in the writer, the disk included
+        yield
+    except ValueError as error:
         raise OSError(f"lexical index: {error}") from error
 
 
