@@ -29,7 +29,7 @@ build: $(READY) ## bring the index up to date with seeds/
 test: $(READY) ## run all tests
 	$(BIN)/python -m pytest
 
-reliability: $(READY) ## try to break an index in full: kills, failing disks, damage, races (half an hour)
+reliability: $(READY) ## try to break an index in full: kills, failing disks, damage, races (ten minutes)
 	$(BIN)/python -m tests.reliability
 
 lint: $(READY) ## check style and format
