@@ -56,16 +56,20 @@ def retrieve(
         return []
     vector = encoder.encode([query])[0] if vector is None else vector
     when = read_when(query, asked_on or datetime.now(UTC).date())
-    hits = _candidates(snap, query, vector, filters, when, max(pool, k))[: max(k, RERANKED)]
+    count = k if reranker is None else max(k, RERANKED)
+    hits = _candidates(snap, query, vector, filters, when, max(pool, k), count)
     if reranker is not None:
         hits = rerank(reranker, query, hits)
     return [replace(hit, rank=rank) for rank, hit in enumerate(hits[:k], start=1)]
 
 
 def _candidates(
-    snap: Snapshot, query: str, vector: Floats, filters: Filters, when: When | None, depth: int
+    snap: Snapshot, query: str, vector: Floats, filters: Filters, when: When | None, depth: int, count: int
 ) -> list[Hit]:
-    """Return what words and meaning find, fused, best first; of the days asked for there are `depth` of each, too."""
+    """Return the best `count` of what words and meaning find, fused.
+
+    Each is asked for `depth` passages, and for as many again of the days that the query speaks of.
+    """
     words = when.query if when else query
     allowed = snap.allowed(filters)
     lexical, dense = snap.lexical.search(words, depth, allowed), snap.dense.search(vector, depth, allowed)
@@ -81,7 +85,7 @@ def _candidates(
     fused = fuse(lexical, dense, depth, set(unknown.tolist()))
     if when:
         fused = raised(fused, timely, TIMELY)
-    return _hits(snap, vector, lexical, dense, fused[:depth], timely if when else None)
+    return _hits(snap, vector, lexical, dense, fused[:count], timely if when else None)
 
 
 def _hits(
