@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rag import __version__
+from rag.batch import asked_on, read_history, rows_of, turns
 from rag.config import Settings, load_settings
 from rag.contract import answer_json, article_json, hit_json
 from rag.dates import iso_date
 from rag.errors import OnRecordError, QuestionError, SourceError
-from rag.records import Answer, Article, Hit, Turn
-from rag.verify import folded
+from rag.terminal import byline, plain, print_answer, print_hit, print_json, printable, say
 
 if TYPE_CHECKING:
     from rag.build import BuildReport
@@ -44,16 +43,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return status
     except OnRecordError as error:
-        _say(f"onrecord: {printable(str(error))}")
+        say(f"onrecord: {printable(str(error))}")
         return 1
     except KeyboardInterrupt:
-        _say("onrecord: interrupted; nothing that was committed is lost")
+        say("onrecord: interrupted; nothing that was committed is lost")
         return 130
     except BrokenPipeError:  # the reader of our output went away, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        _say(f"onrecord: the system refuses: {printable(str(error))}; see to the free space and the permissions")
+        say(f"onrecord: the system refuses: {printable(str(error))}; see to the free space and the permissions")
         with suppress(OSError):  # what could not be written is not tried again at the end
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -64,11 +63,11 @@ def _build(options: argparse.Namespace, settings: Settings) -> int:
         return _watch(options, settings)
     report = _built(settings, options.force)
     if options.json:
-        _print_json(report.to_json())
+        print_json(report.to_json())
         return 0
     print(_summary(report))
     for failure in report.failures:
-        _say(f"not indexed: {printable(failure.path)}: {printable(failure.reason)}")
+        say(f"not indexed: {printable(failure.path)}: {printable(failure.reason)}")
     return 0
 
 
@@ -83,22 +82,22 @@ def _watch(options: argparse.Namespace, settings: Settings) -> int:
 
     def told(news: BuildReport | OnRecordError) -> None:
         if not isinstance(news, BuildReport):
-            _say(f"onrecord: {printable(str(news))}")
+            say(f"onrecord: {printable(str(news))}")
         elif options.json:
-            _print_json(news.to_json())
+            print_json(news.to_json())
         else:
             line = _summary(news)
             if news.failures:
                 line += f"; not indexed: {news.failures[0].path}: {news.failures[0].reason}"
             if len(news.failures) > 1:
                 line += f", and {len(news.failures) - 1} more: see `onrecord status`"
-            _say(printable(line))
+            say(printable(line))
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         watch(settings.seeds, settings.index, build, told)
     except KeyboardInterrupt:
-        _say("onrecord: no longer watching; nothing that was committed is lost")
+        say("onrecord: no longer watching; nothing that was committed is lost")
     return 0
 
 
@@ -127,19 +126,21 @@ def _ask(options: argparse.Namespace, settings: Settings) -> int:
     app = OnRecord.open(settings)
     filters = _filters(options)
     if options.batch is not None:
-        for row in _batch(options.batch, "question"):
+        for row in rows_of(options.batch, "question"):
             try:
-                answer = app.ask(row["question"], _turns(row.get("history")), filters, asked_on=_asked_on(row, options))
+                answer = app.ask(
+                    row["question"], turns(row.get("history")), filters, asked_on=asked_on(row, options.asked_on)
+                )
             except QuestionError as error:
                 answer = app.unasked(row["question"], error)
-            _print_json(answer_json(answer, row.get("id")))
+            print_json(answer_json(answer, row.get("id")))
         return 0
-    history = _turns(_read_history(options.history)) if options.history else []
+    history = turns(read_history(options.history)) if options.history else []
     answer = app.ask(options.question, history, filters, asked_on=options.asked_on)
     if options.json:
-        _print_json(answer_json(answer))
+        print_json(answer_json(answer))
     else:
-        _print_answer(answer)
+        print_answer(answer)
     return 0
 
 
@@ -151,18 +152,18 @@ def _search(options: argparse.Namespace, settings: Settings) -> int:
     app = OnRecord.open(settings)
     filters = _filters(options)
 
-    def found(query: str, asked_on: date | None) -> dict[str, Any]:
-        hits = app.search(query, options.k, filters, asked_on)
+    def found(query: str, day: date | None) -> dict[str, Any]:
+        hits = app.search(query, options.k, filters, day)
         return {"query": query, "hits": [hit_json(hit, options.explain) for hit in hits]}
 
     if options.batch is not None:
-        for row in _batch(options.batch, "query"):
-            _print_json({"id": row.get("id"), **found(row["query"], _asked_on(row, options))})
+        for row in rows_of(options.batch, "query"):
+            print_json({"id": row.get("id"), **found(row["query"], asked_on(row, options.asked_on))})
     elif options.json:
-        _print_json(found(options.query, options.asked_on))
+        print_json(found(options.query, options.asked_on))
     else:
         for hit in app.search(options.query, options.k, filters, options.asked_on):
-            _print_hit(hit, options.explain)
+            print_hit(hit, options.explain)
     return 0
 
 
@@ -174,10 +175,10 @@ def _article(options: argparse.Namespace, settings: Settings) -> int:
     if article is None:
         raise SourceError(f"no article {options.id_or_path!r} in {settings.index}: give its id or its path under seeds")
     if options.json:
-        _print_json(article_json(article))
+        print_json(article_json(article))
     else:
         print(printable(f"{article.label}\n{byline(article)}\n\n{article.text}", keep="\n"))
-        _say(f"removed {len(article.removed)} lines; see them with --json")
+        say(f"removed {len(article.removed)} lines; see them with --json")
     return 0
 
 
@@ -186,10 +187,10 @@ def _status(options: argparse.Namespace, settings: Settings) -> int:
 
     facts = status(settings.index)
     if options.json:
-        _print_json(facts)
+        print_json(facts)
     else:
         for name, value in facts.items():
-            print(f"{name:>12}  {printable(_plain(value))}")
+            print(f"{name:>12}  {printable(plain(value))}")
     return 0
 
 
@@ -198,7 +199,7 @@ def _check(options: argparse.Namespace, settings: Settings) -> int:
 
     problems = check(settings.index)
     if options.json:
-        _print_json({"ok": not problems, "problems": [{"what": p.what, "repair": p.repair} for p in problems]})
+        print_json({"ok": not problems, "problems": [{"what": p.what, "repair": p.repair} for p in problems]})
     elif not problems:
         print(f"{settings.index}: every checksum and invariant holds")
     _say_problems(problems)
@@ -212,7 +213,7 @@ def _repair(options: argparse.Namespace, settings: Settings) -> int:
     with bars() as progress:
         found = repair(settings.seeds, settings.index, settings.encoder, progress)
     if options.json:
-        _print_json(found.to_json())
+        print_json(found.to_json())
     else:
         for problem in found.problems:
             print(f"wrong: {printable(problem.what)}")
@@ -226,7 +227,7 @@ def _repair(options: argparse.Namespace, settings: Settings) -> int:
 
 def _say_problems(problems: Iterable[Problem]) -> None:
     for problem in problems:
-        _say(f"onrecord: {printable(problem.what)}; repair: {problem.repair}")
+        say(f"onrecord: {printable(problem.what)}; repair: {problem.repair}")
 
 
 def _ui(options: argparse.Namespace, settings: Settings) -> int:
@@ -237,7 +238,7 @@ def _ui(options: argparse.Namespace, settings: Settings) -> int:
         "ONRECORD_INDEX": str(settings.index.resolve()),
         "ONRECORD_SEEDS": str(settings.seeds.resolve()),
     }
-    return serve(options.port, not options.headless, environment, _say)
+    return serve(options.port, not options.headless, environment, say)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -326,22 +327,6 @@ def _day(text: str) -> date:
     return date.fromisoformat(found[:10])
 
 
-def _asked_on(row: dict[str, Any], options: argparse.Namespace) -> date | None:
-    """The day a question of a batch was asked: its own "date", else the option.
-
-    Raises:
-        SourceError: the date is not one.
-    """
-    given = row.get("date")
-    if given is None:
-        asked_on: date | None = options.asked_on
-        return asked_on
-    found = iso_date(given) if isinstance(given, str) else None
-    if found is None:
-        raise SourceError(f'"date" of {row.get("id")!r} is {given!r}: give the day it is asked, as 2025-03-31')
-    return date.fromisoformat(found[:10])
-
-
 def _positive(text: str) -> int:
     number = int(text)
     if number < 1:
@@ -353,117 +338,6 @@ def _filters(options: argparse.Namespace) -> Filters:
     from rag.filters import Filters
 
     return Filters(since=options.since, until=options.until, publisher=options.publisher)
-
-
-def _batch(path: str, field: str) -> Iterator[dict[str, Any]]:
-    """The rows of a JSON Lines file.
-
-    Raises:
-        SourceError: the file cannot be read, or a line is not an object with a text under `field`.
-    """
-    for number, line in enumerate(_lines(path), start=1):
-        if not line.strip():
-            continue
-        row = _json(line, f"{path}:{number}")
-        if not isinstance(row, dict) or not isinstance(row.get(field), str):
-            raise SourceError(f'{path}:{number} is not a JSON object with a text "{field}": mend the line')
-        yield row
-
-
-def _lines(path: str) -> Iterable[str]:
-    if path == "-":
-        return sys.stdin
-    try:
-        return Path(path).read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SourceError(f"{path} cannot be read: {error}") from error
-
-
-def _json(text: str, where: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise SourceError(f"{where} is not JSON ({error}): mend it") from error
-
-
-def _read_history(path: str) -> Any:
-    return _json("\n".join(_lines(path)), path)
-
-
-def _turns(history: Any) -> list[Turn]:
-    """Earlier questions, given as texts or as {"role", "content"} messages, as turns.
-
-    Raises:
-        SourceError: something else stands in the list.
-    """
-    turns: list[Turn] = []
-    for entry in history or []:
-        if isinstance(entry, str):
-            turns.append(Turn(entry))
-        elif isinstance(entry, dict) and isinstance(entry.get("content"), str):
-            if entry.get("role") == "user":
-                turns.append(Turn(entry["content"]))
-            elif entry.get("role") == "assistant" and turns:
-                turns[-1] = Turn(turns[-1].question, entry["content"])
-        else:
-            raise SourceError(f'history holds {entry!r}: give questions, or objects with "role" and "content"')
-    return turns
-
-
-def _print_answer(answer: Answer) -> None:
-    if answer.standalone_question != answer.question:
-        _say(f"read as: {printable(answer.standalone_question)}")
-    if answer.notice:
-        _say(f"note: {printable(answer.notice)}")
-    print(printable(answer.text, keep="\n"))
-    if answer.citations:
-        print()
-    for citation in answer.citations:
-        place = f"characters {citation.start}–{citation.end}"
-        print(printable(f"[{citation.n}] {citation.article.label} · {byline(citation.article)}, {place}"))
-        if folded(citation.quote) not in folded(answer.text):
-            print(printable(f"    {' '.join(citation.quote.split())}"))
-    if answer.status == "abstained" and answer.hits:
-        print("\nNearest passages:")
-        for hit in answer.hits:
-            _print_hit(hit, explain=False)
-
-
-def _print_hit(hit: Hit, explain: bool) -> None:
-    article = hit.passage.article
-    print(printable(f"{hit.rank}. {article.label} · {byline(article)} · {hit.score:.2f}"))
-    if explain:
-        stages = (f"{name}: rank {rank or '–'}, {score:.3f}" for name, (rank, score) in hit.stages.items())
-        print("   " + "; ".join(stages))
-    text = " ".join(hit.passage.text.split())
-    print(printable(f"   {text[:240]}{'…' if len(text) > 240 else ''}"))
-
-
-def byline(article: Article) -> str:
-    """Publisher, publish date and path, with what is not known said to be so."""
-    published = article.published or "publish date unknown"
-    return " · ".join(filter(None, (article.publisher, published, article.path)))
-
-
-def printable(text: str, keep: str = "") -> str:
-    """The text without control and invisible characters, which could drive a terminal."""
-    return "".join(c if c.isprintable() or c in keep else " " if c.isspace() else "�" for c in text)
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{k} {v}" for k, v in value.items()) or "none"
-    if isinstance(value, list | tuple):
-        return ", ".join(map(str, value)) or "none"
-    return "unknown" if value is None else str(value)
-
-
-def _print_json(row: dict[str, Any]) -> None:
-    print(json.dumps(row, ensure_ascii=False), flush=True)
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -2,47 +2,31 @@
 
 from __future__ import annotations
 
-import collections.abc
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
-from functools import lru_cache
 from typing import Any
 
-from rag.cite import Citer, with_markers
 from rag.condense import condense
 from rag.confidence import confidence
 from rag.config import Settings
 from rag.encode import Encoder, Floats, load_encoder
-from rag.errors import GeneratorError, QuestionError
+from rag.errors import QuestionError
 from rag.evidence import Judged, Reader
-from rag.generate import Generator, Piece, Task
-from rag.generators import check_generator, load_generator
+from rag.generate import Piece
+from rag.generators import check_generator
 from rag.index import Index, Snapshot
-from rag.question import MAX_QUESTION_CHARS, Kind, Question, checked, read
-from rag.records import Answer, Article, Claim, Evidence, Hit, Turn
+from rag.question import MAX_QUESTION_CHARS, Question, checked, read
+from rag.records import Answer, Article, Hit, Turn
+from rag.refuse import refusal
 from rag.rerank import Reranker, load_reranker
 from rag.retrieve import Filters, retrieve
 from rag.select import select
 from rag.speakers import people_in
-from rag.verify import support
+from rag.write import Event, Stage, written
 
 REMEMBERED = 6  # earlier questions that a follow-up may lean on
-NEAREST = 3  # passages shown with a refusal
-SPOKEN_TO = 0.65  # support under which a word of the question counts as not spoken to
-FORMS: dict[Kind, str] = {"age": "an age", "when": "a date", "percent": "a share", "duration": "a length of time"}
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """The pipeline has begun a stage: "searching", "reading", "writing" or "checking"."""
-
-    name: str
-
-
-Event = Stage | Piece | Claim | Answer
-Writing = collections.abc.Generator[Event, None, Answer]  # yields events, returns the answer
 
 
 class OnRecord:
@@ -124,10 +108,10 @@ class OnRecord:
                 notice="; ".join(snapshot.notes),
             )
             if not chosen or blank.confidence < self.settings.refuse_below:
-                answer = _refusal(blank, read_question, judged, filters)
+                answer = refusal(blank, read_question, judged, filters)
                 yield Piece(answer.text, ends_claim=True)
             else:
-                answer = yield from _written(blank, chosen)
+                answer = yield from written(blank, chosen)
                 clock.lap("generate")
             yield replace(answer, timings_ms=clock.laps())
 
@@ -212,85 +196,6 @@ class OnRecord:
         return status(self.settings.index)
 
 
-def _written(blank: Answer, chosen: Sequence[Evidence]) -> Writing:
-    """Write with the generator asked for; when it fails or nothing it says holds, extractively with a notice."""
-    task = Task(blank.standalone_question, chosen)
-    yield Stage("writing")
-    try:
-        answer = yield from _attempt(blank, generator(blank.generator), task)
-        if any(claim.support != "unsupported" for claim in answer.claims):
-            return answer
-        notice = f"{answer.generator} wrote nothing that the articles carry; these are the articles’ own sentences"
-    except GeneratorError as error:
-        notice = f"{error}; these are the articles’ own sentences"
-    yield Piece("", ends_claim=True)
-    answer = yield from _attempt(blank, generator("extractive"), task)
-    return replace(answer, notice="; ".join(filter(None, (blank.notice, notice))))
-
-
-def _attempt(blank: Answer, generator: Generator, task: Task) -> Writing:
-    citer = Citer(task.evidence)
-    claims: list[Claim] = []
-    pending = ""
-    for piece in generator.generate(task):
-        yield piece
-        pending += piece.text
-        if piece.ends_claim:
-            claim = _claim(citer, pending)
-            pending = ""
-            if claim is not None:
-                claims.append(claim)
-                yield claim
-    if (claim := _claim(citer, pending)) is not None:
-        claims.append(claim)
-        yield claim
-    return replace(
-        blank,
-        status="answered",
-        text="\n".join(with_markers(c.text, c.citations) for c in claims),
-        claims=tuple(claims),
-        citations=tuple(citer.citations),
-        generator=generator.name,
-        notice="; ".join(filter(None, (blank.notice, _unknown(citer.unknown)))),
-    )
-
-
-def _unknown(count: int) -> str:
-    return f"{count} citation{'s' if count > 1 else ''} named no evidence" if count else ""
-
-
-def _claim(citer: Citer, sentence: str) -> Claim | None:
-    text, numbers = citer.resolve(sentence)
-    if not text:
-        return None
-    verdict, score = support(text, [citer.citations[n - 1] for n in numbers])
-    return Claim(text, verdict, score, numbers)
-
-
-def _refusal(blank: Answer, question: Question, judged: Sequence[Judged], filters: Filters) -> Answer:
-    if not blank.hits:
-        text = "The archive holds no passage for this question" + ("." if filters.empty else " within these filters.")
-        return replace(blank, text=text, generator="extractive")
-    text = "The archive does not say."
-    wanted = FORMS.get(question.kind)
-    missing = _unsupported_words(question, judged)
-    if wanted and all(j.signs.expected < 0 for j in judged):
-        text += f" Nothing that was read gives {wanted}."
-    elif missing:
-        text += " Nothing that was read speaks to " + ", ".join(f"“{word}”" for word in missing) + "."
-    text += " The nearest passages are listed, but they do not answer it."
-    return replace(blank, text=text, hits=blank.hits[:NEAREST], generator="extractive")
-
-
-def _unsupported_words(question: Question, judged: Sequence[Judged]) -> list[str]:
-    """The question's words that no sentence read speaks to, as the user typed them."""
-    return [
-        question.text[term.start : term.end]
-        for index, term in enumerate(question.terms)
-        if max((j.support[index] for j in judged), default=0.0) < SPOKEN_TO
-    ]
-
-
 class _Clock:
     """Milliseconds per stage, and in all."""
 
@@ -305,9 +210,3 @@ class _Clock:
 
     def laps(self) -> dict[str, float]:
         return {**self._laps, "total": (time.perf_counter() - self._begun) * 1000}
-
-
-@lru_cache(maxsize=4)
-def generator(spec: str) -> Generator:
-    """Generators are loaded once a process: a local model takes seconds to read."""
-    return load_generator(spec)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from rag import cli, pipeline
+from rag import cli, pipeline, terminal
 from rag.encode import Encoder
 from tests.conftest import SEEDS
 
@@ -204,8 +204,8 @@ def test_a_bad_line_of_a_batch_is_named(capsys: pytest.CaptureFixture[str], seed
 
 
 def test_nothing_from_an_article_drives_the_terminal(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    assert cli.printable("a\x1b]52;c;x\x07b\u202ec\td\n") == "a�]52;c;x�b�c d "
-    assert cli.printable("a\nb", keep="\n") == "a\nb"
+    assert terminal.printable("a\x1b]52;c;x\x07b\u202ec\td\n") == "a�]52;c;x�b�c d "
+    assert terminal.printable("a\nb", keep="\n") == "a\nb"
 
 
 def test_seeds_and_environment_set_the_same_options(

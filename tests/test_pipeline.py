@@ -9,15 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from rag import pipeline
+from rag import refuse, write
 from rag.config import Settings
 from rag.encode import Encoder
 from rag.errors import GeneratorError, QuestionError
 from rag.filters import Filters
 from rag.generate import Piece, Task
 from rag.index import Index
-from rag.pipeline import OnRecord, Stage
+from rag.pipeline import OnRecord
 from rag.records import Answer, Claim, Turn
+from rag.write import Stage
 from tests.conftest import SEEDS
 
 
@@ -72,7 +73,7 @@ def test_what_the_archive_does_not_say_is_refused(app: OnRecord, question: str) 
     answer = app.ask(question)
     assert (answer.status, answer.claims, answer.citations) == ("abstained", (), ())
     assert answer.text.startswith("The archive does not say.")
-    assert len(answer.hits) == pipeline.NEAREST
+    assert len(answer.hits) == refuse.NEAREST
     assert answer.confidence < app.settings.refuse_below
 
 
@@ -156,8 +157,8 @@ class Scripted:
 
 
 def scripted(app: OnRecord, monkeypatch: pytest.MonkeyPatch, *pieces: str | Exception) -> Answer:
-    real = pipeline.generator
-    monkeypatch.setattr(pipeline, "generator", lambda spec: Scripted(pieces) if spec == "local" else real(spec))
+    real = write.generator
+    monkeypatch.setattr(write, "generator", lambda spec: Scripted(pieces) if spec == "local" else real(spec))
     return app.ask("Who is Brian Kingston?", llm="local")
 
 

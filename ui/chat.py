@@ -11,8 +11,8 @@ from streamlit.delta_generator import DeltaGenerator
 from rag.config import load_settings
 from rag.errors import IndexMissing, OnRecordError, QuestionError
 from rag.generate import Piece
-from rag.pipeline import Event, Stage
 from rag.records import Answer, Claim
+from rag.write import Event, Stage
 
 from . import components
 from .archive import Desk, build_command, generator_label, generators, holdings, open_archive, open_desk, searched

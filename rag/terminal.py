@@ -1,0 +1,66 @@
+"""What the command line shows: data on stdout, words on stderr, and nothing that could drive a terminal."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from rag.records import Answer, Article, Hit
+from rag.verify import folded
+
+
+def print_answer(answer: Answer) -> None:
+    if answer.standalone_question != answer.question:
+        say(f"read as: {printable(answer.standalone_question)}")
+    if answer.notice:
+        say(f"note: {printable(answer.notice)}")
+    print(printable(answer.text, keep="\n"))
+    if answer.citations:
+        print()
+    for citation in answer.citations:
+        place = f"characters {citation.start}–{citation.end}"
+        print(printable(f"[{citation.n}] {citation.article.label} · {byline(citation.article)}, {place}"))
+        if folded(citation.quote) not in folded(answer.text):
+            print(printable(f"    {' '.join(citation.quote.split())}"))
+    if answer.status == "abstained" and answer.hits:
+        print("\nNearest passages:")
+        for hit in answer.hits:
+            print_hit(hit, explain=False)
+
+
+def print_hit(hit: Hit, explain: bool) -> None:
+    article = hit.passage.article
+    print(printable(f"{hit.rank}. {article.label} · {byline(article)} · {hit.score:.2f}"))
+    if explain:
+        stages = (f"{name}: rank {rank or '–'}, {score:.3f}" for name, (rank, score) in hit.stages.items())
+        print("   " + "; ".join(stages))
+    text = " ".join(hit.passage.text.split())
+    print(printable(f"   {text[:240]}{'…' if len(text) > 240 else ''}"))
+
+
+def print_json(row: dict[str, Any]) -> None:
+    print(json.dumps(row, ensure_ascii=False), flush=True)
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+def byline(article: Article) -> str:
+    """Publisher, publish date and path, with what is not known said to be so."""
+    published = article.published or "publish date unknown"
+    return " · ".join(filter(None, (article.publisher, published, article.path)))
+
+
+def printable(text: str, keep: str = "") -> str:
+    """The text without control and invisible characters, which could drive a terminal."""
+    return "".join(c if c.isprintable() or c in keep else " " if c.isspace() else "�" for c in text)
+
+
+def plain(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{k} {v}" for k, v in value.items()) or "none"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value)) or "none"
+    return "unknown" if value is None else str(value)
