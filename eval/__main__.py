@@ -189,6 +189,7 @@ def _add_retrieval(commands: argparse._SubParsersAction[argparse.ArgumentParser]
     parser.add_argument("--qrels", metavar="NAME", help="only these qrels")
     parser.add_argument("--half", choices=("tune", "test", "all"), default="all", help="only this half, by date")
     parser.add_argument("--limit", type=_count, metavar="N", help="only the first N questions of each qrels")
+    parser.add_argument("--joined", action="store_true", help="ask two questions as one: are both found?")
     parser.add_argument("--depth", type=_count, default=100, metavar="K", help="passages a system returns (100)")
     parser.add_argument("--seed", type=int, default=20, metavar="N", help="of the bootstrap (20)")
     parser.add_argument("--cache", type=Path, metavar="DIR", help="keeps the index (.cache/retrieval/SET)")
@@ -209,7 +210,7 @@ def _retrieval(arguments: argparse.Namespace) -> int:
         return 0
     options = Options(
         systems=arguments.systems or USUAL,
-        **{key: getattr(arguments, key) for key in ("baseline", "half", "limit", "depth", "seed")},
+        **{key: getattr(arguments, key) for key in ("baseline", "half", "limit", "joined", "depth", "seed")},
     )
     of = read_retrieval_set(arguments.set, arguments.qrels)
     cache = arguments.cache or ROOT / ".cache" / "retrieval" / of.name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from rag.dates import iso_date
 ARTICLES = ("articles.jsonl", "articles.jsonl.gz")
 QUESTIONS = "questions.jsonl"
 PREFIX = "qrels"
+_JOINABLE = re.compile(r"(?:who|whom|whose|what|which|when|where|why|how)\b[^?]*\?\s*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,31 @@ def choose(qrels: Qrels, half: str = "all", limit: int | None = None) -> Qrels:
     of = {"all": None, "tune": tune, "test": frozenset(days) - tune}[half]
     chosen = [query for query in qrels.queries if of is None or query.date in of][:limit]
     return replace(qrels, queries=tuple(chosen), relevant={q.id: qrels.relevant[q.id] for q in chosen})
+
+
+def joined(qrels: Qrels) -> Qrels:
+    """Return qrels whose questions are each two, of neighbouring days and different articles, made one.
+
+    "Who won the race?" and "Where was it held?" become "Who won the race, and where was it held?", asked on the later
+    day, with the articles of both. Only what begins as a question does can be joined, each to one other.
+    """
+    queries = sorted((q for q in qrels.queries if _JOINABLE.fullmatch(q.text)), key=lambda q: (q.date or "", q.id))
+    pairs = [
+        (one, other)
+        for one, other in zip(queries[::2], queries[1::2], strict=False)
+        if not qrels.relevant[one.id].keys() & qrels.relevant[other.id].keys()
+    ]
+    made = [
+        Query(
+            f"{one.id}+{other.id}",
+            f"{one.text.rstrip('? ')}, and {other.text[0].lower()}{other.text[1:]}",
+            other.date,
+        )
+        for one, other in pairs
+    ]
+    relevant = [{**qrels.relevant[one.id], **qrels.relevant[other.id]} for one, other in pairs]
+    ids = [query.id for query in made]
+    return replace(qrels, queries=tuple(made), relevant=dict(zip(ids, relevant, strict=True)))
 
 
 def _queries(path: Path) -> dict[str, Query]:

@@ -12,7 +12,7 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
-from eval.qrels import Qrels, Query, RetrievalSet, choose
+from eval.qrels import Qrels, Query, RetrievalSet, choose, joined
 from eval.questions import EvalError
 from eval.ranked import (
     DRAWS,
@@ -40,6 +40,7 @@ class Options:
     Attributes:
         systems: names; the baseline is run whether it is among them or not.
         limit: of questions of each qrels; None is all.
+        joined: two questions are made one, to see whether the articles of both are found.
         depth: passages that a system returns.
         seed: of the bootstrap.
     """
@@ -48,6 +49,7 @@ class Options:
     baseline: str = "bm25"
     half: str = "all"
     limit: int | None = None
+    joined: bool = False
     depth: int = 100
     seed: int = 20
 
@@ -92,9 +94,12 @@ def benchmark(of: RetrievalSet, index: Index, encoder: Encoder, cache: Path, opt
         OnRecordError: a system failed.
     """
     chosen = [choose(qrels, options.half, options.limit) for qrels in of.qrels]
+    if options.joined:
+        chosen = [joined(qrels) for qrels in chosen]
     queries = list({query.id: query for qrels in chosen for query in qrels.queries}.values())
     if not all(qrels.queries for qrels in chosen):
-        raise EvalError(f"{of.name} has qrels without a question of half {options.half!r}: leave --half or --limit out")
+        what = "two questions to join" if options.joined else "a question"
+        raise EvalError(f"{of.name} has qrels without {what} of half {options.half!r}: leave --half or --limit out")
     shared = SharedEncoder(encoder)
     bench = Bench(index, shared, cache, options.depth)
     encoder.encode([queries[0].text])  # so that the first one that is timed is as quick as the rest

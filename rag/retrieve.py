@@ -1,5 +1,6 @@
 """The passages that bear on a query: found by words (BM25) and by meaning (vectors), fused, raised when they are of the
-days the query speaks of, and the best of them read by a reranker when there is one.
+days the query speaks of, and the best of them read by a reranker when there is one. A query for several things is
+searched for whole and in parts.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from rag.errors import IndexIncompatible
 from rag.filters import Filters
 from rag.fuse import Ranking, fuse, merge, raised, ranks
 from rag.index import Snapshot
+from rag.parts import parts
 from rag.records import Hit
 from rag.rerank import Reranker
 from rag.when import When, read_when
@@ -58,6 +60,10 @@ def retrieve(
     when = read_when(query, asked_on or datetime.now(UTC).date())
     count = k if reranker is None else max(k, RERANKED)
     hits = _candidates(snap, query, vector, filters, when, max(pool, k), count)
+    for part in parts(when.query if when else query):
+        days = replace(when, query=part) if when else None
+        found = _candidates(snap, part, encoder.encode([part])[0], filters, days, max(pool, k), count)
+        hits = _either(hits, found)[:count]
     if reranker is not None:
         hits = rerank(reranker, query, hits)
     return [replace(hit, rank=rank) for rank, hit in enumerate(hits[:k], start=1)]
@@ -105,6 +111,16 @@ def _hits(
             stages["date"] = (None, float(id_ in timely))
         hits.append(Hit(rank, score, passage, {**stages, "fused": (rank, score)}))
     return hits
+
+
+def _either(hits: Sequence[Hit], others: Sequence[Hit]) -> list[Hit]:
+    """Put two rankings together, each passage with the better of its scores."""
+    best: dict[tuple[str, int], Hit] = {}
+    for hit in [*hits, *others]:
+        key = hit.passage.article.id, hit.passage.start
+        if key not in best or hit.score > best[key].score:
+            best[key] = hit
+    return sorted(best.values(), key=lambda hit: -hit.score)
 
 
 def rerank(reranker: Reranker, query: str, hits: Sequence[Hit]) -> list[Hit]:

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eval.__main__ import main
-from eval.qrels import Qrels, Query, choose, read_retrieval_set
+from eval.qrels import Qrels, Query, choose, joined, read_retrieval_set
 from eval.questions import EvalError
 from eval.ranked import (
     Ranking,
@@ -76,6 +76,21 @@ def write_set(path: Path, **files: str) -> Path:
     for name, text in files.items():
         (path / name).write_text(text, encoding="utf-8")
     return path
+
+
+def test_two_questions_are_joined() -> None:
+    asked = [
+        Query("b", "Where was it held?", "2025-10-02"),
+        Query("a", "Who won the race? ", "2025-10-01"),
+        Query("c", "True or false: it rained.", "2025-10-01"),  # is no question that "and" could go before
+        Query("e", "When did it end?", "2025-10-03"),
+        Query("d", "Which team lost?", "2025-10-03"),  # both are told in the same article
+        Query("f", "Why?", "2025-10-04"),  # nothing is left to join it with
+    ]
+    relevant = {"a": {"x": 1}, "b": {"y": 2}, "c": {"x": 1}, "d": {"x": 1, "z": 1}, "e": {"z": 1}, "f": {"y": 1}}
+    found = joined(qrels(relevant, *asked))
+    assert found.queries == (Query("a+b", "Who won the race, and where was it held?", "2025-10-02"),)
+    assert found.relevant == {"a+b": {"x": 1, "y": 2}}
 
 
 def scripted(answers: dict[str, list[str]]) -> System:
