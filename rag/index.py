@@ -147,6 +147,10 @@ class Snapshot:
         """Return all passages of an article, in order."""
         return [Passage(article, start, end) for start, end in rows.article_spans(self._connection, article.id)]
 
+    def publishers(self) -> list[str]:
+        """Return the publishers of the articles, as they are spelt there."""
+        return rows.publishers(self._connection)
+
     def allowed(self, filters: Filters) -> Ints | None:
         """Return the ids (n,) of the passages that pass, ascending; None when the filters let everything pass."""
         return None if filters.empty else rows.passing(self._connection, filters)

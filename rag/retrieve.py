@@ -1,21 +1,23 @@
 """The passages that bear on a query: found by words (BM25) and by meaning (vectors), fused, raised when they are of the
-days the query speaks of, and the best of them read by a reranker when there is one. A query for several things is
-searched for whole and in parts.
+days or the outlet that the query speaks of, and the best of them read by a reranker when there is one.
+
+A query for several things is searched for whole and in parts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import numpy as np
 
-from rag.encode import Encoder, Floats
+from rag.encode import Encoder, Floats, Ints
 from rag.errors import IndexIncompatible
 from rag.filters import Filters
 from rag.fuse import Ranking, fuse, merge, raised, ranks
 from rag.index import Snapshot
+from rag.outlet import CUES, read_outlet
 from rag.parts import parts
 from rag.records import Hit
 from rag.rerank import Reranker
@@ -23,7 +25,7 @@ from rag.when import When, read_when
 
 __all__ = ["Filters", "retrieve"]
 
-TIMELY = 0.4  # added to the fused score, 0 to 1, of a passage from the days the query speaks of
+FAVOUR = 0.4  # added to the fused score, 0 to 1, of a passage from the days or the outlet the query speaks of
 RERANKED = 24  # passages that the reranker is given
 RERANKER_WEIGHT = 0.5  # of the reranker in the final score; the rest is the fused score's
 MAX_QUERY_CHARS = 2_000  # what is beyond is neither searched nor encoded
@@ -45,8 +47,9 @@ def retrieve(
     Both rankings go `pool` deep (or `k`, if that is more). `vector` is the query's (d,), when the caller has encoded
     it already; `asked_on` is the day that "this week" counts from, today unless told.
 
-    `Hit.stages` has "bm25" (its score), "dense" (the cosine, for every hit that has a vector), "fused", "date" (only
-    of a query that speaks of days: 1 when the article is of them) and "reranker" (of the hits it read).
+    `Hit.stages` has "bm25" (its score), "dense" (the cosine, for every hit that has a vector), "fused", "date" and
+    "outlet" (only of a query that speaks of days or of an outlet: 1 when the article is of them) and "reranker" (of the
+    hits it read).
 
     Raises:
         IndexIncompatible: `encoder` is not the one that built the index.
@@ -59,43 +62,51 @@ def retrieve(
     vector = encoder.encode([query])[0] if vector is None else vector
     when = read_when(query, asked_on or datetime.now(UTC).date())
     count = k if reranker is None else max(k, RERANKED)
-    hits = _candidates(snap, query, vector, filters, when, max(pool, k), count)
-    for part in parts(when.query if when else query):
-        days = replace(when, query=part) if when else None
-        found = _candidates(snap, part, encoder.encode([part])[0], filters, days, max(pool, k), count)
+    favoured = _favoured(snap, query, filters, when)
+    words = when.query if when else query
+    hits = _candidates(snap, words, vector, filters, favoured, max(pool, k), count)
+    for part in parts(words):
+        found = _candidates(snap, part, encoder.encode([part])[0], filters, favoured, max(pool, k), count)
         hits = _either(hits, found)[:count]
     if reranker is not None:
         hits = rerank(reranker, query, hits)
     return [replace(hit, rank=rank) for rank, hit in enumerate(hits[:k], start=1)]
 
 
+def _favoured(snap: Snapshot, query: str, filters: Filters, when: When | None) -> dict[str, Ints]:
+    """Return stage -> ids of the passages that the query leans to: of the days, of the outlet that it speaks of."""
+    favoured: dict[str, Filters] = {}
+    if when:
+        favoured["date"] = filters.within(when.since, when.until)
+    if filters.publisher is None and CUES.search(query) and (outlet := read_outlet(query, snap.publishers())):
+        favoured["outlet"] = replace(filters, publisher=outlet)
+    allowed = {stage: snap.allowed(narrower) for stage, narrower in favoured.items()}
+    return {stage: ids for stage, ids in allowed.items() if ids is not None}
+
+
 def _candidates(
-    snap: Snapshot, query: str, vector: Floats, filters: Filters, when: When | None, depth: int, count: int
+    snap: Snapshot, query: str, vector: Floats, filters: Filters, favoured: Mapping[str, Ints], depth: int, count: int
 ) -> list[Hit]:
     """Return the best `count` of what words and meaning find, fused.
 
-    Each is asked for `depth` passages, and for as many again of the days that the query speaks of.
+    Each is asked for `depth` passages, and for as many again of those that the query leans to.
     """
-    words = when.query if when else query
     allowed = snap.allowed(filters)
-    lexical, dense = snap.lexical.search(words, depth, allowed), snap.dense.search(vector, depth, allowed)
-    timely: set[int] = set()
-    if when:
-        days = snap.allowed(filters.within(when.since, when.until))
-        assert days is not None
-        lexical = merge(lexical, snap.lexical.search(words, depth, days))
-        dense = merge(dense, snap.dense.search(vector, depth, days))
-        timely = set(days.tolist())
+    lexical, dense = snap.lexical.search(query, depth, allowed), snap.dense.search(vector, depth, allowed)
+    for ids in favoured.values():
+        lexical = merge(lexical, snap.lexical.search(query, depth, ids))
+        dense = merge(dense, snap.dense.search(vector, depth, ids))
     found = np.array([id_ for id_, _ in lexical], dtype=np.int64)
     unknown = found[np.isnan(snap.dense.cosines(vector, found))]
     fused = fuse(lexical, dense, depth, set(unknown.tolist()))
-    if when:
-        fused = raised(fused, timely, TIMELY)
-    return _hits(snap, vector, lexical, dense, fused[:count], timely if when else None)
+    leanings = {stage: frozenset(ids.tolist()) for stage, ids in favoured.items()}
+    for of_stage in leanings.values():
+        fused = raised(fused, of_stage, FAVOUR)
+    return _hits(snap, vector, lexical, dense, fused[:count], leanings)
 
 
 def _hits(
-    snap: Snapshot, vector: Floats, lexical: Ranking, dense: Ranking, fused: Ranking, timely: set[int] | None
+    snap: Snapshot, vector: Floats, lexical: Ranking, dense: Ranking, fused: Ranking, leanings: Mapping[str, Set[int]]
 ) -> list[Hit]:
     ids = [id_ for id_, _ in fused]
     cosines = snap.dense.cosines(vector, np.array(ids, dtype=np.int64))
@@ -107,8 +118,7 @@ def _hits(
         stages: dict[str, tuple[int | None, float]] = {"bm25": by_words.get(id_, (None, 0.0))}
         if cosine == cosine:  # a number: the passage has a vector
             stages["dense"] = (by_meaning.get(id_, (None, 0.0))[0], cosine)
-        if timely is not None:
-            stages["date"] = (None, float(id_ in timely))
+        stages |= {stage: (None, float(id_ in of_stage)) for stage, of_stage in leanings.items()}
         hits.append(Hit(rank, score, passage, {**stages, "fused": (rank, score)}))
     return hits
 

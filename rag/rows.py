@@ -210,5 +210,10 @@ def passing(connection: sqlite3.Connection, filters: Filters) -> Ints:
 
 def _spellings(connection: sqlite3.Connection, name: str) -> list[str]:
     """Return the publishers that are `name` but for case: SQLite folds the case of ASCII letters only."""
-    rows = connection.execute("SELECT DISTINCT publisher FROM articles WHERE publisher IS NOT NULL")
-    return [publisher for (publisher,) in rows if publisher.strip().casefold() == name.strip().casefold()]
+    return [known for known in publishers(connection) if known.strip().casefold() == name.strip().casefold()]
+
+
+def publishers(connection: sqlite3.Connection) -> list[str]:
+    """Return the publishers of the articles, as they are spelt there."""
+    found = connection.execute("SELECT DISTINCT publisher FROM articles WHERE publisher IS NOT NULL")
+    return [publisher for (publisher,) in found]

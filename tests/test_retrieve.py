@@ -371,6 +371,17 @@ def test_days_that_a_query_speaks_of_raise_their_articles_and_shut_out_none(
     assert all("date" not in hit.stages for hit in undated)
 
 
+def test_the_outlet_that_a_query_speaks_of_is_raised_and_shuts_out_none(wire: Index, hash_encoder: HashEncoder) -> None:
+    query = "railway strike, according to The Coast"
+    with wire.snapshot() as snapshot:
+        hits = retrieve(snapshot, hash_encoder, query)
+        plain = retrieve(snapshot, hash_encoder, query.replace("The Coast", "the mayor"))
+    assert {hit.passage.article.id for hit in hits if hit.stages["outlet"] == (None, 1.0)} == {"auto", "fish"}
+    assert {hit.passage.article.id for hit in hits} == {"auto", "fish", "rail"}
+    assert (plain[0].passage.article.id, hits[0].passage.article.id) == ("rail", "auto")
+    assert all("outlet" not in hit.stages for hit in plain)
+
+
 def test_a_hit_found_by_words_alone_has_its_cosine(wire: Index, hash_encoder: HashEncoder) -> None:
     query = "said said said said said port"  # what is said often weighs in the vectors, what is rare in BM25
     with wire.snapshot() as snapshot:

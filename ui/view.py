@@ -27,6 +27,7 @@ STAGES = {  # stage of the search -> heading, and what its score is
     "bm25": ("words", "BM25 of the question's words"),
     "dense": ("meaning", "cosine of the vectors"),
     "date": ("days", "1 for an article of the days asked for"),
+    "outlet": ("outlet", "1 for an article of the outlet asked for"),
     "reranker": ("read again", "what the reranker says, 0 to 1"),
 }
 PASSAGE_SHOWN = 160  # characters
