@@ -61,11 +61,11 @@ class Segment:
         return int(self._index.d)
 
     @classmethod
-    def build(cls, blocks: Iterable[tuple[Ints, Floats]], dimension: int, count: int = 0) -> Segment:
+    def build(cls, blocks: Iterable[tuple[Ints, Floats]], dimension: int, cells: int = 0) -> Segment:
         """Take in blocks of ids (m,) and vectors (m, d) of unit length; the ids ascend over all blocks.
 
-        `count` is how many vectors there will be: with more than `LARGE` they are divided into cells, by what the first
-        of them look like. Ids are digests, so those are as good as drawn at random.
+        They are divided into as many `cells`, by what the first of them look like. Ids are digests, so those are as
+        good as drawn at random.
 
         Raises:
             ValueError: the shapes do not fit each other, or the ids are not ascending.
@@ -74,8 +74,8 @@ class Segment:
 
         checked = _checked(blocks, dimension)
         first: list[tuple[Ints, Floats]] = []
-        if count > LARGE:
-            index, first = _divided(checked, dimension, cells=math.isqrt(4 * count))
+        if cells:
+            index, first = _divided(checked, dimension, cells)
         else:
             index = faiss.IndexScalarQuantizer(dimension, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
         numbered = faiss.IndexIDMap(index)
@@ -169,6 +169,11 @@ class Segment:
         here = rows < len(self.ids)
         here[here] = self.ids[rows[here]] == ids[here]
         return rows[here], np.flatnonzero(here)
+
+
+def cells_for(count: int) -> int:
+    """Return how many cells a segment of `count` vectors is divided into; 0 when it is scanned whole."""
+    return math.isqrt(4 * count) if count > LARGE else 0
 
 
 def _selector(rows: Mask) -> Any:

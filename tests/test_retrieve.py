@@ -17,7 +17,7 @@ from hypothesis.extra.numpy import arrays
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from rag import dense as dense_module
-from rag.dense import Dense, Segment
+from rag.dense import Dense, Segment, cells_for
 from rag.encode import Encoder, Floats, Ints
 from rag.errors import IndexDamaged, IndexIncompatible
 from rag.fuse import Ranking, fuse
@@ -61,7 +61,7 @@ def rounded(ranking: Ranking) -> Ranking:
 
 
 def segment(ids: Ints, vectors: Floats) -> Segment:
-    return Segment.build([(ids, vectors)], vectors.shape[1], len(ids))
+    return Segment.build([(ids, vectors)], vectors.shape[1], cells_for(len(ids)))
 
 
 def read_back(made: Segment) -> Segment:
