@@ -62,7 +62,7 @@ def scale(
     Raises:
         OnRecordError: the index or the questions cannot be read.
     """
-    queries = encoder.encode(_questions(questions) if questions else _openings(index))
+    queries = encoder.encode(questions_of(questions) if questions else openings(index))
     real = real_vectors(index)
     told(f"{len(real):,} vectors of the index; finding their neighbours")
     drawn = Drawn.of(real)
@@ -146,7 +146,7 @@ class _Timed:
             yield block
 
 
-def _questions(path: Path) -> list[str]:
+def questions_of(path: Path) -> list[str]:
     """Return questions of a file of JSON lines with `question`, drawn the same way every time."""
     try:
         rows = list(json_rows(path, path.read_text(encoding="utf-8")))
@@ -158,7 +158,7 @@ def _questions(path: Path) -> list[str]:
     return random.Random(20).sample(texts, min(QUERIES, len(texts)))  # noqa: S311 - no secret
 
 
-def _openings(index: Path) -> list[str]:
+def openings(index: Path) -> list[str]:
     """Return titles, or first lines, of articles."""
     with Index.open(index).snapshot() as snap:
         texts = [article.title or article.text.splitlines()[0] for article in snap.articles()]
