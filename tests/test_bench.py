@@ -70,12 +70,8 @@ def test_scale_measures_what_is_there_and_what_is_drawn(seed_index: Path, encode
     ]  # fmt: skip
     assert [cost["recall"] for cost in result["costs"]] == [1, 1, 1, 1]  # of so few cells, all are searched
     assert len(told) == 7
-    assert [cell for cell in scale_table(result).columns[2].cells] == [
-        "scan",
-        str(math.isqrt(4 * count)),
-        "scan",
-        "109",
-    ]
+    cells = list(scale_table(result).columns[2].cells)
+    assert cells == ["scan", str(math.isqrt(4 * count)), "scan", "109"]
     root = ElementTree.fromstring(scale_plot(result))
     assert len(root.findall(f"{SVG}polyline")) == 5  # two of each, and the limit
 
