@@ -475,18 +475,20 @@ def test_one_article_at_a_time_makes_few_segments(archive: Path, index_path: Pat
 # An index of the version before
 
 
-def test_an_index_of_the_format_before_is_built_again_with_its_vectors(
-    archive: Path, index_path: Path, hash_encoder: HashEncoder
+@pytest.mark.parametrize("version", [1, 2])
+def test_an_index_of_a_format_before_is_built_again_with_its_vectors(
+    archive: Path, index_path: Path, hash_encoder: HashEncoder, version: int
 ) -> None:
     fill(archive, range(3))
     build(archive, index_path, hash_encoder)
     with closing(catalog.connect(index_path, write=True)) as connection:
-        connection.execute("DROP INDEX passages_by_segment")
-        connection.execute("ALTER TABLE passages DROP COLUMN segment")
-        connection.execute("PRAGMA user_version = 1")
-    with pytest.raises(
-        IndexIncompatible, match=r"has format 1, this version of On Record reads 2: run `onrecord build`$"
-    ):
+        connection.execute("ALTER TABLE vectors DROP COLUMN crc")
+        if version == 1:
+            connection.execute("DROP INDEX passages_by_segment")
+            connection.execute("ALTER TABLE passages DROP COLUMN segment")
+        connection.execute(f"PRAGMA user_version = {version}")
+    says = rf"has format {version}, this version of On Record reads 3: run `onrecord build`$"
+    with pytest.raises(IndexIncompatible, match=says):
         Index.open(index_path)
     report = build(archive, index_path, HashEncoder(fail_after=0))
     assert (report.generation, report.added, report.encoded) == (2, 3, 0)
