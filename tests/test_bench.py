@@ -12,7 +12,7 @@ import pytest
 
 from eval import __main__ as command
 from eval import bench as bench_module
-from eval.bench import Row, Timed, bench_table
+from eval.bench import Row, Twice, bench_table
 from eval.drawn import BLOCK, Drawn, real_vectors
 from eval.made_up import write_made_up
 from eval.plot import log_log
@@ -116,11 +116,13 @@ def test_made_up_articles_are_articles_and_the_same_every_time(tmp_path: Path) -
 # A run
 
 
-def test_an_encoder_is_timed_by_what_it_is_given() -> None:
-    timed = Timed(HashEncoder())
-    timed.encode(["a", "b"])
-    assert (timed.texts, timed.name, timed.dimension) == (["a", "b"], "hash", 32)
-    assert timed.seconds > 0
+def test_the_bare_encoder_gets_what_the_build_gets() -> None:
+    encoder = HashEncoder()
+    twice = Twice(encoder)
+    np.testing.assert_array_equal(twice.encode(["a", "b"]), HashEncoder().encode(["a", "b"]))
+    assert (twice.texts, encoder.encoded) == (["a", "b"], ["a", "b", "a", "b"])
+    assert (twice.name, twice.dimension) == ("hash", 32)
+    assert twice.seconds > 0
 
 
 @pytest.mark.parametrize(
