@@ -272,7 +272,8 @@ def _add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _bench(arguments: argparse.Namespace) -> int:
-    from eval.bench import Options, bench, bench_table
+    from eval.bench import Options, bench
+    from eval.bench_report import bench_table
 
     reporter = Reporter(as_json=arguments.json)
     options = Options(**{key: getattr(arguments, key) for key in ("archive", "articles", "questions", "peer")})

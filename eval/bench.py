@@ -21,20 +21,17 @@ from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 
-import numpy as np
-from rich.table import Table
-
 from eval.drawn import real_vectors
 from eval.made_up import write_made_up
 from eval.questions import EvalError
 from eval.ranked import nearest_rank
-from eval.report import MET, MISSED, plain_table
+from eval.rehearsal import Killed, Random, Twice
 from eval.runs import ROOT, Json, provenance
 from eval.scale import DEPTH, TOP, nearest, openings, questions_of
 from eval.systems import model_path
 from rag import catalog, rows
 from rag.build import ENCODE_WINDOW
-from rag.encode import EMBEDDED, Encoder, Floats, TokenVectors, load_encoder, unit
+from rag.encode import Encoder, load_encoder
 from rag.index import Index, Progress, build
 from rag.records import Article
 
@@ -160,43 +157,12 @@ def _size(index: Path) -> Json:
 # --- all articles, with random vectors
 
 
-class _Killed(BaseException):
-    """Ends a build as a signal would: nothing in the product catches it."""
-
-
-class Random:
-    """An `Encoder` of random vectors under the name of the embedded one, so that this can ask its index.
-
-    Attributes:
-        encoded: how many texts it was given.
-        left: windows until it dies; None when it never does.
-    """
-
-    name = EMBEDDED
-    dimension = 384
-
-    def __init__(self, left: int | None = None) -> None:
-        self.encoded, self.left = 0, left
-        self._random = np.random.default_rng(20)
-
-    def encode(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> Floats:
-        if self.left is not None:
-            self.left -= 1
-            if self.left < 0:
-                raise _Killed
-        self.encoded += len(texts)
-        return unit(self._random.standard_normal((len(texts), self.dimension), dtype=np.float32))
-
-    def encode_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
-        raise NotImplementedError("random vectors have no tokens")
-
-
 def _large(folder: Path, questions: Path | None, told: Callable[[str], None], progress: Progress) -> list[Row]:
     seeds, index = folder / "seeds", folder / "index"
     words_s, writing_s = _words_first(seeds, index, progress)
     told("the rest, cut off once")
     cut, rest = Random(left=10), Random()
-    with suppress(_Killed):
+    with suppress(Killed):
         build(seeds, index, cut, progress=progress)
     build(seeds, index, rest, progress=progress)
     twice = cut.encoded + rest.encoded - _texts(index)
@@ -242,7 +208,7 @@ def _words_first(seeds: Path, index: Path, progress: Progress) -> tuple[float | 
         progress(stage, done, total)
 
     started = time.perf_counter()
-    with suppress(_Killed):
+    with suppress(Killed):
         build(seeds, index, Random(left=0), progress=told)
     seconds = time.perf_counter() - started
     return (seconds, writing[1] - writing[0]) if len(writing) == 2 else (None, None)
@@ -316,33 +282,6 @@ def _beside_faiss(index: Path, queries: Sequence[str]) -> tuple[float, float]:
 # --- some articles, with their own vectors
 
 
-class Twice:
-    """An `Encoder` that encodes all it is given twice: by itself, timed, and then for whoever asked.
-
-    So a build and the bare encoder take turns over the same texts, and what else the machine does slows both alike.
-
-    Attributes:
-        texts: all that were encoded.
-        seconds: that encoding them by itself took.
-    """
-
-    def __init__(self, encoder: Encoder) -> None:
-        self.name, self.dimension = encoder.name, encoder.dimension
-        self.texts: list[str] = []
-        self.seconds = 0.0
-        self._encoder = encoder
-
-    def encode(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> Floats:
-        started = time.perf_counter()
-        self._encoder.encode(texts)
-        self.seconds += time.perf_counter() - started
-        self.texts += texts
-        return self._encoder.encode(texts, progress)
-
-    def encode_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
-        return self._encoder.encode_tokens(texts)
-
-
 def _small(
     folder: Path, encoder: Encoder, options: Options, told: Callable[[str], None], progress: Progress
 ) -> list[Row]:
@@ -389,32 +328,3 @@ def _peer(index: Path, texts: Sequence[str], queries: Sequence[str], encoder: En
         *_memory_rows("peer", ours, "reader of On Record"),
         *_memory_rows("peer", theirs, "process of txtai"),
     ]
-
-
-# --- shown
-
-
-def bench_table(result: Json) -> Table:
-    """A row for each figure."""
-    sizes = {over: result["set"][over] for over in ("large", "small")}
-    lines = [
-        f"{over}: {size['articles']:,} articles, {size['passages']:,} passages, {kind}"
-        for (over, size), kind in zip(sizes.items(), ("random vectors", "encoded"), strict=True)
-    ]
-    load = f"{result['machine']['cores']} cores, load before {result['load'][0]}, after {result['load'][1]}"
-    table = plain_table("\n".join([result["set"]["name"], *lines, load]), "figure")
-    table.add_column("over")
-    for column in ("value", "target"):
-        table.add_column(column, justify="right")
-    table.add_column("")
-    for row in result["rows"]:
-        target = "" if row["target"] is None else f"{'≥' if row['least'] else '≤'} {row['target']:g}"
-        met = {None: "", True: MET, False: MISSED}[row["met"]]
-        table.add_row(row["what"], row["over"], f"{_number(row['value'])} {row['unit']}".strip(), target, met)
-    return table
-
-
-def _number(value: float | None) -> str:
-    if value is None:
-        return "–"
-    return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.4g}" if value < 1 else f"{value:.2f}"

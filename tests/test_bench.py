@@ -12,11 +12,13 @@ import pytest
 
 from eval import __main__ as command
 from eval import bench as bench_module
-from eval.bench import Row, Twice, bench_table
+from eval.bench import Row
+from eval.bench_report import bench_table
 from eval.drawn import BLOCK, Drawn, real_vectors
 from eval.made_up import write_made_up
 from eval.plot import log_log
 from eval.questions import EvalError
+from eval.rehearsal import Twice
 from eval.scale import nearest, openings, questions_of, scale, scale_plot, scale_table
 from eval.systems import model_path
 from rag import build as build_module
