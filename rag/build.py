@@ -25,6 +25,7 @@ from rag.encode import Encoder, encoder_name, load_encoder
 from rag.errors import ConfigError, IndexDamaged, IndexIncompatible, OnRecordError, SourceError
 from rag.load import Failure, SourceFile
 from rag.lock import writer_lock
+from rag.rows import vector_row
 from rag.staging import Progress, Staging, recipe
 
 ENCODE_WINDOW = 256  # texts encoded between two commits: the most an interrupted build encodes again
@@ -225,8 +226,8 @@ def _encode(connection: sqlite3.Connection, encoder: Encoder, total: int, progre
                 f"texts and {encoder.dimension} dimensions: name another one"
             )
         with transaction(connection):
-            rows = zip(window, (vector.astype("<f4").tobytes() for vector in vectors), strict=True)
-            connection.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?)", rows)
+            made = (vector_row(key, vector) for key, vector in zip(window, vectors, strict=True))
+            connection.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", made)
             connection.executemany("DELETE FROM pending WHERE key = ?", ((key,) for key in window))
         done += len(window)
         yield done

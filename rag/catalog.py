@@ -8,6 +8,7 @@ derived: they can always be made again from the rows here.
 from __future__ import annotations
 
 import sqlite3
+import zlib
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -17,8 +18,8 @@ from rag.errors import IndexDamaged, IndexIncompatible, IndexMissing, OnRecordEr
 
 CATALOG_FILE = "catalog.sqlite"
 APPLICATION_ID = 0x4F6E5265  # "OnRe", in the file's header: says whose SQLite file it is
-FORMAT = 2  # user_version of the file; raise it with every change of the tables
-BEFORE = 1  # the format that a build takes over the vectors of, and nothing else
+FORMAT = 3  # user_version of the file; raise it with every change of the tables
+BEFORE = (1, 2)  # the formats that a build takes over the vectors of, and nothing else
 REBUILD = "run `onrecord build --force`, which sets the file aside and builds anew from the articles"
 REPAIR = "run `onrecord repair`, which sets the file aside and builds anew from the articles"
 SURROUNDINGS = {  # primary result codes that are not about what the file holds
@@ -39,7 +40,7 @@ SCHEMA = (
         digest TEXT NOT NULL   -- see article_digest()
     )""",
     # Little-endian float32, unit length; found by what was encoded, so that the same words are encoded once.
-    "CREATE TABLE vectors (key BLOB PRIMARY KEY, vector BLOB NOT NULL)",
+    "CREATE TABLE vectors (key BLOB PRIMARY KEY, vector BLOB NOT NULL, crc INTEGER NOT NULL)",  # see vector_crc()
     """CREATE TABLE passages (
         id INTEGER PRIMARY KEY,   -- see passage_id()
         article_id TEXT NOT NULL REFERENCES articles (id),
@@ -131,16 +132,21 @@ def connect(index: Path, *, write: bool) -> sqlite3.Connection:
 def _prepare(connection: sqlite3.Connection) -> None:
     """Create the tables in a file that holds nothing yet; the header is stamped in the same transaction."""
     owner, version = _pragma(connection, "application_id"), _pragma(connection, "user_version")
-    if not _is_blank(connection) and (owner, version) != (APPLICATION_ID, BEFORE):
+    taken_over = owner == APPLICATION_ID and version in BEFORE
+    if not taken_over and not _is_blank(connection):
         return
     connection.execute("PRAGMA journal_mode = WAL")
     with transaction(connection):
-        if version == BEFORE:  # the articles are read again; encoding theirs took longest, so the vectors stay
+        if taken_over:  # the articles are read again; encoding theirs took longest, so the vectors stay
             for table in ("meta", "files", "passages", "articles", "failures", "derived"):
                 connection.execute(f"DROP TABLE {table}")
+            connection.execute("ALTER TABLE vectors RENAME TO vectors_before")
         for statement in SCHEMA:
-            if version != BEFORE or not statement.startswith("CREATE TABLE vectors"):
-                connection.execute(statement)
+            connection.execute(statement)
+        if taken_over:
+            connection.create_function("crc", 2, vector_crc)
+            connection.execute("INSERT INTO vectors SELECT key, vector, crc(key, vector) FROM vectors_before")
+            connection.execute("DROP TABLE vectors_before")
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {FORMAT}")
 
@@ -155,9 +161,9 @@ def _check_format(connection: sqlite3.Connection, path: Path) -> None:
         raise IndexMissing(f"the index in {path.parent} was never finished: run `onrecord build`")
     if owner != APPLICATION_ID:
         raise IndexIncompatible(f"{path} is a database of another program: {REBUILD}")
-    if version == BEFORE:
+    if version in BEFORE:
         raise IndexIncompatible(
-            f"{path} has format {BEFORE}, this version of On Record reads {FORMAT}: run `onrecord build`"
+            f"{path} has format {version}, this version of On Record reads {FORMAT}: run `onrecord build`"
         )
     if version != FORMAT:
         raise IndexIncompatible(f"{path} has format {version}, this version of On Record reads {FORMAT}: {REBUILD}")
@@ -171,6 +177,11 @@ def _is_blank(connection: sqlite3.Connection) -> bool:
 
 def _pragma(connection: sqlite3.Connection, name: str) -> int:
     return int(connection.execute(f"PRAGMA {name}").fetchone()[0])
+
+
+def vector_crc(key: bytes, vector: bytes) -> int:
+    """Return the CRC-32 of a vector's row: it finds any flipped bit, and a vector that is another's."""
+    return zlib.crc32(vector, zlib.crc32(key))
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from rag import catalog, derived, rows, segments
-from rag.catalog import CATALOG_FILE, FORMAT, Meta
+from rag.catalog import CATALOG_FILE, FORMAT, Meta, vector_crc
 from rag.dense import Segment
 from rag.encode import EMBEDDED
 from rag.errors import IndexDamaged, IndexMissing, OnRecordError
@@ -137,6 +137,11 @@ def _check_passages(connection: sqlite3.Connection, meta: Meta, article: Article
 
 
 def _check_vectors(index: Path, connection: sqlite3.Connection, meta: Meta) -> Iterator[Problem]:
+    query = "SELECT key, vector, crc FROM vectors"
+    damaged = sum(vector_crc(key, vector) != crc for key, vector, crc in connection.execute(query))
+    if damaged:
+        yield Problem(f"{damaged} vectors are not what was stored", REPAIR)
+        return
     bad = 0
     try:
         for _, vectors in rows.vectors(connection, meta.dimension):
@@ -183,7 +188,10 @@ def _check_segments(index: Path, connection: sqlite3.Connection, meta: Meta) -> 
 
 def _same_vectors(connection: sqlite3.Connection, meta: Meta, number: int, segment: Segment) -> bool:
     blocks = rows.vectors(connection, meta.dimension, number)
-    return all(np.allclose(segment.vectors(ids)[0], vectors, rtol=0, atol=TOLERANCE) for ids, vectors in blocks)
+    try:
+        return all(np.allclose(segment.vectors(ids)[0], vectors, rtol=0, atol=TOLERANCE) for ids, vectors in blocks)
+    except IndexDamaged:  # those of the catalog are, and that is told
+        return True
 
 
 def _check_encoder(index: Path, connection: sqlite3.Connection, meta: Meta) -> Iterator[Problem]:

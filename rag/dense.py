@@ -1,11 +1,15 @@
-"""Exact nearest passages by meaning: inner product over unit vectors, which is the cosine (FAISS, flat).
+"""The nearest passages by meaning: inner product over unit vectors, which is the cosine (FAISS).
 
-The vectors have half precision and stand in a few immutable segments; searching them all is searching one.
+The vectors have half precision and stand in a few immutable segments; searching them all is searching one. A segment
+of up to `LARGE` vectors is scanned whole, which is exact. A larger one is divided into cells, of which a search scans
+the nearest (inverted file; Jégou, Douze & Schmid 2011, without their compression): docs/index-size.md says what that
+costs and finds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -17,6 +21,13 @@ from rag.encode import Floats, Ints
 from rag.errors import IndexDamaged
 
 MORE = 16  # results asked for beyond `k`, so that equal scores at its edge rarely need a second look
+# A scan takes a tenth of a second for a million vectors, and segments of at most this size add up to twice as many.
+LARGE = 200_000
+PROBED = 128  # cells that a search of a large segment scans, of about 2√n: so many find what counts at any n
+SPARE = 4  # times the results asked for: the least vectors that a search compares
+TRAINED_ON = 64  # vectors for each cell, from which its place is found
+ROUNDS = 10  # of k-means
+SEED = 20
 
 Bytes = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
@@ -28,6 +39,7 @@ class Segment:
     Attributes:
         ids: of the passages (n,), ascending; the dead ones among them.
         alive: whether a passage still has this vector (n,); None when all have.
+        cells: that the vectors are divided into; 0 when all are scanned.
     """
 
     def __init__(self, index: Any, alive: Mask | None = None, held: Bytes | None = None) -> None:
@@ -35,7 +47,8 @@ class Segment:
         import faiss
 
         self._index, self._held = index, held
-        self._flat = faiss.downcast_index(index.index)  # by row: the ids are looked up here
+        self._by_row = faiss.downcast_index(index.index)  # the ids are looked up here
+        self.cells = self._by_row.nlist if isinstance(self._by_row, faiss.IndexIVF) else 0
         self.ids: Ints = faiss.vector_to_array(index.id_map)
         self.alive = alive
         self._alive_rows = None if alive is None else _selector(alive)
@@ -48,25 +61,27 @@ class Segment:
         return int(self._index.d)
 
     @classmethod
-    def build(cls, blocks: Iterable[tuple[Ints, Floats]], dimension: int) -> Segment:
+    def build(cls, blocks: Iterable[tuple[Ints, Floats]], dimension: int, cells: int = 0) -> Segment:
         """Take in blocks of ids (m,) and vectors (m, d) of unit length; the ids ascend over all blocks.
+
+        They are divided into as many `cells`, by what the first of them look like. Ids are digests, so those are as
+        good as drawn at random.
 
         Raises:
             ValueError: the shapes do not fit each other, or the ids are not ascending.
         """
         import faiss
 
-        half = faiss.ScalarQuantizer.QT_fp16
-        index = faiss.IndexIDMap(faiss.IndexScalarQuantizer(dimension, half, faiss.METRIC_INNER_PRODUCT))
-        last = -1
-        for ids, vectors in blocks:
-            if vectors.shape != (len(ids), dimension):
-                raise ValueError(f"{ids.shape} ids do not fit vectors of shape {vectors.shape}; give (n, {dimension})")
-            if np.any(np.diff(ids, prepend=last) <= 0):
-                raise ValueError("passage ids must be ascending and unique; sort them with their vectors")
-            index.add_with_ids(np.ascontiguousarray(vectors, dtype=np.float32), ids.astype(np.int64))
-            last = int(ids[-1]) if len(ids) else last
-        return cls(index)
+        checked = _checked(blocks, dimension)
+        first: list[tuple[Ints, Floats]] = []
+        if cells:
+            index, first = _divided(checked, dimension, cells)
+        else:
+            index = faiss.IndexScalarQuantizer(dimension, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
+        numbered = faiss.IndexIDMap(index)
+        for ids, vectors in chain(first, checked):
+            numbered.add_with_ids(vectors, ids)
+        return cls(numbered)
 
     @classmethod
     def from_bytes(cls, data: Bytes) -> Segment:
@@ -83,8 +98,9 @@ class Segment:
             index = faiss.read_index(faiss.ZeroCopyIOReader(faiss.swig_ptr(data), data.size))  # type: ignore[attr-defined]
         except RuntimeError as error:
             raise IndexDamaged(f"the vector file is not a FAISS index ({error}): run `onrecord repair`") from error
-        flat = faiss.downcast_index(index.index) if isinstance(index, faiss.IndexIDMap) else None
-        if not isinstance(flat, faiss.IndexScalarQuantizer) or flat.sq.qtype != faiss.ScalarQuantizer.QT_fp16:
+        inner = faiss.downcast_index(index.index) if isinstance(index, faiss.IndexIDMap) else None
+        kinds = (faiss.IndexScalarQuantizer, faiss.IndexIVFScalarQuantizer)
+        if not isinstance(inner, kinds) or inner.sq.qtype != faiss.ScalarQuantizer.QT_fp16:
             raise IndexDamaged(f"the vector file holds a {type(index).__name__}: run `onrecord repair`")
         return cls(index, held=data)
 
@@ -111,26 +127,41 @@ class Segment:
 
     def top(self, vector: Floats, k: int, allowed: Ints | None) -> list[tuple[int, float]]:
         """Return up to `k` (passage id, cosine), best first; which of equal ones come last is left to chance."""
-        import faiss
-
         if not len(self.ids):
             return []
-        selector = self._alive_rows
+        eligible, selector = len(self), self._alive_rows
         if allowed is not None:
             mask = np.zeros(len(self.ids), dtype=np.bool_)
             mask[self._rows(allowed)[0]] = True
-            selector = _selector(mask if self.alive is None else mask & self.alive)
-        only = None if selector is None else faiss.SearchParameters(sel=selector)  # type: ignore[call-arg]
-        cosines, rows = self._flat.search(vector[None, :], min(k, len(self.ids)), params=only)
+            mask = mask if self.alive is None else mask & self.alive
+            eligible, selector = int(mask.sum()), _selector(mask)
+        if not eligible:
+            return []
+        k = min(k, eligible)
+        cosines, rows = self._by_row.search(vector[None, :], k, params=self._parameters(selector, k, eligible))
         found = rows[0] >= 0
         return list(zip(self.ids[rows[0][found]].tolist(), cosines[0][found].tolist(), strict=True))
+
+    def _parameters(self, selector: Any, k: int, eligible: int) -> Any:
+        """Return what tells FAISS to look at `eligible` vectors only, and at how many cells.
+
+        The fewer are eligible, the more cells: about as many vectors are compared as without a selection, and where
+        the eligible ones are no more than that, all of them.
+        """
+        import faiss
+
+        if not self.cells:
+            return None if selector is None else faiss.SearchParameters(sel=selector)  # type: ignore[call-arg]
+        least = math.ceil(SPARE * k * self.cells / len(self.ids))
+        probed = math.ceil(max(PROBED, least) * len(self.ids) / eligible)
+        return faiss.SearchParametersIVF(sel=selector, nprobe=min(probed, self.cells))  # type: ignore[call-arg]
 
     def vectors(self, ids: Ints) -> tuple[Floats, Ints]:
         """Return the vectors (m, d) of those of `ids` that have one here, and their places (m,) in `ids`."""
         rows, places = self._rows(ids)
         if self.alive is not None:
             rows, places = rows[self.alive[rows]], places[self.alive[rows]]
-        return self._flat.reconstruct_batch(rows), places
+        return self._by_row.reconstruct_batch(rows), places
 
     def _rows(self, ids: Ints) -> tuple[Ints, Ints]:
         """Return the rows (m,) of those of `ids` that are here, and their places (m,) in `ids`."""
@@ -140,11 +171,52 @@ class Segment:
         return rows[here], np.flatnonzero(here)
 
 
+def cells_for(count: int) -> int:
+    """Return how many cells a segment of `count` vectors is divided into; 0 when it is scanned whole."""
+    return math.isqrt(4 * count) if count > LARGE else 0
+
+
 def _selector(rows: Mask) -> Any:
     """Return what lets FAISS look at these rows only."""
     import faiss
 
     return faiss.IDSelectorBitmap(np.packbits(rows, bitorder="little"))  # type: ignore[call-arg,arg-type]
+
+
+def _checked(blocks: Iterable[tuple[Ints, Floats]], dimension: int) -> Iterator[tuple[Ints, Floats]]:
+    last = -1
+    for ids, vectors in blocks:
+        if vectors.shape != (len(ids), dimension):
+            raise ValueError(f"{ids.shape} ids do not fit vectors of shape {vectors.shape}; give (n, {dimension})")
+        if np.any(np.diff(ids, prepend=last) <= 0):
+            raise ValueError("passage ids must be ascending and unique; sort them with their vectors")
+        yield ids.astype(np.int64), np.ascontiguousarray(vectors, dtype=np.float32)
+        last = int(ids[-1]) if len(ids) else last
+
+
+def _divided(
+    blocks: Iterator[tuple[Ints, Floats]], dimension: int, cells: int
+) -> tuple[Any, list[tuple[Ints, Floats]]]:
+    """Return an empty index of as many cells, and the blocks that were taken to find their places."""
+    import faiss
+
+    first, taken = [], 0
+    while taken < TRAINED_ON * cells and (block := next(blocks, None)):
+        first.append(block)
+        taken += len(block[0])
+    index = faiss.IndexIVFScalarQuantizer(
+        faiss.IndexFlatIP(dimension),
+        dimension,
+        cells,
+        faiss.ScalarQuantizer.QT_fp16,
+        faiss.METRIC_INNER_PRODUCT,
+        False,  # a vector itself is stored, not how far it is from the middle of its cell
+    )
+    index.cp.seed, index.cp.niter = SEED, ROUNDS
+    index.cp.max_points_per_centroid, index.cp.min_points_per_centroid = TRAINED_ON, 1
+    index.train(np.concatenate([vectors for _, vectors in first]))
+    index.make_direct_map()  # from a row to its cell
+    return index, first
 
 
 class Dense:

@@ -104,18 +104,21 @@ def find_files(seeds: Path) -> tuple[list[SourceFile], list[Failure]]:
     root = seeds.resolve()
     found: list[SourceFile] = []
     failures: list[Failure] = []
-    for path in _walk(root, failures):
-        relative = path.relative_to(root).as_posix()
+    for relative, path in _walk(root, failures):
         reason = _refusal(root, path)
         if reason:
             failures.append(Failure(_printable(relative), reason))
         else:
-            found.append(SourceFile(relative, path.resolve() if path.is_symlink() else path))
+            absolute = Path(path)
+            found.append(SourceFile(relative, absolute.resolve() if absolute.is_symlink() else absolute))
     return sorted(found, key=lambda file: file.path), sorted(failures, key=lambda failure: failure.path)
 
 
-def _walk(root: Path, failures: list[Failure]) -> Iterator[Path]:
-    """Yield all that is not hidden and is not a folder to go into; note the folders that cannot be listed."""
+def _walk(root: Path, failures: list[Failure]) -> Iterator[tuple[str, str]]:
+    """Yield all that is not hidden and is not a folder to go into, as (path relative to `root`, absolute path).
+
+    Note the folders that cannot be listed. Paths are strings here: of thousands of files, `Path`s take a second.
+    """
 
     def note(error: OSError) -> None:
         folder = Path(os.fsdecode(error.filename))
@@ -125,11 +128,14 @@ def _walk(root: Path, failures: list[Failure]) -> Iterator[Path]:
 
     for folder, subfolders, names in os.walk(root, onerror=note):
         visible = [name for name in subfolders if not name.startswith(".")]
-        linked = [name for name in visible if Path(folder, name).is_symlink()]  # os.walk does not go into these
+        linked = [name for name in visible if os.path.islink(os.path.join(folder, name))]  # os.walk does not go there
         unnamable = [name for name in visible if storable(name) != name]
         subfolders[:] = [name for name in visible if name not in unnamable]
         files = [name for name in names if not name.startswith(".")]
-        yield from (Path(folder, name) for name in dict.fromkeys(files + linked + unnamable))
+        inside = Path(folder).relative_to(root).as_posix()
+        prefix = "" if inside == "." else f"{inside}/"
+        for name in dict.fromkeys(files + linked + unnamable):
+            yield prefix + name, os.path.join(folder, name)
 
 
 def _printable(path: str) -> str:
@@ -137,22 +143,25 @@ def _printable(path: str) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def _refusal(root: Path, path: Path) -> str:
+def _refusal(root: Path, path: str) -> str:
     """Say why a file cannot be an article; empty when it can."""
-    if storable(path.name) != path.name:
+    name = os.path.basename(path)
+    if storable(name) != name:
         return "file name is not valid UTF-8: rename it"
     try:
-        target = path.resolve(strict=True) if path.is_symlink() else path
-        status = target.stat()
+        status = os.lstat(path)
+        if stat.S_ISLNK(status.st_mode):
+            target = Path(path).resolve(strict=True)
+            if not target.is_relative_to(root):
+                return "symbolic link to outside the articles folder"
+            status = target.stat()
     except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle
         return _explain(error)
-    if not target.is_relative_to(root):
-        return "symbolic link to outside the articles folder"
     if stat.S_ISDIR(status.st_mode):
         return "symbolic link to a folder, which is not followed"
     if not stat.S_ISREG(status.st_mode):
         return "not a regular file"
-    suffix = _suffix(path.name)
+    suffix = _suffix(name)
     if suffix not in KINDS:
         return f"{f'unsupported file type {suffix!r}' if suffix else 'no file type'} (supported: {SUPPORTED})"
     if KINDS[suffix] != "record" and status.st_size > MAX_FILE_BYTES:
@@ -186,9 +195,15 @@ def digest(file: SourceFile) -> str:
         SourceError: the file cannot be read.
     """
     sha = hashlib.sha256()
-    with _opened(file) as stream:
-        while block := stream.read(BLOCK_BYTES):
-            sha.update(block)
+    try:
+        handle = _handle(file)
+        try:
+            while block := os.read(handle, BLOCK_BYTES):  # a Python stream for each of many files costs more than this
+                sha.update(block)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        raise SourceError(_explain(error)) from error
     return sha.hexdigest()
 
 
@@ -214,13 +229,25 @@ def read_file(file: SourceFile) -> Iterator[Source | Failure]:
 def _opened(file: SourceFile) -> Iterator[IO[bytes]]:
     """Open for reading what is certainly a regular file; what goes wrong until it is closed is a `SourceError`."""
     try:
-        # A pipe or a link can have taken the file's place meanwhile: neither wait for one nor follow the other.
-        with open(os.open(file.absolute, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW), "rb") as stream:
-            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-                raise SourceError("not a regular file")
+        with open(_handle(file), "rb") as stream:
             yield stream
     except OSError as error:
         raise SourceError(_explain(error)) from error
+
+
+def _handle(file: SourceFile) -> int:
+    """Open for reading what is certainly a regular file; the caller closes it.
+
+    Raises:
+        SourceError: it is something else.
+        OSError: it cannot be opened.
+    """
+    # A pipe or a link can have taken the file's place meanwhile: neither wait for one nor follow the other.
+    handle = os.open(file.absolute, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise SourceError("not a regular file")
+    return handle
 
 
 def _read_bytes(file: SourceFile) -> bytes:

@@ -7,27 +7,20 @@ Nothing is lost by it: a catalog that is given up is set aside under a name of i
 from __future__ import annotations
 
 import sqlite3
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from rag import catalog, load
 from rag.build import build, rewrite_derived, set_aside
-from rag.catalog import CATALOG_FILE, transaction
+from rag.catalog import CATALOG_FILE, transaction, vector_crc
 from rag.check import Problem, check
 from rag.encode import Encoder, encoder_name, load_encoder
 from rag.errors import IndexDamaged, OnRecordError, SourceError
 from rag.lock import writer_lock
 from rag.staging import Progress
-
-# How far from 1 the length of a vector may be to be kept. Encoders come within a tenth of it, and of single flipped
-# bits only those that change a number by less than that, or its sign, pass.
-UNIT_TOLERANCE = 1e-5
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +112,8 @@ def _begin_again(index: Path) -> Iterator[str]:
         catalog.explained(index / CATALOG_FILE),
         transaction(connection),
     ):
-        connection.executemany("INSERT OR IGNORE INTO vectors VALUES (?, ?)", vectors.items())
+        made = ((key, vector, vector_crc(key, vector)) for key, vector in vectors.items())
+        connection.executemany("INSERT OR IGNORE INTO vectors VALUES (?, ?, ?)", made)
     yield f"kept {len(vectors)} vectors" + (f" and gave up {lost} that are damaged" if lost else "")
 
 
@@ -128,24 +122,15 @@ def _good_vectors(path: Path) -> tuple[dict[bytes, bytes], int]:
 
     The key is a digest of the encoder's name and the words, so a vector is never taken for another's.
     """
-    found: dict[bytes, bytes] = {}
+    found: dict[bytes, bytes | None] = {}
     for order in ("ASC", "DESC"):  # from both ends up to the damage
         with (
             suppress(sqlite3.DatabaseError, UnicodeDecodeError),
             closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as c,
         ):
             c.text_factory = bytes  # whatever the damage made of them
-            for key, vector in c.execute(f"SELECT key, vector FROM vectors ORDER BY rowid {order}"):  # noqa: S608
+            for key, vector, crc in c.execute(f"SELECT key, vector, crc FROM vectors ORDER BY rowid {order}"):  # noqa: S608
                 if isinstance(key, bytes) and isinstance(vector, bytes):
-                    found[key] = vector
-    lengths = Counter(map(len, found.values()))
-    usual = lengths.most_common(1)[0][0] if lengths else 0
-    good = {key: vector for key, vector in found.items() if len(vector) == usual and _is_unit(vector)}
+                    found[key] = vector if vector_crc(key, vector) == crc else None
+    good = {key: vector for key, vector in found.items() if vector is not None}
     return good, len(found) - len(good)
-
-
-def _is_unit(vector: bytes) -> bool:
-    if len(vector) % 4:
-        return False
-    numbers = np.frombuffer(vector, dtype="<f4").astype(np.float64)
-    return bool(abs(np.sqrt(numbers @ numbers) - 1) <= UNIT_TOLERANCE)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from rag.catalog import REPAIR
+from rag.catalog import REPAIR, vector_crc
 from rag.encode import Floats, Ints
 from rag.errors import IndexDamaged
 from rag.filters import Filters, day
@@ -102,6 +102,12 @@ def _article(row: Sequence[str]) -> Article:
     )
 
 
+def vector_row(key: bytes, vector: Floats) -> tuple[bytes, bytes, int]:
+    """Return the row of a vector (d,)."""
+    numbers = vector.astype("<f4").tobytes()
+    return key, numbers, vector_crc(key, numbers)
+
+
 # Reading
 
 
@@ -181,19 +187,21 @@ def vectors(
     """Yield the ids (m,) and vectors (m, `dimension`) of the passages of a segment, or of all, ascending, in blocks.
 
     Raises:
-        IndexDamaged: a vector is missing, or has another length.
+        IndexDamaged: a vector is missing, or is not what was stored.
     """
-    query = "SELECT p.id, v.vector FROM passages p LEFT JOIN vectors v ON v.key = p.vector_key WHERE "
+    query = "SELECT p.id, v.key, v.vector, v.crc FROM passages p LEFT JOIN vectors v ON v.key = p.vector_key WHERE "
     if segment is None:
         found = connection.execute(query + "p.segment IS NOT NULL ORDER BY p.id")
     else:
         found = connection.execute(query + "p.segment = ? ORDER BY p.id", (segment,))
     while block := found.fetchmany(BLOCK):
-        for id_, vector in block:
-            if vector is None or len(vector) != dimension * np.dtype("<f4").itemsize:
+        for id_, key, vector, crc in block:
+            if not isinstance(vector, bytes) or len(vector) != dimension * np.dtype("<f4").itemsize:
                 raise IndexDamaged(f"passage {id_} of the catalog has no vector of {dimension} numbers: {REPAIR}")
-        numbers = np.frombuffer(b"".join(vector for _, vector in block), dtype="<f4").reshape(-1, dimension)
-        yield np.array([id_ for id_, _ in block], dtype=np.int64), numbers.astype(np.float32, copy=False)
+            if vector_crc(key, vector) != crc:
+                raise IndexDamaged(f"the vector of passage {id_} is not what was stored: {REPAIR}")
+        numbers = np.frombuffer(b"".join(vector for _, _, vector, _ in block), dtype="<f4").reshape(-1, dimension)
+        yield np.array([id_ for id_, *_ in block], dtype=np.int64), numbers.astype(np.float32, copy=False)
 
 
 def passing(connection: sqlite3.Connection, filters: Filters) -> Ints:

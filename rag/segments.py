@@ -17,7 +17,7 @@ import numpy as np
 
 from rag import files, rows
 from rag.catalog import DerivedFile
-from rag.dense import Bytes, Dense, Segment
+from rag.dense import Bytes, Dense, Segment, cells_for
 from rag.encode import Ints
 from rag.errors import IndexDamaged
 
@@ -78,8 +78,9 @@ def write(
     merged = _to_merge(known, connection.execute(place, (new,)).rowcount)
     for segment in merged:
         connection.execute("UPDATE passages SET segment = ? WHERE segment = ?", (new, segment.number))
-    if connection.execute("SELECT EXISTS (SELECT 1 FROM passages WHERE segment = ?)", (new,)).fetchone()[0]:
-        Segment.build(rows.vectors(connection, dimension, new), dimension).write(folder / vectors_name(new))
+    if count := connection.execute("SELECT count(*) FROM passages WHERE segment = ?", (new,)).fetchone()[0]:
+        made = Segment.build(rows.vectors(connection, dimension, new), dimension, cells_for(count))
+        made.write(folder / vectors_name(new))
     for segment in known:
         if segment not in merged:
             _keep(segment, folder, grown=segment.number in dead)

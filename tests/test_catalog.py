@@ -87,7 +87,7 @@ def test_the_file_is_stamped(tmp_path: Path) -> None:
     connect(tmp_path, write=True).close()
     header = (tmp_path / CATALOG_FILE).read_bytes()[:100]
     assert header[68:72] == b"OnRe"
-    assert header[60:64] == (2).to_bytes(4, "big")
+    assert header[60:64] == (3).to_bytes(4, "big")
 
 
 def test_a_file_left_empty_by_a_dying_build_is_begun_again(tmp_path: Path) -> None:
@@ -110,11 +110,11 @@ def test_a_foreign_database_is_refused_and_left_alone(tmp_path: Path, write: boo
     assert path.read_bytes() == before
 
 
-@pytest.mark.parametrize("version", [0, 3, 99])
+@pytest.mark.parametrize("version", [0, 4, 99])
 def test_another_format_is_refused_by_number(tmp_path: Path, version: int) -> None:
     with closing(connect(tmp_path, write=True)) as connection:
         connection.execute(f"PRAGMA user_version = {version}")
-    with pytest.raises(IndexIncompatible, match=f"has format {version}, this version of On Record reads 2: run"):
+    with pytest.raises(IndexIncompatible, match=f"has format {version}, this version of On Record reads 3: run"):
         connect(tmp_path, write=False)
 
 

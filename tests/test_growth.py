@@ -16,11 +16,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rag import build as build_module
-from rag import catalog, derived, files, lexical, segments
+from rag import catalog, dense, derived, files, lexical, segments
 from rag.dense import Bytes
 from rag.encode import Floats
 from rag.errors import IndexIncompatible
 from rag.index import Index, build, check, status
+from rag.repair import repair
 from rag.retrieve import retrieve
 from rag.segments import _Known, _to_merge
 from tests.conftest import HashEncoder
@@ -269,6 +270,52 @@ def test_growing_step_by_step_comes_to_the_same_as_building_once(
 
 
 @pytest.mark.usefixtures("grown")
+def test_a_large_segment_grows_shrinks_is_damaged_and_mended_as_a_small_one(
+    archive: Path, index_path: Path, hash_encoder: HashEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(archive, range(60))
+    build(archive, index_path.with_name("scanned"), hash_encoder)
+    monkeypatch.setattr(dense, "LARGE", 25)
+    fill(archive, range(30))
+    for n in range(30, 60):
+        (archive / f"{n:03}.txt").unlink()
+    build(archive, index_path, hash_encoder)
+    fill(archive, range(30, 62))
+    build(archive, index_path, hash_encoder)
+    for n in (3, 60, 61):
+        (archive / f"{n:03}.txt").unlink()
+    build(archive, index_path, hash_encoder)
+    fill(archive, [3, 60])
+    build(archive, index_path, hash_encoder)
+    (archive / "060.txt").unlink()
+    build(archive, index_path, hash_encoder)
+
+    def cells() -> list[int]:
+        with Index.open(index_path).snapshot() as snapshot:
+            return [segment.cells for segment in snapshot.dense.segments]
+
+    assert (cells(), check(index_path)) == ([15, 0], [])  # 60 and 2 passages, of which 2 and 1 are gone
+    assert content(index_path) == content(index_path.with_name("scanned"))
+
+    def hits(index: Path) -> list[list[tuple[str, int, int]]]:
+        return [[hit[:3] for hit in ranked] for ranked in found(index, hash_encoder, WORDS)]
+
+    expected = hits(index_path.with_name("scanned"))
+    assert hits(index_path) == expected
+    largest = max(index_path.glob("derived-*/*.faiss"), key=lambda path: path.stat().st_size)
+    data = bytearray(largest.read_bytes())
+    data[len(data) // 2] ^= 1
+    largest.write_bytes(data)
+    assert [problem.of for problem in check(index_path)] == ["derived"]
+    assert hits(index_path) == expected
+    assert repair(archive, index_path, hash_encoder).done == (
+        "wrote the vector and lexical files again from the catalog; nothing was encoded",
+    )
+    assert (cells(), check(index_path)) == ([15], [])
+    assert hits(index_path) == expected
+
+
+@pytest.mark.usefixtures("grown")
 def test_what_did_not_change_is_linked(archive: Path, index_path: Path, hash_encoder: HashEncoder) -> None:
     fill(archive, range(100))
     build(archive, index_path, hash_encoder)
@@ -428,18 +475,20 @@ def test_one_article_at_a_time_makes_few_segments(archive: Path, index_path: Pat
 # An index of the version before
 
 
-def test_an_index_of_the_format_before_is_built_again_with_its_vectors(
-    archive: Path, index_path: Path, hash_encoder: HashEncoder
+@pytest.mark.parametrize("version", [1, 2])
+def test_an_index_of_a_format_before_is_built_again_with_its_vectors(
+    archive: Path, index_path: Path, hash_encoder: HashEncoder, version: int
 ) -> None:
     fill(archive, range(3))
     build(archive, index_path, hash_encoder)
     with closing(catalog.connect(index_path, write=True)) as connection:
-        connection.execute("DROP INDEX passages_by_segment")
-        connection.execute("ALTER TABLE passages DROP COLUMN segment")
-        connection.execute("PRAGMA user_version = 1")
-    with pytest.raises(
-        IndexIncompatible, match=r"has format 1, this version of On Record reads 2: run `onrecord build`$"
-    ):
+        connection.execute("ALTER TABLE vectors DROP COLUMN crc")
+        if version == 1:
+            connection.execute("DROP INDEX passages_by_segment")
+            connection.execute("ALTER TABLE passages DROP COLUMN segment")
+        connection.execute(f"PRAGMA user_version = {version}")
+    says = rf"has format {version}, this version of On Record reads 3: run `onrecord build`$"
+    with pytest.raises(IndexIncompatible, match=says):
         Index.open(index_path)
     report = build(archive, index_path, HashEncoder(fail_after=0))
     assert (report.generation, report.added, report.encoded) == (2, 3, 0)

@@ -673,11 +673,18 @@ SPOIL = {
     "UPDATE articles SET title = 'Another' WHERE path = 'auto.txt'": "is not what was stored",
     'UPDATE passages SET "end" = "end" + 1000': "does not lie in its text",
     "UPDATE passages SET start = start + 1": "has the vector of other words",
-    "UPDATE vectors SET vector = zeroblob(length(vector))": "3 vectors are not of unit length",
-    "UPDATE vectors SET vector = x'00'": "has no vector of 32 numbers",
+    "UPDATE vectors SET vector = zeroblob(length(vector))": "3 vectors are not what was stored",
+    "UPDATE vectors SET vector = zeroblob(length(vector)), crc = crc(key, zeroblob(length(vector)))": (
+        "3 vectors are not of unit length"
+    ),
+    "UPDATE vectors SET vector = x'00', crc = crc(key, x'00')": "has no vector of 32 numbers",
     "DELETE FROM vectors": "has no vector of 32 numbers",
     "DELETE FROM articles WHERE path = 'auto.txt'": "a row of passages refers to a row of articles",
-    "UPDATE vectors SET vector = (SELECT vector FROM vectors AS v WHERE v.key <> vectors.key)": "has other vectors",
+    "UPDATE vectors SET vector = (SELECT vector FROM vectors AS v WHERE v.key <> vectors.key)": (
+        "2 vectors are not what was stored"  # the last one is given back what was its own
+    ),
+    """UPDATE vectors SET (vector, crc) =
+        (SELECT vector, crc(vectors.key, vector) FROM vectors AS v WHERE v.key <> vectors.key)""": "has other vectors",
     "UPDATE passages SET segment = NULL WHERE start = 0": "has the vectors of 3 passages, the catalog gives it 0",
     "UPDATE passages SET segment = 7": "gives passages to vector segment 7, which is not there",
     "UPDATE meta SET value = '31' WHERE key = 'dimension'": "has no vector of 31 numbers",
@@ -696,9 +703,26 @@ def test_check_finds_what_does_not_hold(
     build(archive, index_path, hash_encoder)
     assert check(index_path) == []
     with closing(sqlite3.connect(index_path / CATALOG_FILE)) as connection:
+        connection.create_function("crc", 2, catalog.vector_crc)
         connection.execute(statement)
         connection.commit()
     assert SPOIL[statement] in " ".join(problem.what for problem in check(index_path))
+
+
+def test_check_finds_any_bit_of_a_vector_that_is_flipped(
+    archive: Path, index_path: Path, hash_encoder: HashEncoder
+) -> None:
+    fill(archive)
+    build(archive, index_path, hash_encoder)
+    with closing(sqlite3.connect(index_path / CATALOG_FILE, isolation_level=None)) as connection:
+        rowid, vector = connection.execute("SELECT rowid, vector FROM vectors LIMIT 1").fetchone()
+        for place in (0, 31, 32 * 5 + 31, 32 * 31):  # the least bit of a number, and its sign
+            flipped = bytearray(vector)
+            flipped[place // 8] ^= 1 << place % 8
+            connection.execute("UPDATE vectors SET vector = ? WHERE rowid = ?", (bytes(flipped), rowid))
+            assert [problem.what for problem in check(index_path)] == ["1 vectors are not what was stored"]
+        connection.execute("UPDATE vectors SET vector = ? WHERE rowid = ?", (vector, rowid))
+    assert check(index_path) == []
 
 
 # Reading
@@ -737,7 +761,7 @@ def test_status_says_what_the_index_holds(archive: Path, index_path: Path, hash_
         "failures": [],
         "encoder": "hash",
         "dimension": 32,
-        "format": 2,
+        "format": 3,
         "version": "0.1.0",
     }
 

@@ -12,7 +12,7 @@ import pytest
 from rag import cli, repair
 from rag.catalog import CATALOG_FILE
 from rag.derived import folders
-from rag.errors import ConfigError, IndexIncompatible, IndexLocked, IndexMissing, SourceError
+from rag.errors import ConfigError, IndexDamaged, IndexIncompatible, IndexLocked, IndexMissing, SourceError
 from rag.index import build, check
 from rag.lock import writer_lock
 from tests.conftest import HashEncoder
@@ -89,7 +89,8 @@ BAD_VECTOR = "UPDATE vectors SET vector = zeroblob(length(vector)) WHERE rowid =
         (["DROP TABLE failures"], 0, "kept 3 vectors"),
         ([BAD_VECTOR], 1, "kept 2 vectors and gave up 1 that are damaged"),
         (["UPDATE vectors SET vector = x'00' WHERE rowid = 2"], 1, "kept 2 vectors and gave up 1 that are damaged"),
-        (["UPDATE vectors SET key = x'00' WHERE rowid = 2"], 1, "kept 3 vectors"),
+        (["UPDATE vectors SET key = x'00' WHERE rowid = 2"], 1, "kept 2 vectors and gave up 1 that are damaged"),
+        (["UPDATE vectors SET crc = crc + 1 WHERE rowid = 2"], 1, "kept 2 vectors and gave up 1 that are damaged"),
         (["DROP TABLE vectors"], 3, "kept 0 vectors"),
     ],
 )
@@ -99,6 +100,13 @@ def test_good_vectors_are_kept(archive: Path, index_path: Path, statements: list
     report = mended(archive, index_path, encoded)
     assert report.done[1] == kept
     assert (found(index_path, HashEncoder()), content(index_path)) == (before, was)
+
+
+def test_a_damaged_vector_of_a_build_that_was_cut_off_is_encoded_again(archive: Path, index_path: Path) -> None:
+    spoil(index_path, "UPDATE passages SET segment = NULL", "UPDATE vectors SET crc = crc + 1 WHERE rowid = 2")
+    with pytest.raises(IndexDamaged, match="is not what was stored: run `onrecord repair`"):
+        build(archive, index_path, HashEncoder())
+    assert mended(archive, index_path, encoded=1).done[1] == "kept 2 vectors and gave up 1 that are damaged"
 
 
 def test_what_cannot_be_read_any_more_is_told(archive: Path, index_path: Path) -> None:
@@ -171,7 +179,7 @@ def test_the_command_says_what_was_wrong_and_what_was_done(
     spoil(index_path, BAD_VECTOR)
     assert cli.main(arguments) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "wrong: 1 vectors are not of unit length"
+    assert lines[0] == "wrong: 1 vectors are not what was stored"
     assert lines[-1] == f"done: built generation 2 from {archive}: 3 articles, 3 passages, 1 texts encoded"
     spoil(index_path, "DELETE FROM derived")
     assert cli.main([*arguments, "--json"]) == 0

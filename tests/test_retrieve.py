@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
-from rag.dense import Dense, Segment
+from rag import dense as dense_module
+from rag.dense import Dense, Segment, cells_for
 from rag.encode import Encoder, Floats, Ints
 from rag.errors import IndexDamaged, IndexIncompatible
 from rag.fuse import Ranking, fuse
@@ -60,7 +61,7 @@ def rounded(ranking: Ranking) -> Ranking:
 
 
 def segment(ids: Ints, vectors: Floats) -> Segment:
-    return Segment.build([(ids, vectors)], vectors.shape[1])
+    return Segment.build([(ids, vectors)], vectors.shape[1], cells_for(len(ids)))
 
 
 def read_back(made: Segment) -> Segment:
@@ -134,6 +135,22 @@ Segments.TestCase.settings = settings(max_examples=25, stateful_step_count=25, d
 TestSegments = Segments.TestCase
 
 
+class DividedSegments(Segments):
+    """The same of segments in cells: so few cells as these have are all searched, and the search is exact."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patch = pytest.MonkeyPatch()
+        self.patch.setattr(dense_module, "LARGE", 4)
+
+    def teardown(self) -> None:
+        self.patch.undo()
+
+
+DividedSegments.TestCase.settings = settings(max_examples=15, stateful_step_count=25, deadline=None)
+TestDividedSegments = DividedSegments.TestCase
+
+
 def unit(count: int, dimension: int, seed: int = 0) -> Floats:
     vectors = np.random.default_rng(seed).normal(size=(count, dimension)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -149,6 +166,48 @@ def test_half_precision_finds_what_full_precision_finds() -> None:
     ]
     assert sum(same) == 500
     np.testing.assert_allclose(dense.cosines(queries[0], ids), vectors @ queries[0], atol=2e-4)
+
+
+def near(vectors: Floats, count: int, seed: int) -> Floats:
+    """Vectors each near one of `vectors`, as passages of one topic are."""
+    random = np.random.default_rng(seed)
+    noise = random.normal(size=(count, vectors.shape[1])).astype(np.float32) / np.float32(vectors.shape[1] ** 0.5)
+    found = vectors[random.integers(len(vectors), size=count)] + noise
+    found /= np.linalg.norm(found, axis=1, keepdims=True)
+    return found
+
+
+def test_a_large_segment_finds_what_a_scan_of_all_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+    topics = unit(500, 32)
+    vectors, queries, ids = near(topics, 20_000, 1), near(topics, 100, 2), np.arange(20_000) * 3
+    scanned = Dense([segment(ids, vectors)], 32)
+    monkeypatch.setattr(dense_module, "LARGE", 10_000)
+    large = read_back(segment(ids, vectors))
+    assert (large.cells, scanned.segments[0].cells) == (282, 0)
+    divided = Dense([large], 32)
+
+    def recall(probed: int, allowed: Ints | None) -> float:
+        monkeypatch.setattr(dense_module, "PROBED", probed)
+        pairs = [(divided.search(query, 10, allowed), scanned.search(query, 10, allowed)) for query in queries]
+        return sum(len(set(one) & set(other)) for one, other in pairs) / 1000
+
+    assert recall(282, None) == 1
+    assert recall(64, None) >= 0.98
+    assert recall(1, None) < 0.8
+    assert recall(64, ids[::2]) >= 0.98  # the fewer may be found, the more cells are searched
+    assert recall(64, ids[::5]) == 1
+    assert recall(1, ids[:9]) == 0.9  # all nine of them
+    without = Dense([large.without(ids[::2])], 32)
+    assert not {id_ for query in queries for id_, _ in without.search(query, 50)} & set(ids[::2].tolist())
+    assert len(divided.search(queries[0], 15_000)) == 15_000
+    np.testing.assert_array_equal(divided.cosines(queries[0], ids), scanned.cosines(queries[0], ids))
+
+
+def test_the_same_vectors_are_divided_the_same_way(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(dense_module, "LARGE", 400)
+    for name in ("a", "b"):
+        segment(np.arange(500), unit(500, 16)).write(tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
 def test_an_empty_vector_index_finds_nothing() -> None:

@@ -73,7 +73,6 @@ HARM: tuple[Callable[[Path, Random, list[Path]], None], ...] = (
 def run(bench: Bench) -> Tally:
     tally, ready = Tally(), stage(bench)
     in_child(lambda: make(ready.archive, ready.index))
-    content = in_child(lambda: state(ready.index, ()))
     names = sorted(path.relative_to(ready.index) for path in ready.index.rglob("*") if path.is_file())
     catalog = [name for name in names if name.name == "catalog.sqlite"]
     for _ in bench.each(tally):
@@ -84,15 +83,12 @@ def run(bench: Bench) -> Tally:
             name, how = catalog[0], _edit
         seed = bench.random.randrange(1 << 32)
         how(index / name, Random(seed), [index / other for other in names if other != name])
-        tally.count(_judge(bench, ready, index, content, f"{name} {how.__name__.strip('_')} (seed {seed})"))
+        tally.count(_judge(bench, ready, index, f"{name} {how.__name__.strip('_')} (seed {seed})"))
     return tally
 
 
-def _judge(bench: Bench, ready: Stage, index: Path, content: str, case: str) -> str:
-    """Read it, check it and repair it: each gives what was there before, or says why not.
-
-    A repaired index has the same articles and passages. Its vectors may differ by what no length tells: a sign.
-    """
+def _judge(bench: Bench, ready: Stage, index: Path, case: str) -> str:
+    """Read it, check it and repair it: each gives what was there before, or says why not."""
 
     def read() -> str:
         with bench.product():
@@ -105,7 +101,7 @@ def _judge(bench: Bench, ready: Stage, index: Path, content: str, case: str) -> 
             return "" if "`onrecord build" in str(error) else f"says no command: {error}"
         if found.remaining:
             return f"there remains: {found.remaining[0].what}"
-        return "" if state(index, ()) == content else "not what was there before"
+        return "" if state(index) == ready.after else "not what was there before"
 
     def verify() -> str:
         with suppress(IndexMissing):
