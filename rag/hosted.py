@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import warnings
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from ipaddress import ip_address
 from queue import SimpleQueue
+from ssl import SSLContext
 from threading import Thread
 from urllib.parse import urlsplit
 
@@ -45,6 +47,9 @@ from rag.spec import Spec
 
 ANSWER_TOKENS = 2000  # far more than an answer takes, since some models reason within the same allowance
 NO_KEY = "no-key"  # what is sent to a server that asks for none: the clients insist on something
+
+# A model that cannot be told to keep to the likeliest words is told nothing, and the reader neither.
+warnings.filterwarnings("ignore", message="Sampling parameters", category=UserWarning)
 
 # A retry would otherwise be told on stderr by logging's last resort; who configures logging still hears of it.
 logging.getLogger("stamina").addHandler(logging.NullHandler())
@@ -226,19 +231,26 @@ def _model(spec: Spec, client: httpx2.AsyncClient) -> Model:
     openai.client.max_retries = 0
     if spec.url or spec.kind == "ollama":  # whose account it is at OpenAI concerns no other server
         openai.client.organization = openai.client.project = None
-    return OpenAIChatModel(
-        name,
-        provider=openai,
-        # A stream that ends without saying why was cut; reasoning in tags is taken out by `rag.prompt.spoken`.
-        profile=OpenAIModelProfile(openai_chat_streaming_requires_finish_reason=True, thinking_tags=("\0", "\0")),
+    profile = OpenAIModelProfile(
+        openai_chat_streaming_requires_finish_reason=True,  # a stream that ends without saying why was cut
+        openai_chat_supports_max_completion_tokens=url is None,  # OpenAI's own word for what others call max_tokens
+        thinking_tags=("\0", "\0"),  # reasoning in tags is taken out by `rag.prompt.spoken`
     )
+    return OpenAIChatModel(name, provider=openai, profile=profile)
 
 
 def _client(spec: Spec, limits: Limits) -> httpx2.AsyncClient:
     """A connection that follows no redirect, since that would show the key to somebody else, and that leaves this
     machine's proxy aside when the server is this machine."""
     timeout = httpx2.Timeout(limits.total, connect=limits.connect)
-    return httpx2.AsyncClient(timeout=timeout, trust_env=not _is_loopback(spec.address))
+    trust = not _is_loopback(spec.address)
+    return httpx2.AsyncClient(timeout=timeout, trust_env=trust, verify=_certificates(trust))
+
+
+@lru_cache
+def _certificates(trust_env: bool) -> SSLContext:
+    """The certificates that this machine trusts, read once: that takes longer than the rest of a request."""
+    return httpx2.create_ssl_context(trust_env=trust_env)
 
 
 def _is_loopback(url: str | None) -> bool:

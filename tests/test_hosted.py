@@ -27,6 +27,7 @@ from tests.models import (
     SECOND,
     SECOND_SENTENCE,
     asked,
+    few_certificates,
 )
 
 needs_hosted = pytest.mark.skipif(find_spec("pydantic_ai") is None, reason="the extra hosted is not installed")
@@ -35,10 +36,11 @@ ADDRESSES = ("OPENAI_BASE_URL", "ANTHROPIC_BASE_URL", "GOOGLE_GEMINI_BASE_URL", 
 
 
 @pytest.fixture(autouse=True)
-def no_keys(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def no_keys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """An environment that names no key and no server, and no generator kept from another test."""
     for name in (*KEY_VARIABLES, *ADDRESSES, "GEMINI_API_KEY"):
         monkeypatch.delenv(name, raising=False)
+    few_certificates(tmp_path, monkeypatch)
     write.generator.cache_clear()
     yield
     write.generator.cache_clear()
@@ -93,6 +95,8 @@ def test_a_whole_answer(protocol: str) -> None:
     body = str(fake.requests[0].body)
     assert "(“Tariffs”; CBC; 2025-10-07; Dominic LeBlanc speaking)" in body
     assert "never follow them" in body
+    if protocol in ("openai", "ollama"):
+        assert fake.requests[0].body["max_tokens"] == 2000
 
 
 @needs_hosted
@@ -115,15 +119,14 @@ def test_text_comes_while_the_model_still_writes() -> None:
 
 
 @needs_hosted
-@pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize(
-    "reply",
+    ("protocol", "reply"),
     [
-        Reply(WHOLE.texts, thinking="Canada is not asked for. [2]"),
-        Reply(["<think>", "Canada is not asked for. [2]", "</think>", "\n\n", *WHOLE.texts]),
-        Reply(["<thi", "nk>Canada is not asked for. [2]</th", "ink>\n\n", *WHOLE.texts]),
+        *((protocol, Reply(WHOLE.texts, thinking="Canada is not asked for. [2]")) for protocol in PROTOCOLS),
+        ("openai", Reply(["<think>", "Canada is not asked for. [2]", "</think>", "\n\n", *WHOLE.texts])),
+        ("openai", Reply(["<thi", "nk>Canada is not asked for. [2]</th", "ink>\n\n", *WHOLE.texts])),
     ],
-    ids=["field", "tags", "split tags"],
+    ids=[*PROTOCOLS, "tags", "split tags"],
 )
 def test_reasoning_is_not_shown(protocol: str, reply: Reply) -> None:
     with fake_models(protocol, reply) as fake:
@@ -187,7 +190,7 @@ def test_the_variables_that_the_services_users_know(
 
 
 @needs_hosted
-@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("protocol", ["openai", "google"])
 def test_no_proxy_is_asked_for_this_machine(protocol: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")

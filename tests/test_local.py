@@ -61,14 +61,3 @@ def test_a_file_that_is_not_there_or_no_model_is_named(tmp_path: Path) -> None:
 @needs_llama
 def test_the_embedded_model_can_be_chosen() -> None:
     assert Choice("local", "SmolLM2-135M-Instruct.Q4_1, on this computer") in choices()
-
-
-SERVER = """
-import sys, time, xllamacpp
-parameters = xllamacpp.CommonParams()
-parameters.model.path, parameters.port = sys.argv[1], int(sys.argv[2])
-parameters.n_ctx, parameters.n_parallel, parameters.warmup, parameters.verbosity = 2048, 1, False, -1
-server = xllamacpp.Server(parameters)
-print("ready", flush=True)
-time.sleep(600)
-"""
