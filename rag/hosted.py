@@ -1,8 +1,8 @@
 """Language models behind an address: OpenAI, Anthropic, Google, Ollama, and whatever speaks one of their protocols.
 
 pydantic-ai speaks the protocols; here is what holds for all of them: deadlines, one retry loop that ends with the
-first word, and faults told in the user's words. Nothing that a server answers is repeated in a fault, since it may
-hold the key or the prompt. Needs the extra `hosted`; imported only when such a model is asked for.
+first word, and faults (`rag.faults`) told in the user's words. Needs the extra `hosted`; imported only when such a
+model is asked for.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import asyncio
 import logging
 import warnings
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from ipaddress import ip_address
@@ -22,7 +22,6 @@ from urllib.parse import urlsplit
 
 import httpx2
 import stamina
-from pydantic_ai import exceptions as ai
 from pydantic_ai.direct import model_request_stream
 from pydantic_ai.messages import (
     ModelMessage,
@@ -41,6 +40,7 @@ from pydantic_ai.settings import ModelSettings
 
 from rag.cite import finished_claims
 from rag.errors import AnswerCut, GeneratorError
+from rag.faults import Fault, TooLong, told
 from rag.generate import Piece, Task
 from rag.prompt import Prompt, full_prompt, spoken
 from rag.spec import Spec
@@ -78,18 +78,6 @@ class Limits:
     backoff: float = 0.5
 
 
-class _Fault(GeneratorError):
-    """A failed request, told in the user's words. `retry` is whether, or after how many seconds, to try again."""
-
-    def __init__(self, message: str, retry: bool | float = False) -> None:
-        super().__init__(message)
-        self.retry = retry
-
-
-class _TooLong(_Fault):
-    """The passages do not fit the model's context."""
-
-
 class Hosted:
     """Writes with a model behind an address. Keeps no connection and no key: both belong to one request."""
 
@@ -117,7 +105,7 @@ class Hosted:
             work = partial(self._request, full_prompt(replace(task, evidence=evidence)))
             try:
                 yield from finished_claims(spoken(_in_thread(work)))
-            except _TooLong:
+            except TooLong:
                 if len(evidence) == 1:
                     raise
                 evidence = evidence[: len(evidence) // 2]
@@ -135,7 +123,7 @@ class Hosted:
             model = _model(self._spec, await stack.enter_async_context(_client(self._spec, limits)))
             stream, events, text = await self._begun(stack, model, prompt)
             put(text)
-            with _told(self._spec, limits, begun=True):
+            with told(self._spec, limits.retry_after, begun=True):
                 while True:
                     async with _within(limits.gap, AnswerCut(f"{who} fell silent for {limits.gap:g} s")):
                         event = await anext(events, None)
@@ -152,7 +140,7 @@ class Hosted:
         A model that is seen to reason has begun; from then on it is held to the gap between two signs of life.
         """
         limits = self._limits
-        late = _Fault(
+        late = Fault(
             f"{self.name} did not begin to answer within {limits.first_token:g} s: ask again, or name a faster model"
         )
         async with _within(limits.first_token, late) as deadline:
@@ -163,7 +151,7 @@ class Hosted:
                 wait_initial=limits.backoff,
                 wait_jitter=limits.backoff,
             ):
-                with attempt, _told(self._spec, limits):
+                with attempt, told(self._spec, limits.retry_after):
                     async with AsyncExitStack() as trial:
                         stream = await trial.enter_async_context(
                             model_request_stream(model, _messages(prompt), model_settings=_settings())
@@ -178,21 +166,21 @@ class Hosted:
         raise AssertionError("the retry loop returns or raises")
 
     def _wait(self, error: Exception) -> bool | float:
-        return error.retry if isinstance(error, _Fault) else False
+        return error.retry if isinstance(error, Fault) else False
 
-    def _nothing(self, response: ModelResponse) -> _Fault:
+    def _nothing(self, response: ModelResponse) -> Fault:
         """Why a reply that ended well holds no text."""
         if response.finish_reason == "content_filter":
-            return _Fault(f"{self.name} declined to answer: its content filter stopped it; name another model")
+            return Fault(f"{self.name} declined to answer: its content filter stopped it; name another model")
         if response.finish_reason == "length":
-            return _Fault(f"{self.name} used up its {ANSWER_TOKENS} tokens before the answer began: name another model")
-        return _Fault(f"{self.name} answered with nothing: ask again, or name another model", retry=True)
+            return Fault(f"{self.name} used up its {ANSWER_TOKENS} tokens before the answer began: name another model")
+        return Fault(f"{self.name} answered with nothing: ask again, or name another model", retry=True)
 
     def _check(self, response: ModelResponse, prompt: Prompt) -> None:
         """Say what is wrong with a reply whose text came through: the prompt was not read, or the end is missing."""
         read = response.usage.input_tokens
         if 0 < read < prompt.least_tokens:
-            raise _Fault(
+            raise Fault(
                 f"{self.name} read only {read} of at least {prompt.least_tokens} tokens of the question and its "
                 "passages: give the server a longer context (Ollama: OLLAMA_CONTEXT_LENGTH=8192)"
             )
@@ -284,56 +272,6 @@ async def _within(seconds: float, late: GeneratorError) -> AsyncIterator[asyncio
             yield deadline
     except TimeoutError:
         raise late from None
-
-
-@contextmanager
-def _told(spec: Spec, limits: Limits, begun: bool = False) -> Iterator[None]:
-    """Turn whatever the client raises into a fault in the user's words; once text has come, into a cut answer."""
-    try:
-        yield
-    except GeneratorError:
-        raise
-    except Exception as error:
-        fault = _fault(spec, limits, error)
-        cut = AnswerCut(str(fault) if fault.retry else f"{spec.name} broke off")
-    else:
-        return
-    raise cut if begun else fault
-
-
-def _fault(spec: Spec, limits: Limits, error: Exception) -> _Fault:
-    """What happened and what to do, from the kind of the error and its codes: nothing of its text is passed on."""
-    who, where = spec.name, f" at {spec.address}" if spec.address else ""
-    status = f" ({error.status_code})" if isinstance(error, ai.ModelHTTPError) else ""
-    match error:
-        case ai.ModelContextWindowExceededError() | ai.ModelAPIError(provider_error_code="exceed_context_size_error"):
-            return _TooLong(f"the passages do not fit the context of {who}{status}: name a model with a longer one")
-        case ai.ModelAuthenticationError():
-            return _Fault(f"{who} refused the key{status}: check {' or '.join(spec.key_variables)}")
-        case ai.ModelRequestRejectedError(body=body) if "API_KEY_INVALID" in str(body):  # Google's 400
-            return _Fault(f"{who} refused the key{status}: check {' or '.join(spec.key_variables)}")
-        case ai.ModelQuotaExceededError():
-            return _Fault(f"the account of {who} has no credit left{status}: add to it, or name another model")
-        case ai.ModelNotFoundError():
-            pull = f"`ollama pull {spec.model}`, or " if spec.kind == "ollama" else ""
-            return _Fault(f"there is no {who}{where}{status}: {pull}check the model’s name and the address")
-        case ai.ModelRateLimitError() | ai.ModelUnavailableError() | ai.ModelServerError():
-            return _busy(f"{who} is busy or out of order{status}", error.retry_after, limits)
-        case ai.ModelConnectionError(phase="read" | "write"):
-            return _Fault(f"the connection to {who} was lost: ask again", retry=True)
-        case ai.ModelConnectionError():
-            return _Fault(f"{who} cannot be reached{where}: start it, or check the network and the address", retry=True)
-        case ai.ModelRequestRejectedError():
-            return _Fault(f"{who} rejected the request{status}: check the model’s name and that it is a chat model")
-        case ai.ModelAPIError() | ai.UnexpectedModelBehavior() | ValueError():
-            return _Fault(f"{who} answered with something that cannot be read{status}: check the address{where}")
-    return _Fault(f"{who} failed ({type(error).__name__}): name another model")
-
-
-def _busy(what: str, wait: float | None, limits: Limits) -> _Fault:
-    if wait is None:
-        return _Fault(f"{what}: ask again in a moment", retry=True)
-    return _Fault(f"{what}: ask again in {wait:.0f} s", retry=wait if wait <= limits.retry_after else False)
 
 
 def _in_thread(work: Callable[[Callable[[str], None]], Coroutine[None, None, None]]) -> Iterator[str]:
