@@ -5,11 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from rag.errors import AnswerCut
 from rag.generate import Piece
 from rag.records import Citation, Evidence
+from rag.split import NO_END
 
 _END = re.compile(r"(?:[.!?][”\"’')]*(?:\s*\[[\d, ]{1,12}\])*[.]?\s+(?=([A-Z“\"(\d]))|\n+(?=(\S)))")
 MARKER = re.compile(r"\s*\[(\d{1,4}(?:\s*,\s*\d{1,4})*)\]")
+_INITIALS = re.compile(r"(?<!\w)(?:[A-Z]\.)+$")  # "U.S. President": that a sentence ends there is the rarer case
+_WHOLE = re.compile(r"[.!?][”\"’')]*(?:\s*\[[\d, ]{1,12}\])+[.]?\s*$")
+_MARKER_BEGUN = re.compile(r"\s*\[[\d,\s]*$")
 
 
 class Citer:
@@ -47,19 +52,49 @@ class Citer:
 
 
 def finished_claims(tokens: Iterable[str]) -> Iterator[Piece]:
-    """Cut a stream of text into pieces of which each sentence's last one says so.
+    """Pass a stream of text on as it comes, in pieces of which each sentence's last one says so.
 
     A sentence ends with its mark and what follows it on the line: closing quotes and `[n]` markers, which belong to
-    it. Until the next word has begun it is not known to have ended.
+    it. Until the next word has begun it is not known to have ended; of an answer that was cut off there, it is kept
+    when its mark and its number are there.
+
+    Raises:
+        AnswerCut: as the tokens do.
     """
-    pending = ""
-    for token in tokens:
-        pending += token
-        while match := _END.search(pending):
-            yield Piece(pending[: match.end()], ends_claim=True)
-            pending = pending[match.end() :]
+    pending, told = "", 0
+    try:
+        for token in tokens:
+            pending += token
+            while end := _sentence_end(pending):
+                yield Piece(pending[told:end], ends_claim=True)
+                pending, told = pending[end:], 0
+            if told < len(pending):
+                yield Piece(pending[told:])
+                told = len(pending)
+    except AnswerCut:
+        if _WHOLE.search(pending):
+            yield Piece("", ends_claim=True)
+        raise
     if pending.strip():
-        yield Piece(pending, ends_claim=True)
+        yield Piece("", ends_claim=True)
+
+
+def _sentence_end(text: str) -> int:
+    """Where the first sentence of a text ends, white space included; 0 while that is not known."""
+    for match in _END.finditer(text):
+        before = text[: match.start() + 1]
+        told = "[" in match[0] or "\n" in match[0]  # by the number of its evidence, or by the end of the line
+        if told or not (NO_END.search(before) or _INITIALS.search(before)):
+            return match.end()
+    return 0
+
+
+def visible(sentence: str) -> str:
+    """What of a sentence that is still being written can be shown: no marker, and nothing that may become one.
+
+    Whatever follows, the text that `Citer.resolve` makes of the whole sentence begins with it.
+    """
+    return MARKER.sub("", _MARKER_BEGUN.sub("", sentence)).strip()
 
 
 def with_markers(text: str, numbers: Sequence[int]) -> str:

@@ -258,7 +258,11 @@ def _parser() -> argparse.ArgumentParser:
     ask.add_argument(
         "--batch", metavar="FILE", help="JSON lines: id, question, and optionally history and date; - for stdin"
     )
-    ask.add_argument("--llm", metavar="SPEC", help="extractive (default), local, or local:/path/to/model.gguf")
+    ask.add_argument(
+        "--llm",
+        metavar="SPEC",
+        help="extractive (default), local[:FILE], {openai,anthropic,google,ollama}:MODEL[@ADDRESS]",
+    )
     ask.add_argument(
         "--history", metavar="FILE", help="earlier questions: a JSON list, of texts or of role and content"
     )

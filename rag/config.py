@@ -25,7 +25,8 @@ class Settings:
         encoder: "minilm" (embedded), or any sentence-transformers name or folder.
         reranker: what reads the best passages once more: "none", or any cross-encoder of sentence-transformers by
             name or folder.
-        llm: what writes the answer: "extractive", "local", "local:/path/to/model.gguf".
+        llm: what writes the answer: "extractive", "local", "local:/path/to/model.gguf", "openai:MODEL",
+            "anthropic:MODEL", "google:MODEL", "ollama:MODEL", each of these also "…@ADDRESS".
         refuse_below: confidence (0 to 1) under which the answer is that the archive does not say.
         max_claims: most claims in an answer.
         passages: how many passages are read for evidence.

@@ -35,3 +35,7 @@ class ConfigError(OnRecordError):
 
 class GeneratorError(OnRecordError):
     """A language model that cannot be used: not installed, not found, not answering."""
+
+
+class AnswerCut(GeneratorError):
+    """A language model that stopped in the middle of its answer; the sentences before that are whole."""

@@ -24,10 +24,16 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Some text of an answer, as it is written. `ends_claim` says that a sentence is complete with it."""
+    """Some text of an answer, as it is written.
+
+    Attributes:
+        ends_claim: a sentence is complete with it.
+        notice: what the reader must know about how the answer is made, empty when nothing.
+    """
 
     text: str
     ends_claim: bool = False
+    notice: str = ""
 
 
 class Generator(Protocol):
@@ -40,6 +46,7 @@ class Generator(Protocol):
         """Yield the answer in reading order.
 
         Raises:
+            AnswerCut: the model stopped in the middle; the sentences that are complete stand.
             GeneratorError: the model cannot answer; the caller falls back to the extractive generator.
         """
         ...

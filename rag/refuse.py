@@ -31,6 +31,12 @@ def refusal(blank: Answer, question: Question, judged: Sequence[Judged], filters
     return replace(blank, text=text, hits=blank.hits[:NEAREST], generator="extractive")
 
 
+def declined(blank: Answer, by: str) -> Answer:
+    """The answer when a model has read the passages and says that they do not hold it."""
+    text = f"The archive does not say: {by} read the passages and found no answer in them. The nearest are listed."
+    return replace(blank, text=text, status="abstained", hits=blank.hits[:NEAREST], generator=by)
+
+
 def _unsupported_words(question: Question, judged: Sequence[Judged]) -> list[str]:
     """The question's words that no sentence read speaks to, as the user typed them."""
     return [

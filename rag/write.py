@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Generator as Events
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import chain
 
-from rag.cite import Citer, with_markers
-from rag.errors import GeneratorError
+from rag.cite import Citer, visible, with_markers
+from rag.errors import AnswerCut, GeneratorError
 from rag.generate import Generator, Piece, Task
 from rag.generators import load_generator
+from rag.prompt import is_refusal
 from rag.records import Answer, Claim, Evidence
+from rag.refuse import declined
 from rag.verify import support
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """The pipeline has begun a stage: "searching", "reading", "writing" or "checking"."""
+    """The pipeline has begun a stage: "searching", "reading" or "writing", where each sentence is also checked."""
 
     name: str
 
@@ -32,7 +35,7 @@ def written(blank: Answer, chosen: Sequence[Evidence]) -> Writing:
     yield Stage("writing")
     try:
         answer = yield from _attempt(blank, generator(blank.generator), task)
-        if any(claim.support != "unsupported" for claim in answer.claims):
+        if answer.status == "abstained" or _holds(answer.claims):
             return answer
         notice = f"{answer.generator} wrote nothing that the articles carry; these are the articles’ own sentences"
     except GeneratorError as error:
@@ -43,21 +46,35 @@ def written(blank: Answer, chosen: Sequence[Evidence]) -> Writing:
 
 
 def _attempt(blank: Answer, generator: Generator, task: Task) -> Writing:
+    """Let one generator write. Its text is passed on with the answer's own citation numbers, as sentences complete."""
     citer = Citer(task.evidence)
     claims: list[Claim] = []
-    pending = ""
-    for piece in generator.generate(task):
-        yield piece
-        pending += piece.text
-        if piece.ends_claim:
-            claim = _claim(citer, pending)
-            pending = ""
-            if claim is not None:
-                claims.append(claim)
-                yield claim
-    if (claim := _claim(citer, pending)) is not None:
-        claims.append(claim)
-        yield claim
+    notices = [blank.notice]
+    pending = shown = ""
+    refused = False
+    try:
+        for piece in chain(generator.generate(task), [Piece("", ends_claim=True)]):
+            pending += piece.text
+            notices.append(piece.notice)
+            if not piece.ends_claim:
+                if more := visible(pending)[len(shown) :]:
+                    yield Piece(more)
+                    shown += more
+                continue
+            text, numbers = citer.resolve(pending)
+            if is_refusal(text):
+                refused = True
+            elif text:
+                claims.append(_claim(citer, text, numbers))
+                yield Piece(with_markers(text, numbers)[len(shown) :] + "\n", ends_claim=True)
+                yield claims[-1]
+            pending = shown = ""
+    except AnswerCut as cut:
+        if not _holds(claims):
+            raise
+        notices.append(f"the answer was cut off: {cut}")
+    if refused and not _holds(claims):
+        return declined(blank, generator.name)
     return replace(
         blank,
         status="answered",
@@ -65,18 +82,19 @@ def _attempt(blank: Answer, generator: Generator, task: Task) -> Writing:
         claims=tuple(claims),
         citations=tuple(citer.citations),
         generator=generator.name,
-        notice="; ".join(filter(None, (blank.notice, _unknown(citer.unknown)))),
+        notice="; ".join(filter(None, (*notices, _unknown(citer.unknown)))),
     )
+
+
+def _holds(claims: Iterable[Claim]) -> bool:
+    return any(claim.support != "unsupported" for claim in claims)
 
 
 def _unknown(count: int) -> str:
     return f"{count} citation{'s' if count > 1 else ''} named no evidence" if count else ""
 
 
-def _claim(citer: Citer, sentence: str) -> Claim | None:
-    text, numbers = citer.resolve(sentence)
-    if not text:
-        return None
+def _claim(citer: Citer, text: str, numbers: tuple[int, ...]) -> Claim:
     verdict, score = support(text, [citer.citations[n - 1] for n in numbers])
     return Claim(text, verdict, score, numbers)
 

@@ -31,6 +31,7 @@ HEAVY = {
     "lxml",
     "numpy",
     "nupunkt",
+    "pydantic_ai",
     "rich",
     "sentence_transformers",
     "streamlit",

@@ -1,4 +1,4 @@
-"""The language model of this process, for real: SmolLM2 through llama.cpp, where the extra is installed."""
+"""The language model of this machine, for real: SmolLM2 through llama.cpp, where the extra is installed."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from rag.errors import GeneratorError
+from rag.errors import AnswerCut, GeneratorError
 from rag.generate import Task
-from rag.local import Local, prompt
+from rag.generators import Choice, choices
+from rag.local import Local
 from rag.records import Article, Evidence
 
 TEXT = "The truck tariffs take effect on November 1."
@@ -33,6 +34,22 @@ def test_the_embedded_model_writes_from_the_evidence() -> None:
 
 
 @needs_llama
+@pytest.mark.timeout(300)
+def test_an_answer_that_the_model_did_not_finish_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rag.local.ANSWER_TOKENS", 3)
+    with pytest.raises(AnswerCut, match=r"local:SmolLM2-135M-Instruct\.Q4_1 reached its limit of 3 tokens"):
+        list(Local().generate(TASK))
+
+
+@needs_llama
+@pytest.mark.timeout(300)
+def test_passages_that_do_not_fit_are_an_error_in_one_line() -> None:
+    long = Article(id="b", path="b.txt", text="Tariffs again. " * 2000)
+    with pytest.raises(GeneratorError, match=r"^local:SmolLM2[^\n]*exceeds the available context size[^\n]*$"):
+        list(Local().generate(Task("When?", [Evidence(long, 0, len(long.text), 0.9)])))
+
+
+@needs_llama
 def test_a_file_that_is_not_there_or_no_model_is_named(tmp_path: Path) -> None:
     with pytest.raises(GeneratorError, match=r"no model file .*none\.gguf"):
         Local(str(tmp_path / "none.gguf"))
@@ -41,10 +58,6 @@ def test_a_file_that_is_not_there_or_no_model_is_named(tmp_path: Path) -> None:
         Local(str(tmp_path / "text.gguf"))
 
 
-def test_the_prompt_fences_the_evidence_with_a_mark_nobody_can_foresee() -> None:
-    first, second = prompt(TASK)[1]["content"], prompt(TASK)[1]["content"]
-    mark = first.split(">")[0] + ">"
-    assert first.startswith("<notes-")
-    assert first.count(mark[1:]) == 2
-    assert mark not in second
-    assert f"[1] (Tariffs, 2025-10-07, Donald Trump) {TEXT}" in first
+@needs_llama
+def test_the_embedded_model_can_be_chosen() -> None:
+    assert Choice("local", "SmolLM2-135M-Instruct.Q4_1, on this computer") in choices()
