@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from rag.question import Question, read
+from rag.question import read
 from rag.records import Turn
 from rag.topic import is_verb, phrases, topic
 from rag.words import words
@@ -39,8 +39,8 @@ _EMPTY_IT = re.compile(
 )  # "is it true that …" points at nothing
 _CLAUSE = re.compile(r"[,;?.:] |\b(?:and|or|but|if|because|when|while|so|as|that|which|who)\b", re.IGNORECASE)
 _CHANGES = re.compile(
-    r"\bby the way\b|\b(?:talking|speaking) (?:about|of)\b|\bchang(?:e|ing) (?:of |the |a (?:little )?bit of )*subject\b|"
-    r"\banother (?:question|topic)\b",
+    r"\bby the way\b|\b(?:talking|speaking) (?:about|of)\b|\banother (?:question|topic)\b|"
+    r"\bchang(?:e|ing) (?:of |the |a (?:little )?bit of )*subject\b",
     re.IGNORECASE,
 )
 _INTERJECTION = r"(?:(?:oh|ah|no|sorry|actually|well|hm+|excuse me)[,.]? )*"

@@ -15,14 +15,17 @@ from difflib import SequenceMatcher
 from rag.evidence import Judged
 from rag.question import Question
 from rag.records import Evidence
-from rag.stance import asked_about, stance
-from rag.values import Date, Name, Number, Value, compatible, dates, names, numbers
+from rag.stance import asked_about, cues, stance, words_for
+from rag.values import Number, Value, compatible, dates, names, numbers
 from rag.words import Word, keys, words
 
+COVER = 0.6  # of the question's words that the best passage has: an article about the matter has as many
 NAMED = 0.75  # support of the question's names somewhere in an article that is about what they name
 NEAR = 6  # words between a value and the question's word that it belongs to
-HEARD = 0.35  # of the best sentence's score: one that points a way must answer about as well
+HEARD = 0.3  # of the best sentence's score: one that points a way must answer about as well
+BARELY = 0.01  # score under which a sentence does not bear on the question, whichever way it points
 ALIKE = 0.75  # share of words that a sentence told twice has in common
+SAME = 0.7  # shared content words (Jaccard) above which two sentences say the same
 SLOT = 4  # words that may differ in it
 MOST_SIDES = 4
 PER_SIDE = 2  # sentences shown for one side
@@ -31,7 +34,22 @@ _QUANTITY = frozenset(
     keys("population area size length height weight distance number total toll turnout budget capacity enrollment "
          "enrolment depth width elevation circulation membership")
 )  # fmt: skip
-_DATE_ASKED = re.compile(r"\b(?:when|what year|which year|in what year|date|what day|which day|born)\b", re.IGNORECASE)
+_DATE_ASKED = re.compile(
+    r"^(?:and |so |but )?when\b|\b(?:what|which) (?:year|day|date|month)\b|\bwhat (?:is|was) the [\w ]*\bdate\b",
+    re.IGNORECASE,
+)
+_QUANTITY_ASKED = re.compile(
+    r"\bwhat(?:[’']s| is| was| are| were) (?:the|its|their) (?:[a-z-]+ ){0,3}(?P<quantity>[a-z]+)\b"
+    r"(?= (?:of|in)\b|[?]|$)",
+    re.IGNORECASE,
+)
+_WAY_ASKED = re.compile(
+    r"^(?:and |so |but )?(?:\w+, )?(?:is|are|was|were|do|does|did|has|have|had|will|would|can|could|should)\b|"
+    r"\bhow (?:close|near|likely|far|good|bad|safe)\b",
+    re.IGNORECASE,
+)
+_SAYS = re.compile(r"\b(?:say|says|said|tell|told|think|thinks)\b", re.IGNORECASE)  # one voice is asked for
+_ASIDE_CLAUSE = re.compile(r"\b(?:when|while|before|after|during|until)\b", re.IGNORECASE)
 _ROLE = re.compile(
     r"\bwho (?:is|was|are|were) (?:the |its |their )?(?:[a-z-]+ )*?"
     r"(?P<role>artists?|singers?|directors?|composers?|creators?|authors?|writers?|founders?|inventors?|architects?|winners?|"
@@ -62,12 +80,19 @@ class Conflict:
     """Sentences of different articles that speak against each other.
 
     Attributes:
+        about: the question they answer.
         sides: the sentences of each side, at most `PER_SIDE`, its best one first; the best side first.
         changing: it is of a kind that changes from day to day, so that a later article may simply know more.
     """
 
+    about: str
     sides: tuple[tuple[Evidence, ...], ...]
     changing: bool
+
+    @property
+    def evidence(self) -> list[Evidence]:
+        """The sentences to write from, side by side."""
+        return [evidence for side in self.sides for evidence in side]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +113,27 @@ def conflict(question: Question, judged: Sequence[Judged]) -> Conflict | None:
         (_by_stance(question, judged), True),
     ):
         if len({side[0].article.id for side in sides}) > 1:
-            return Conflict(tuple(tuple(side[:PER_SIDE]) for side in sides[:MOST_SIDES]), changing)
+            return Conflict(question.text, tuple(_sources(side) for side in sides[:MOST_SIDES]), changing)
     return None
 
 
+def _sources(side: Sequence[Evidence]) -> tuple[Evidence, ...]:
+    """The first sentences of a side that do not repeat each other: a wire story printed twice is one source."""
+    kept: list[Evidence] = []
+    for evidence in side:
+        if len(kept) < PER_SIDE and not any(_repeats(evidence.text, other.text) for other in kept):
+            kept.append(evidence)
+    return tuple(kept)
+
+
+def _repeats(a: str, b: str) -> bool:
+    one, other = keys(a), keys(b)
+    return len(one & other) >= SAME * len(one | other)
+
+
 def _articles_about(judged: Sequence[Judged]) -> set[str]:
-    return {j.evidence.article.id for j in judged if j.signs.names >= NAMED}
+    best = max((j.signs.passage_exact for j in judged), default=0.0)
+    return {j.evidence.article.id for j in judged if j.signs.names >= NAMED and j.signs.passage_exact >= COVER * best}
 
 
 # Two values of the kind asked for
@@ -160,9 +200,9 @@ def _wanted(question: Question, text: str, row: Sequence[Word]) -> Iterator[Valu
         yield from (number for number in numbers(text) if number.unit == question.kind)
     elif question.kind == "count" and question.counted:
         yield from (n for n in numbers(text) if n.unit == "" and _counts(row, n, question.counted))
-    elif question.kind == "what" and asked & _QUANTITY:
+    elif (match := _QUANTITY_ASKED.search(question.text)) and keys(match["quantity"]) & _QUANTITY:
         yield from (number for number in numbers(text) if number.unit == "")
-    elif question.kind == "who" and _ROLE.search(question.text):
+    elif question.kind == "who" and _ROLE.search(question.text) and not _ASIDE_CLAUSE.search(question.text):
         yield from (name for name in names(text) if not name.keys & asked)
 
 
@@ -217,18 +257,38 @@ def _slot(row: Sequence[Word], asked: set[str]) -> bool:
 
 
 def _by_stance(question: Question, judged: Sequence[Judged]) -> list[list[Evidence]]:
-    """The best sentence each way, by class of what the question speaks of, and who says the same elsewhere."""
-    classes = asked_about(question.text)
-    if not classes or not judged:
-        return []
-    least = HEARD * judged[0].evidence.score
-    heard = [(j, stance(j.evidence.text, classes)) for j in judged if j.evidence.score >= least]
-    for n in sorted(classes):
-        ways = {sign: [j.evidence for j, found in heard if found.get(n) == sign] for sign in (1, -1)}
-        if ways[1] and ways[-1]:
-            return sorted((_one_an_article(ways[1]), _one_an_article(ways[-1])), key=lambda s: -s[0].score)
+    """The best sentence that points a way, and the best of another article that points the opposite one."""
+    found = _pointing(question, judged)
+    pairs = [
+        (one.evidence, other.evidence)
+        for one, signs in found
+        for other, opposite in found
+        if one.evidence.article.id != other.evidence.article.id
+        and any(opposite.get(n) == -sign for n, sign in signs.items())
+    ]
+    if pairs and pairs[0][0].score >= HEARD * judged[0].evidence.score:
+        return [[one] for one in pairs[0]]
     return []
 
 
-def _one_an_article(found: Sequence[Evidence]) -> list[Evidence]:
-    return list({e.article.id: e for e in reversed(found)}.values())[::-1]
+def other_way(question: Question, judged: Sequence[Judged]) -> str | None:
+    """A query for those who say the opposite, where the question asks which way and the best sentence points one."""
+    for best, signs in _pointing(question, judged)[:1]:
+        if best.evidence.score >= HEARD * judged[0].evidence.score:
+            return " ".join([question.text, *(words_for(n, -sign) for n, sign in signs.items())])
+    return None
+
+
+def _pointing(question: Question, judged: Sequence[Judged]) -> list[tuple[Judged, dict[int, int]]]:
+    """The sentences on the matter that point a way on what the question asks, best first."""
+    classes = asked_about(question.text)
+    if not classes or _SAYS.search(question.text) or not _WAY_ASKED.search(question.text):
+        return []
+    topic = {term.key for term in question.terms} - cues(classes)
+    found = [(j, stance(j.evidence.text, classes)) for j in judged if j.evidence.score >= BARELY and _shares(j, topic)]
+    return [(j, signs) for j, signs in found if signs]
+
+
+def _shares(judged: Judged, topic: set[str]) -> bool:
+    """Whether a sentence has a word of what the question is about, if it is about more than a way."""
+    return not topic or bool(keys(judged.evidence.text) & topic)

@@ -19,10 +19,9 @@ _VERBS = frozenset(
     include increase install involve keep know launch lead learn leave like list live look lose make manage mean meant
     meet mention name need occur offer open own pay plan play possible prepare prevent produce protect provide raise
     reach reduce refer refuse relate rely require rise run see seek sell send serve set sign speak spend start stop
-    suggest summarize support take talk tell think told try understand update use want warn win won work write""".split()
-) | frozenset(
-    ("thank", "thanks", "okay", "ok", "yes", "sure", "correct", "true", "popular", "same", "different", "main", "speak")
-)
+    suggest summarize support speak take talk tell think told try understand update use want warn win won
+    work write""".split()
+) | frozenset("thank thanks okay ok yes sure correct true popular same different main".split())
 _AFTER_TO = re.compile(r"\b(?:to|can|could|will|would|should|may|might|must|I|you|we|they) $")
 _DETERMINED = re.compile(r"\b(?:the|an?|of|on|this|that|these|those|my|your|its|his|her|their|for) $", re.IGNORECASE)
 _JOINT = re.compile(r" |-|–| of | of the ")  # what joins the words of one phrase
