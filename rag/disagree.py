@@ -39,7 +39,7 @@ _DATE_ASKED = re.compile(
     re.IGNORECASE,
 )
 _QUANTITY_ASKED = re.compile(
-    r"\bwhat(?:[’']s| is| was| are| were) (?:the|its|their) (?:[a-z-]+ ){0,3}(?P<quantity>[a-z]+)\b"
+    r"\bwhat(?:[’']s| is| was| are| were) (?:the|its|their) (?:[a-z-]+ ){0,3}?(?P<quantity>[a-z]+)\b"
     r"(?= (?:of|in)\b|[?]|$)",
     re.IGNORECASE,
 )
@@ -239,7 +239,7 @@ def _differs_in_a_slot(question: Question, a: str, b: str) -> bool:
         return False
     changes = [(one[i:j], other[k:m]) for tag, i, j, k, m in matcher.get_opcodes() if tag != "equal"]
     asked = {term.key for term in question.terms}
-    slots = [(x, y) for x, y in changes if _slot(x, asked) and _slot(y, asked)]
+    slots = [(x, y) for x, y in changes if _slot(x, asked) and _slot(y, asked) and _opposed(a, x, b, y)]
     return len(slots) == 1 and len(changes) <= 2
 
 
@@ -251,6 +251,15 @@ def _slot(row: Sequence[Word], asked: set[str]) -> bool:
         and all(w.capitalised or w.number for w in content)
         and not any(w.key in asked for w in content)
     )
+
+
+def _opposed(a: str, one: Sequence[Word], b: str, other: Sequence[Word]) -> bool:
+    """Whether two names, or two numbers or dates that cannot both be so, stand in the slots."""
+    found = [
+        [v for v in (*numbers(text), *dates(text)) if slot[0].start < v.span[1] and v.span[0] < slot[-1].end]
+        for text, slot in ((a, one), (b, other))
+    ]
+    return not any(compatible(x, y) for x in found[0] for y in found[1])
 
 
 # Opposite ways

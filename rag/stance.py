@@ -55,7 +55,9 @@ _UNREAL_BEFORE = re.compile(
     r"calls? for|pushing for|looking for|expect\w*)\b(?:[ ,]+[\w’'-]+){0,3}[ ,]*$",
     re.IGNORECASE,
 )  # what is wished or supposed has not happened
-_UNREAL_AFTER = re.compile(r" (?:may|would|could|might|should|depends|requires?)\b", re.IGNORECASE)
+_UNREAL_AFTER = re.compile(
+    r"(?: [\w’'-]+){0,3} (?:may|would|could|might|should|depends|requires?)\b"
+)  # the month of May is none of these
 _WORD = re.compile(r"[^\W\d_]+(?:[’'][^\W\d_]+)?")
 
 

@@ -39,9 +39,13 @@ _NUMBER = re.compile(
     r"(?P<percent> ?%| per ?cent\b| percentage points?\b)?(?P<paid> (?:dollars|euros|pounds)\b)?",
     re.IGNORECASE,
 )
-_ABOUT = re.compile(r"\b(?:about|around|roughly|nearly|almost|approximately|some|an estimated|close to|circa|c\.) $")
-_AT_LEAST = re.compile(r"\b(?:over|more than|at least|above|exceeding|upwards? of|no (?:fewer|less) than|minimum of) $")
-_AT_MOST = re.compile(r"\b(?:under|fewer than|less than|at most|below|up to|no more than|maximum of) $")
+_ABOUT = re.compile(
+    r"\b(?:about|around|roughly|nearly|almost|approximately|some|an estimated|close to|circa|c\.) $", re.IGNORECASE
+)
+_AT_LEAST = re.compile(
+    r"\b(?:over|more than|at least|above|exceeding|upwards? of|no (?:fewer|less) than|minimum of) $", re.IGNORECASE
+)
+_AT_MOST = re.compile(r"\b(?:under|fewer than|less than|at most|below|up to|no more than|maximum of) $", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
