@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from eval.answers import Asker, open_product, run
+from eval.apart import add_apart
 from eval.compare import compare
 from eval.measures import BY_KEY
 from eval.qrels import RetrievalSet, read_retrieval_set
@@ -46,6 +47,7 @@ def _parser(opener: Opener) -> argparse.ArgumentParser:
     _add_answers(commands, opener)
     _add_fit(commands)
     _add_retrieval(commands)
+    add_apart(commands)
     return parser
 
 

@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag.config import Settings
@@ -139,6 +139,7 @@ def test_who_says_the_opposite_is_searched_for() -> None:
     assert other_way(question, judged("Talks on lumber go on.")) is None
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.text(alphabet="ab 129%,.$May", max_size=30), min_size=1, max_size=5), st.sampled_from([SCHOOLS, "?"])
 )
