@@ -64,6 +64,7 @@ _VERB = re.compile(
     r"\b(?:is|are|was|were|do|does|did|has|have|had|will|would|can|could|should|might|what|who|when|where|why|how|which)\b",
     re.IGNORECASE,
 )
+_PLACED = re.compile(r"(?:in|at|on|for|to|with|from|by|of|under|before|after|since|until) ", re.IGNORECASE)
 _POSSESSIVE = {"his", "hers", "their", "theirs", "its"}
 
 
@@ -109,7 +110,8 @@ def _starts_with_name(text: str) -> bool:
 
 
 def _about(question: str, new: str, history: Sequence[Turn], people: Sequence[str]) -> str:
-    """ "And Volpe?": the earlier question with its person, or else the phrase it ends in, replaced."""
+    """ "And Volpe?": the earlier question with its person, or else the phrase it ends in, replaced; or with the new
+    matter behind it."""
     if len([w for w in words(new) if w.content]) > SWAPPED:
         return question
     earlier = read(history[-1].question)
@@ -120,10 +122,12 @@ def _about(question: str, new: str, history: Sequence[Turn], people: Sequence[st
         return f"{text[:start]}{_with_possessive(new, text[start:end])}{text[end:]}?"
     if _person(new, people) and not question.lower().startswith(("and", "or", "what about", "how about")):
         return question
+    if _PLACED.match(new):
+        return f"{text} {new}?"
     run = next(iter(phrases(earlier)[::-1]), None)
     if run and run[1] == len(text) and _VERB.search(text) and not is_verb(text, *run):
         return f"{text[: run[0]]}{new}?"
-    return _bracketed(question, _carried(question, history))
+    return _bracketed(earlier.text, [new])
 
 
 def _with_possessive(new: str, old: str) -> str:
@@ -177,12 +181,13 @@ def _form(pronoun: str, person: str, after: str) -> str:
 
 
 def _last_person(history: Sequence[Turn], people: Sequence[str]) -> str | None:
-    """The person spoken of last: named in the latest question, or else in its answer, and so on back."""
+    """The person spoken of last: the first named in the latest question, who is mostly its subject, or else in its
+    answer, and so on back."""
     for turn in reversed(history):
         named = [turn.question[start:end] for start, end in read(turn.question).names]
         persons = [full for name in named if (full := _person(name, people))]
         if persons:
-            return persons[-1]
+            return persons[0]
         answered = _first_named(turn.answer, people)
         if answered:
             return answered

@@ -20,8 +20,9 @@ _VERBS = frozenset(
     meet mention name need occur offer open own pay plan play possible prepare prevent produce protect provide raise
     reach reduce refer refuse relate rely require rise run see seek sell send serve set sign speak spend start stop
     suggest summarize support speak take talk tell think told try understand update use want warn win won
-    work write""".split()
-) | frozenset("thank thanks okay ok yes sure correct true popular same different main".split())
+    work write met held took made gave went came became began brought kept knew led left lost paid ran saw sold sent
+    spoke spent wrote heard""".split()
+) | frozenset("thank thanks okay ok yes sure correct true popular same different main later".split())
 _AFTER_TO = re.compile(r"\b(?:to|can|could|will|would|should|may|might|must|I|you|we|they) $")
 _DETERMINED = re.compile(r"\b(?:the|an?|of|on|this|that|these|those|my|your|its|his|her|their|for) $", re.IGNORECASE)
 _JOINT = re.compile(r" |-|–| of | of the ")  # what joins the words of one phrase
@@ -39,8 +40,10 @@ def topic(question: str, known: frozenset[str] = frozenset()) -> list[str]:
     """
     asked = read(question)
     carried = _bracketed(question)
+    runs = phrases(asked)
+    named = [run for run in runs if any(start < run[1] and run[0] < end for start, end in asked.names)]
     found = carried
-    for start, end in [*asked.names, *phrases(asked)]:
+    for start, end in dict.fromkeys([*named, *runs]):
         if not _inside(found, question[start:end]):
             found = [*found, question[start:end]]
     fresh = [re.sub(r"[’']s?$", "", phrase) for phrase in dict.fromkeys(found) if keys(phrase) - known]
