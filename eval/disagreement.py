@@ -80,7 +80,7 @@ def read_cases(path: Path) -> list[Case]:
     files = sorted(path.glob("*.jsonl")) if path.is_dir() else [path]
     if len(files) != 1 or not files[0].is_file():
         raise EvalError(f"{path} is not a set of disagreeing documents: give a .jsonl file, or a folder with one")
-    cases = []
+    cases: list[Case] = []
     for number, line in enumerate(files[0].read_text(encoding="utf-8").splitlines(), start=1):
         try:
             row = json.loads(line)

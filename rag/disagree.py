@@ -255,11 +255,13 @@ def _slot(row: Sequence[Word], asked: set[str]) -> bool:
 
 def _opposed(a: str, one: Sequence[Word], b: str, other: Sequence[Word]) -> bool:
     """Whether two names, or two numbers or dates that cannot both be so, stand in the slots."""
-    found = [
-        [v for v in (*numbers(text), *dates(text)) if slot[0].start < v.span[1] and v.span[0] < slot[-1].end]
-        for text, slot in ((a, one), (b, other))
-    ]
-    return not any(compatible(x, y) for x in found[0] for y in found[1])
+    return not any(compatible(x, y) for x in _inside(a, one) for y in _inside(b, other))
+
+
+def _inside(text: str, slot: Sequence[Word]) -> list[Value]:
+    """The numbers and dates that stand in a run of words."""
+    found: list[Value] = [*numbers(text), *dates(text)]
+    return [value for value in found if slot[0].start < value.span[1] and value.span[0] < slot[-1].end]
 
 
 # Opposite ways
