@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from eval.answers import Asker, open_product, run
+from eval.apart import add_apart
 from eval.compare import compare
 from eval.measures import BY_KEY
 from eval.qrels import RetrievalSet, read_retrieval_set
@@ -48,6 +49,7 @@ def _parser(opener: Opener) -> argparse.ArgumentParser:
     _add_retrieval(commands)
     _add_bench(commands)
     _add_scale(commands)
+    add_apart(commands)
     return parser
 
 

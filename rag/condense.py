@@ -1,7 +1,7 @@
 """A follow-up made to stand alone, from the history, by rules: pronouns resolved, ellipsis filled, topics let go.
 
-Only what the question leaves open is carried over. A question that names its own subject and has no pronoun
-is a new topic and stays as it is.
+Only what the question leaves open is carried over. A question that names its own subject and has no word that points
+back is a new topic and stays as it is. What is carried stands in brackets behind the question, where a reader sees it.
 """
 
 from __future__ import annotations
@@ -9,19 +9,44 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from rag.question import Question, read
+from rag.question import read
 from rag.records import Turn
+from rag.topic import is_verb, phrases, topic
 from rag.words import words
 
+FRAGMENT = 2  # content words of what is no sentence: "speed limit"
+SWAPPED = 3  # content words that "What about …?" may put in an earlier question's place; more ask for themselves
+
 _HE = re.compile(r"\b(he|she|him|her|his|hers|himself|herself)\b", re.IGNORECASE)
-_THEY = re.compile(r"\b(they|them|their|theirs|it|its)\b", re.IGNORECASE)
-_THIS = re.compile(
-    r"\b(?:this|that|these|those)(?=[?.!]?$)|\b(?:about|of|for|from|to|after|before|with|on|by|did|does|do|is|was) "
-    r"(?:this|that|these|those)(?= (?:happen|mean|work|take|come|affect|change|matter|start|end|last|announced|true|"
-    r"supposed|going|so|not)\b)",
+_BACK = (
+    re.compile(r"\b(?:they|them|their|theirs|it|its)\b", re.IGNORECASE),
+    re.compile(
+        r"\b(?:this|that|these|those)(?=[?.!,]|$)|\b(?:this|these|those) (?=[a-z])|"
+        r"\b(?:about|of|for|from|to|after|before|with|on|by|in|at|during|did|does|do|is|was|what[’']s) that\b",
+        re.IGNORECASE,
+    ),
+    re.compile(r"\b(?:there|then)(?=[?.!]?$| (?:too|as well)\b)", re.IGNORECASE),
+    re.compile(
+        r"\b(?:others?|another|ones?|both|each|either|former|latter|same|such|else)(?=[?.!,]|$)|"
+        r"\b(?:is|are|was|were) there (?:any|a|an|other|more)(?: \w+)?[?.!]*$",
+        re.IGNORECASE,
+    ),
+)
+_EMPTY_IT = re.compile(
+    r"\bit(?:[’']s| is| was| be| seems?| looks?)?(?: still| ever| not)? (?:possible|true|likely|better|best|worth|"
+    r"necessary|important|legal|safe to|okay? to|that|like|rains?|snows?)\b|\b(?:does|did|would) it make sense\b",
+    re.IGNORECASE,
+)  # "is it true that …" points at nothing
+_CLAUSE = re.compile(r"[,;?.:] |\b(?:and|or|but|if|because|when|while|so|as|that|which|who)\b", re.IGNORECASE)
+_CHANGES = re.compile(
+    r"\bby the way\b|\b(?:talking|speaking) (?:about|of)\b|\banother (?:question|topic)\b|"
+    r"\bchang(?:e|ing) (?:of |the |a (?:little )?bit of )*subject\b",
     re.IGNORECASE,
 )
-_THERE = re.compile(r"\b(there|then)(?=[?.!]?$| (?:too|as well)\b)", re.IGNORECASE)
+_INTERJECTION = r"(?:(?:oh|ah|no|sorry|actually|well|hm+|excuse me)[,.]? )*"
+_MEANT = re.compile(
+    rf"^{_INTERJECTION}(?:i (?:mean|meant)\b|not (?!only\b|even\b))(?: that| the)?\s*(.+?)[?.!]*$", re.IGNORECASE
+)
 _ABOUT = re.compile(
     r"^(?:and |so |but |ok |okay )?(?:what|how) about\s+(.+?)[?.!]*$|^(?:and|or)\s+(.+?)[?.!]*$", re.IGNORECASE
 )
@@ -39,7 +64,7 @@ _VERB = re.compile(
     r"\b(?:is|are|was|were|do|does|did|has|have|had|will|would|can|could|should|might|what|who|when|where|why|how|which)\b",
     re.IGNORECASE,
 )
-_OPENS_PHRASE = re.compile(r"\b(?:about|of|on|for|to|in|at|with|from|by|over|against|the|an?) $", re.IGNORECASE)
+_PLACED = re.compile(r"(?:in|at|on|for|to|with|from|by|of|under|before|after|since|until) ", re.IGNORECASE)
 _POSSESSIVE = {"his", "hers", "their", "theirs", "its"}
 
 
@@ -57,9 +82,19 @@ def condense(question: str, history: Sequence[Turn], people: Sequence[str] = ())
     last = history[-1]
     if match := _BARE.match(question):
         return _bare(match.group(1), last.question)
+    if (match := _MEANT.match(question)) and not _VERB.search(match.group(1)):
+        return _bracketed(last.question, [match.group(1)])
     if (match := _ABOUT.match(question)) and not _VERB.search(rest := (match.group(1) or match.group(2))):
-        return _swap(rest.strip(), read(last.question), people)
+        return _about(question, rest.strip(), history, people)
+    if _person(question.rstrip("?.! "), people):
+        return _about(question, question.rstrip("?.! "), history, people)
     return _fill(question, history, people)
+
+
+def _bracketed(question: str, carried: Sequence[str]) -> str:
+    """The question with what it leaves out behind it, in the place of what stood there."""
+    bare = re.sub(r"\s*\([^()]*\)[?.! ]*$", "", question).rstrip("?.! ")
+    return f"{bare} ({', '.join(carried)})?" if carried else question
 
 
 def _bare(word: str, earlier: str) -> str:
@@ -74,53 +109,68 @@ def _starts_with_name(text: str) -> bool:
     return bool(found) and found[0].content and found[0].capitalised
 
 
-def _swap(new: str, earlier: Question, people: Sequence[str]) -> str:
-    """ "And Volpe?": the earlier question with its person, or else its last subject, replaced."""
+def _about(question: str, new: str, history: Sequence[Turn], people: Sequence[str]) -> str:
+    """ "And Volpe?": the earlier question with its person, or else the phrase it ends in, replaced; or with the new
+    matter behind it."""
+    if len([w for w in words(new) if w.content]) > SWAPPED:
+        return question
+    earlier = read(history[-1].question)
     text = earlier.text.rstrip("?.! ")
     persons = [span for span in earlier.names if _person(text[slice(*span)], people)]
     if persons and (_person(new, people) or (len(persons) == len(earlier.names) == 1 and new[:1].isupper())):
         start, end = persons[0]
         return f"{text[:start]}{_with_possessive(new, text[start:end])}{text[end:]}?"
-    run = _last_run(earlier)
-    if run is None:
+    if _person(new, people) and not question.lower().startswith(("and", "or", "what about", "how about")):
+        return question
+    if _PLACED.match(new):
         return f"{text} {new}?"
-    return f"{text[: run[0]]}{new}{text[run[1] :]}?"
+    run = next(iter(phrases(earlier)[::-1]), None)
+    if run and run[1] == len(text) and _VERB.search(text) and not is_verb(text, *run):
+        return f"{text[: run[0]]}{new}?"
+    return _bracketed(earlier.text, [new])
 
 
 def _with_possessive(new: str, old: str) -> str:
     return f"{new}’s" if re.search(r"[’']s$", old) and not re.search(r"[’']s?$", new) else new
 
 
-def _last_run(question: Question) -> tuple[int, int] | None:
-    """What the question is about, more often than not: the last noun phrase as far as it can be told without a
-    grammar, the whole last run of content words after "about" or "the", else its last word."""
-    run: tuple[int, int] | None = None
-    for term in question.terms:
-        if run is not None and question.text[run[1] : term.start] in (" ", "-", "–"):
-            run = (run[0], term.end)
-        else:
-            run = (term.start, term.end)
-    if run is None or _OPENS_PHRASE.search(question.text[: run[0]]):
-        return run
-    last = question.terms[-1]
-    named = [span for span in question.names if span[0] <= last.start < span[1]]
-    return named[0] if named else (last.start, last.end)
-
-
 def _fill(question: str, history: Sequence[Turn], people: Sequence[str]) -> str:
-    own = read(question)
     filled = question
     person = _last_person(history, people)
     if person and _HE.search(filled):
         filled = _HE.sub(lambda m: _form(m.group(), person, filled[m.end() :]), filled, count=2)
-    topic = _topic(history[-1], own, person if filled != question else None)
-    open_ended = _THEY.search(filled) or _THIS.search(filled) or _THERE.search(filled)
-    if open_ended and topic:
-        return f"{filled.rstrip('?.! ')} ({topic})?"
-    names_nothing = not own.names and filled == question
-    if names_nothing and len(own.terms) <= 1 and topic:
-        return f"{filled.rstrip('?.! ')} ({topic})?"
+    if _CHANGES.search(question):
+        return filled
+    if _points_back(filled) or (filled == question and _is_fragment(question)):
+        return _bracketed(filled, _carried(filled, history))
     return filled
+
+
+def _carried(question: str, history: Sequence[Turn]) -> list[str]:
+    """What the last question was about, or the one before when that adds nothing."""
+    known = frozenset(word.key for word in words(question) if word.content)
+    return next(filter(None, (topic(turn.question, known) for turn in reversed(history[-2:]))), [])
+
+
+def _points_back(question: str) -> bool:
+    """Whether it has a word that means something said before, and not earlier in the question itself."""
+    question = _EMPTY_IT.sub("", question)
+    found = [match.start() for pattern in _BACK for match in [pattern.search(question)] if match]
+    return bool(found) and not _names_it_first(question[: min(found)])
+
+
+def _names_it_first(before: str) -> bool:
+    """Whether a clause that names a thing has ended before the pronoun: "How does X work and why should I use it?"."""
+    ends = [match.start() for match in _CLAUSE.finditer(before)]
+    return bool(ends) and bool(phrases(read(before[: ends[-1]])))
+
+
+def _is_fragment(text: str) -> bool:
+    """Whether it says too little to be a question of its own."""
+    question = read(text)
+    if _VERB.search(text):
+        return not question.names and len(question.terms) <= 1
+    return len(question.terms) <= FRAGMENT and all(end - start == len(text) for start, end in question.names)
 
 
 def _form(pronoun: str, person: str, after: str) -> str:
@@ -131,12 +181,13 @@ def _form(pronoun: str, person: str, after: str) -> str:
 
 
 def _last_person(history: Sequence[Turn], people: Sequence[str]) -> str | None:
-    """The person spoken of last: named in the latest question, or else in its answer, and so on back."""
+    """The person spoken of last: the first named in the latest question, who is mostly its subject, or else in its
+    answer, and so on back."""
     for turn in reversed(history):
         named = [turn.question[start:end] for start, end in read(turn.question).names]
         persons = [full for name in named if (full := _person(name, people))]
         if persons:
-            return persons[-1]
+            return persons[0]
         answered = _first_named(turn.answer, people)
         if answered:
             return answered
@@ -159,18 +210,3 @@ def _person(name: str, people: Sequence[str]) -> str | None:
 def _first_named(answer: str, people: Sequence[str]) -> str | None:
     places = [(answer.find(full), full) for full in people if full in answer]
     return min(places)[1] if places else None
-
-
-def _topic(last: Turn, own: Question, person: str | None) -> str:
-    """What the last question was about, without what the new one already says."""
-    earlier = read(last.question)
-    known = {w.key for w in own.terms} | {w.key for w in words(person or "")}
-    kept: list[tuple[int, int]] = []
-    for term in earlier.terms:
-        if term.key in known:
-            continue
-        if kept and earlier.text[kept[-1][1] : term.start] in (" ", "-", "–"):
-            kept[-1] = (kept[-1][0], term.end)
-        else:
-            kept.append((term.start, term.end))
-    return ", ".join(re.sub(r"[’']s$", "", earlier.text[start:end]) for start, end in kept)

@@ -11,6 +11,7 @@ from typing import Any
 from rag.condense import condense
 from rag.confidence import confidence
 from rag.config import Settings
+from rag.disagree import Conflict, conflict, other_way
 from rag.encode import Encoder, Floats, load_encoder
 from rag.errors import QuestionError
 from rag.evidence import Judged, Reader
@@ -23,6 +24,7 @@ from rag.refuse import refusal
 from rag.rerank import Reranker, load_reranker
 from rag.retrieve import Filters, retrieve
 from rag.select import select
+from rag.sides import told
 from rag.speakers import people_in
 from rag.write import Event, Stage, written
 
@@ -111,9 +113,23 @@ class OnRecord:
                 answer = refusal(blank, read_question, judged, filters)
                 yield Piece(answer.text, ends_claim=True)
             else:
-                answer = yield from written(blank, chosen)
+                found = self._conflict(snapshot, read_question, hits, judged, filters)
+                answer = yield from written(blank, found.evidence if found else chosen)
+                answer = told(answer, found) if found else answer
                 clock.lap("generate")
             yield replace(answer, timings_ms=clock.laps())
+
+    def _conflict(
+        self, snapshot: Snapshot, question: Question, hits: Sequence[Hit], judged: Sequence[Judged], filters: Filters
+    ) -> Conflict | None:
+        """What the articles disagree about; who says the opposite of the best sentence is looked for by itself."""
+        query = other_way(question, judged)
+        if query:
+            known = {(hit.passage.article.id, hit.passage.start) for hit in hits}
+            more = self._retrieve(snapshot, query, self.settings.passages, filters)
+            new = [hit for hit in more if (hit.passage.article.id, hit.passage.start) not in known]
+            judged = self._reader.judge(question, [*hits, *new]) if new else judged
+        return conflict(question, judged)
 
     def unasked(self, question: str, reason: QuestionError) -> Answer:
         """The row of a question that cannot be asked, so that a batch goes on behind it."""

@@ -1,0 +1,117 @@
+"""The commands `disagreement` and `followups`: run, table, dated result."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.table import Table
+
+from eval.answers import open_product
+from eval.disagreement import alarms, ask_cases, by_half, open_cases, over_questions, read_cases
+from eval.followups import overlap, read_followups, searched, write_pool
+from eval.questions import read_set
+from eval.report import Reporter, plain_table, visible
+from eval.runs import RESULTS, ROOT, Json, provenance, write_result
+from rag.bars import bars
+from rag.config import load_settings
+from rag.encode import load_encoder
+from rag.index import Index, build
+
+FORMAT = 1
+
+
+def add_apart(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add both commands to `python -m eval`."""
+    disagreement = commands.add_parser(
+        "disagreement",
+        help="measure whether sources that disagree come out apart",
+        description="Ask questions whose documents answer differently, or the question set over the seeds.",
+    )
+    disagreement.add_argument("set", choices=("ramdocs", "seeds"), help="the form of the set")
+    disagreement.add_argument("path", nargs="?", type=Path, metavar="DIR", help="of ramdocs: its folder or .jsonl file")
+    disagreement.set_defaults(run=_disagreement)
+    followups = commands.add_parser(
+        "followups",
+        help="measure how follow-ups are made to stand alone",
+        description="Hold follow-ups made to stand alone against a person's rewrites, over MTRAG's folder.",
+    )
+    followups.add_argument("path", type=Path, metavar="DIR", help="MTRAG's folder, with retrieval_tasks/ in it")
+    followups.set_defaults(run=_followups)
+    for parser in (disagreement, followups):
+        parser.add_argument("--cache", type=Path, metavar="DIR", help="keeps the index (.cache/NAME)")
+        parser.add_argument("--out", type=Path, default=RESULTS, metavar="DIR", help="where results go (eval/results)")
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _disagreement(arguments: argparse.Namespace) -> int:
+    reporter = Reporter(as_json=arguments.json)
+    if arguments.set == "seeds":
+        with open_product(load_settings(seeds=ROOT / "seeds"), fresh=True) as app, reporter.progress() as progress:
+            asked = [q for q in read_set("seeds").questions if not q.history]
+            rows = over_questions(app, asked, progress)
+        return _report(arguments, reporter, "disagreement", "seeds", alarms(rows), rows)
+    if arguments.path is None:
+        arguments.path = Path("ramdocs.jsonl")
+    cases = read_cases(arguments.path)
+    encoder = load_encoder(load_settings().encoder)
+    with bars() as told:
+        product = open_cases(cases, arguments.cache or ROOT / ".cache" / "ramdocs", encoder, told)
+    with reporter.progress() as progress:
+        judged = ask_cases(product, cases, progress)
+    return _report(arguments, reporter, "disagreement", "ramdocs", by_half(judged), [asdict(j) for j in judged])
+
+
+def _followups(arguments: argparse.Namespace) -> int:
+    reporter = Reporter(as_json=arguments.json)
+    asked = read_followups(arguments.path)
+    cache = arguments.cache or ROOT / ".cache" / "followups"
+    write_pool(arguments.path, cache / "articles" / "pool.jsonl")
+    encoder = load_encoder(load_settings().encoder)
+    with bars() as told:
+        build(cache / "articles", cache / "index", encoder, progress=told)
+    index = Index.open(cache / "index", encoder)
+    halves = {}
+    for half in ("tune", "test"):
+        mine = [one for one in asked if one.half == half]
+        found = searched(mine, index, encoder)
+        flat = {
+            f"{system}, {form}, {name}": value
+            for system, forms in found.items()
+            for form, values in forms.items()
+            for name, value in values.items()
+            if name != "questions"
+        }
+        halves[half] = overlap(mine) | {"searched": next(iter(found["bm25"].values()))["questions"]} | flat
+    return _report(arguments, reporter, "followups", "mtrag", halves, [])
+
+
+def _report(
+    arguments: argparse.Namespace,
+    reporter: Reporter,
+    command: str,
+    name: str,
+    halves: Mapping[str, Json],
+    rows: Sequence[Json],
+) -> int:
+    """Print a table of halves and write the dated result, which holds ids and numbers and no text."""
+    result = {"format": FORMAT, "command": command, "set": {"name": name}, **provenance(), "halves": dict(halves)}
+    file = write_result(result | {"results": list(rows)}, command, arguments.out)
+    reporter.data(result | {"file": str(file)}, [_table(f"{command}: {name}", halves)])
+    reporter.note(f"written to {file}")
+    return 0
+
+
+def _table(title: str, halves: Mapping[str, Json]) -> Table:
+    table = plain_table(visible(title), "measure")
+    for half in halves:
+        table.add_column(half, justify="right")
+    for name in next(iter(halves.values())):
+        table.add_row(visible(name), *(_cell(values[name]) for values in halves.values()))
+    return table
+
+
+def _cell(value: float | int | None) -> str:
+    return "–" if value is None else str(value) if isinstance(value, int) else f"{value:.3f}"
