@@ -24,8 +24,10 @@ from rag.rerank import Reranker, load_reranker
 from rag.retrieve import Filters, retrieve
 from rag.select import select
 from rag.speakers import people_in
+from rag.verify import NOTHING, Source, Verdict, Verifier
 from rag.write import Event, Stage, written
 
+VERIFIED_PASSAGES = 5  # nearest to a sentence: their articles are read for it
 REMEMBERED = 6  # earlier questions that a follow-up may lean on
 
 
@@ -38,6 +40,7 @@ class OnRecord:
         self._encoder = encoder
         self._reranker = reranker
         self._reader = Reader(encoder)
+        self._verifier = Verifier(encoder)
 
     @classmethod
     def open(cls, settings: Settings) -> OnRecord:
@@ -111,7 +114,7 @@ class OnRecord:
                 answer = refusal(blank, read_question, judged, filters)
                 yield Piece(answer.text, ends_claim=True)
             else:
-                answer = yield from written(blank, chosen)
+                answer = yield from written(blank, chosen, self._verifier)
                 clock.lap("generate")
             yield replace(answer, timings_ms=clock.laps())
 
@@ -165,6 +168,22 @@ class OnRecord:
         """The `k` best passages for a query."""
         with self._index.snapshot() as snapshot:
             return self._retrieve(snapshot, checked(query), k, filters, asked_on)
+
+    def verify(self, sentence: str) -> tuple[Verdict, Article | None]:
+        """Check a sentence against the articles that come nearest to it; the one that carries it best, if any does.
+
+        Raises:
+            QuestionError: it is empty or too long.
+        """
+        best: tuple[Verdict, Article | None] = NOTHING, None
+        hits = self.search(sentence[:MAX_QUESTION_CHARS], VERIFIED_PASSAGES)
+        for article in {hit.passage.article.id: hit.passage.article for hit in hits}.values():
+            verdict = self._verifier.check(sentence, [Source(article.text, article.title or "")])
+            if verdict.score > best[0].score:
+                best = verdict, article if verdict.evidence else None
+            if verdict.support == "verbatim":
+                break
+        return best
 
     def _retrieve(
         self,

@@ -12,7 +12,7 @@ from rag.errors import GeneratorError
 from rag.generate import Generator, Piece, Task
 from rag.generators import load_generator
 from rag.records import Answer, Claim, Evidence
-from rag.verify import support
+from rag.verify import Verifier, sources_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,23 +26,23 @@ Event = Stage | Piece | Claim | Answer
 Writing = Events[Event, None, Answer]  # yields events, returns the answer
 
 
-def written(blank: Answer, chosen: Sequence[Evidence]) -> Writing:
+def written(blank: Answer, chosen: Sequence[Evidence], verifier: Verifier) -> Writing:
     """Write with the generator asked for; when it fails or nothing it says holds, extractively with a notice."""
     task = Task(blank.standalone_question, chosen)
     yield Stage("writing")
     try:
-        answer = yield from _attempt(blank, generator(blank.generator), task)
+        answer = yield from _attempt(blank, generator(blank.generator), task, verifier)
         if any(claim.support != "unsupported" for claim in answer.claims):
             return answer
         notice = f"{answer.generator} wrote nothing that the articles carry; these are the articles’ own sentences"
     except GeneratorError as error:
         notice = f"{error}; these are the articles’ own sentences"
     yield Piece("", ends_claim=True)
-    answer = yield from _attempt(blank, generator("extractive"), task)
+    answer = yield from _attempt(blank, generator("extractive"), task, verifier)
     return replace(answer, notice="; ".join(filter(None, (blank.notice, notice))))
 
 
-def _attempt(blank: Answer, generator: Generator, task: Task) -> Writing:
+def _attempt(blank: Answer, generator: Generator, task: Task, verifier: Verifier) -> Writing:
     citer = Citer(task.evidence)
     claims: list[Claim] = []
     pending = ""
@@ -50,12 +50,12 @@ def _attempt(blank: Answer, generator: Generator, task: Task) -> Writing:
         yield piece
         pending += piece.text
         if piece.ends_claim:
-            claim = _claim(citer, pending)
+            claim = _claim(citer, pending, verifier)
             pending = ""
             if claim is not None:
                 claims.append(claim)
                 yield claim
-    if (claim := _claim(citer, pending)) is not None:
+    if (claim := _claim(citer, pending, verifier)) is not None:
         claims.append(claim)
         yield claim
     return replace(
@@ -73,12 +73,12 @@ def _unknown(count: int) -> str:
     return f"{count} citation{'s' if count > 1 else ''} named no evidence" if count else ""
 
 
-def _claim(citer: Citer, sentence: str) -> Claim | None:
+def _claim(citer: Citer, sentence: str, verifier: Verifier) -> Claim | None:
     text, numbers = citer.resolve(sentence)
     if not text:
         return None
-    verdict, score = support(text, [citer.citations[n - 1] for n in numbers])
-    return Claim(text, verdict, score, numbers)
+    verdict = verifier.check(text, sources_of([citer.citations[n - 1] for n in numbers]))
+    return Claim(text, verdict.support, verdict.score, numbers)
 
 
 @lru_cache(maxsize=4)
