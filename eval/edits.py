@@ -9,7 +9,7 @@ import random
 import re
 from collections.abc import Iterator, Sequence
 
-from rag.alignment import OPPOSITES
+from rag.contradiction import OPPOSITES
 from rag.quantities import quantities
 
 MIN_WORDS = 6  # of a sentence worth changing

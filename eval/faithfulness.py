@@ -13,19 +13,19 @@ import numpy as np
 from rich.table import Table
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
-from sklearn.preprocessing import StandardScaler
 
 from eval.claims import Example
 from eval.report import plain_table
 from eval.runs import Json, provenance
-from rag.alignment import Signs, statements
+from rag.alignment import SIGN_NAMES, statements
 from rag.encode import Encoder, Floats
 from rag.records import Support
 from rag.verify import SUPPORTED, Source, Verifier
 
 RESAMPLES = 1000
-C = 0.03  # of the regression: few signs, which say nearly the same
-FITTED = ("span", "anywhere", "pairs", "ordered", "together", "numbers", "names", "negation", "opposite")
+C = 0.1  # of the regression
+FREE = 3.0  # scale of the sets' own intercepts: regularised less than the signs
+MADE = ("edited",)  # sets that are all but copies of their source: they say nothing of where to draw the line
 
 Told = Callable[[int, int], None]
 
@@ -156,7 +156,7 @@ def fit(encoder: Encoder, examples: Sequence[Example], weights: Path, told: Told
         found = [
             verifier.read(example.sentence[a:b], [Source(example.source)]) for a, b in statements(example.sentence)
         ]
-        if rows := [vector(reading.signs) for reading in found if reading]:
+        if rows := [reading.signs.vector() for reading in found if reading]:
             signs.append(np.mean(rows, axis=0))
             kept.append(example)
         told(number, len(examples))
@@ -165,18 +165,33 @@ def fit(encoder: Encoder, examples: Sequence[Example], weights: Path, told: Told
     return table
 
 
-def vector(signs: Signs) -> Floats:
-    return np.array([getattr(signs, name) for name in FITTED], dtype=np.float32)
-
-
 def regression(signs: Floats, examples: Sequence[Example]) -> dict[str, float]:
-    """Return the weight of each sign and the intercept; in each set both verdicts weigh the same."""
+    """Return the weight of each sign and the intercept.
+
+    First each set has an intercept of its own, so that the weights tell supported from unsupported within a set and not
+    one set from another. Then one intercept, and how it falls with the size of the source, are found for all sets
+    together. In each set both verdicts weigh the same, and each set as much as any other.
+    """
+    size = SIGN_NAMES.index("size")
     label = np.array([e.supported for e in examples])
-    groups = [(e.of, e.supported) for e in examples]
-    weight = np.array([1 / groups.count(group) for group in groups])
-    scaler = StandardScaler().fit(signs)
+    sets = np.array([e.of for e in examples])
+    weight = np.array([1 / np.sum((sets == e.of) & (label == e.supported)) for e in examples])
+    spread = signs.std(axis=0)
+    spread[size] = np.inf
+    own = np.stack([sets == of for of in dict.fromkeys(sets)], axis=1) * FREE
+    first = _logistic(np.hstack([signs / spread, own]), label, weight)
+    inner = first.coef_[0][: signs.shape[1]] / spread
+    kept = ~np.isin(sets, MADE)
+    second = _logistic(np.stack([signs @ inner, signs[:, size]], axis=1)[kept], label[kept], weight[kept])
+    scale, slope = second.coef_[0]
+    weights, intercept = scale * inner, float(second.intercept_[0])
+    weights[size] = slope
+    return {
+        **{n: round(float(w), 4) for n, w in zip(SIGN_NAMES, weights, strict=True)},
+        "intercept": round(intercept, 4),
+    }
+
+
+def _logistic(signs: Floats, label: np.ndarray, weight: np.ndarray) -> LogisticRegression:
     model = LogisticRegression(C=C, max_iter=5000)
-    model.fit(scaler.transform(signs), label, sample_weight=weight * len(label) / weight.sum())
-    unscaled = model.coef_[0] / scaler.scale_
-    intercept = float(model.intercept_[0] - unscaled @ scaler.mean_)
-    return {**{n: round(float(w), 4) for n, w in zip(FITTED, unscaled, strict=True)}, "intercept": round(intercept, 4)}
+    return model.fit(signs, label, sample_weight=weight * len(label) / weight.sum())

@@ -12,83 +12,43 @@ import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from functools import cache, cached_property
+from functools import cached_property
+from itertools import pairwise
+from math import log10
 
 import numpy as np
 import numpy.typing as npt
 
 from rag.encode import Floats, Ints, TokenVectors, unit
-from rag.quantities import Quantity, missing, quantities
+from rag.quantities import Quantity, quantities
 from rag.split import Span, sentences
-from rag.words import Word, stem, words
+from rag.words import Word, words
 
 Bools = npt.NDArray[np.bool_]
 
 NEAR = 8  # words: so far apart two words may stand in the source and still be said of each other
-PHRASE = 6  # words: the same, in the order of the sentence
 NAME_TRUST = 0.6  # of the similarity of a name with another one: Ottawa is like Washington, but is not it
 CONTEXT_TRUST = 0.8  # what a name is worth that only the title, the speaker or the date gives
 SECOND_SENTENCE = 0.03  # share of the words that a second sentence must add to be part of the evidence
-WEAKEST = 5  # one in so many content words is among the weakest
-MANY = 2  # missing numbers or negations beyond this count as this many
-_NEGATION = frozenset(
-    """not no never none nobody nothing neither nor without cannot deny denied denies refuse refused refuses fail failed
-    fails lack lacks lacked unlikely impossible false""".split()
-)
-OPPOSITES = [
-    pair.split("/", 1)
-    for pair in """rise/fall increase/decrease increase/reduce gain/lose win/lose up/down more/less more/fewer
-    higher/lower
-    high/low above/below over/under before/after first/last open/close start/end begin/end accept/reject
-    support/oppose allow/ban buy/sell arrive/leave alive/dead guilty/innocent male/female man/woman son/daughter
-    father/mother brother/sister husband/wife north/south east/west left/right old/young good/bad better/worse
-    best/worst success/failure true/false early/late import/export import/export agree/disagree pass/fail
-    grow/shrink add/remove hire/fire enter/exit strong/weak large/small big/small long/short hot/cold
-    raise/lower raise/cut increase/cut approve/reject confirm/deny praise/criticise praise/criticize""".split()
-]
 _STEP = re.compile(r"(?<=\s[.!?])\s+(?=\S)")  # sentence ends of text whose marks stand apart
 
 
 @dataclass(frozen=True, slots=True)
 class Signs:
-    """What is known of one sentence against one source; every sign is roughly within 0 to 1.
-
-    The *evidence* is the sentence of the source, or the two next to each other, that support the words best.
+    """What is known of one sentence against one source; a word's *support* is 0 to 1.
 
     Attributes:
-        meaning: mean over all words of the best support in the source.
-        span: the same in the evidence.
-        weakest: mean support, in the evidence, of the least supported fifth of the content words.
-        exact: share of the content words that stand in the evidence.
-        anywhere: share of the content words that stand in the source.
         pairs: mean support of neighbouring content words, and those one word further on, near each other in the
             source; words that it has less often weigh more.
-        ordered: share of neighbouring content words that the source has near each other, in this order.
-        together: share of neighbouring content words that the source has in one sentence.
-        phrases: share of neighbouring words that are neighbours in the source.
-        numbers: numbers that the evidence does not give, at most 2, / 2.
-        names: share of the names that the source does not have.
-        negation: one of sentence and evidence denies and the other does not.
-        opposite: the evidence has the opposite of a word, and not the word.
-        cosine: similarity of the mean vectors of sentence and evidence.
-        length: words / 40, at most 1.5.
+        anywhere: share of the content words that stand in the source.
+        names: 1 when the sentence has a name that neither the source nor its context has.
+        size: log10 of the words of the source: in a long one more is found by chance.
     """
 
-    meaning: float
-    span: float
-    weakest: float
-    exact: float
-    anywhere: float
     pairs: float
-    ordered: float
-    together: float
-    phrases: float
-    numbers: float
+    anywhere: float
     names: float
-    negation: float
-    opposite: float
-    cosine: float
-    length: float
+    size: float
 
     def vector(self) -> Floats:
         return np.array([getattr(self, f.name) for f in fields(self)], dtype=np.float32)
@@ -180,36 +140,21 @@ def align(sentence: Text, source: Text, context: frozenset[str] = frozenset()) -
         context: keys of the names that stand around the source and not in it.
 
     Returns:
-        The signs, and the evidence as (start, end) in characters of the source.
+        The signs, and the evidence as (start, end) in characters of the source: the sentence, or the two next to each
+        other, that support the words best.
     """
     support, exact = _support(sentence, source, context)
     content = np.array([word.content for word in sentence.words])
     if not content.any():
         content[:] = True
-    windows, best = _windows(support, source)
-    chosen = int(np.argmax(best.mean(axis=0) - SECOND_SENTENCE * np.array([last > first for first, last in windows])))
-    first, last = windows[chosen]
-    span = source.spans[first][0], source.spans[last][1]
-    inside = (source.sentence_of >= first) & (source.sentence_of <= last)
-    evidence = frozenset(np.array(source.keys)[inside])
-    in_span, in_source = best[content, chosen], support[content].max(axis=1)
-    given = source.text[span[0] : span[1]]
+    held = support[content]
     signs = Signs(
-        meaning=float(support.max(axis=1).mean()),
-        span=float(best[:, chosen].mean()),
-        weakest=float(np.sort(in_span)[: max(1, len(in_span) // WEAKEST)].mean()),
-        exact=float((in_span >= CONTEXT_TRUST).mean()),
-        anywhere=float((in_source >= CONTEXT_TRUST).mean()),
-        **_neighbours(support[content], exact[content], source),
-        phrases=_phrases(sentence, source),
-        numbers=min(MANY, len(missing(sentence.quantities, quantities(given)))) / MANY,
-        names=_names(sentence, source, context),
-        negation=float(_denies(sentence.text) != _denies(given)),
-        opposite=float(_opposite(sentence.keys, evidence)),
-        cosine=_cosine(sentence.vectors, source.vectors[inside]),
-        length=min(1.5, len(sentence.words) / 40),
+        pairs=_pairs(held, exact[content], source),
+        anywhere=float((held.max(axis=1) >= CONTEXT_TRUST).mean()),
+        names=_unheard(sentence, source, context),
+        size=log10(len(source.words)),
     )
-    return signs, span
+    return signs, _evidence(support, source)
 
 
 def _support(sentence: Text, source: Text, context: frozenset[str]) -> tuple[Floats, Bools]:
@@ -238,75 +183,40 @@ def _same_number(word: Word, sentence: Text, source: Text) -> Bools:
     return np.array([any(a <= w.start and w.end <= b for a, b in spans) for w in source.words], dtype=bool)
 
 
-def _windows(support: Floats, source: Text) -> tuple[list[tuple[int, int]], Floats]:
-    """Return the sentences of the source and the pairs that follow each other, as (first, last), and the best support
-    (words of the sentence, windows) in each."""
+def _evidence(support: Floats, source: Text) -> Span:
     count = len(source.spans)
     one = np.zeros((len(support), count), dtype=np.float32)
     held, starts = np.unique(source.sentence_of, return_index=True)
     one[:, held] = np.maximum.reduceat(support, starts, axis=1)
-    follow = [i for i in range(count - 1) if source.text[source.spans[i][1] : source.spans[i + 1][0]].strip() == ""]
+    gaps = [source.text[end:start] for (_, end), (start, _) in pairwise(source.spans)]
+    follow = [i for i, gap in enumerate(gaps) if not gap.strip()]
     two = np.maximum(one[:, follow], one[:, [i + 1 for i in follow]])
-    return [(i, i) for i in range(count)] + [(i, i + 1) for i in follow], np.concatenate([one, two], axis=1)
+    single, double = one.mean(axis=0), two.mean(axis=0) - SECOND_SENTENCE
+    if len(double) and double.max() > single.max():
+        first = follow[int(double.argmax())]
+        return source.spans[first][0], source.spans[first + 1][1]
+    return source.spans[int(single.argmax())]
 
 
-def _neighbours(support: Floats, exact: Bools, source: Text) -> dict[str, float]:
-    """The signs that ask whether what stands together in the sentence stands together in the source."""
+def _pairs(support: Floats, exact: Bools, source: Text) -> float:
+    """The sign that asks whether what stands together in the sentence stands together in the source."""
     if len(support) < 2:
-        best = float(support.max())
-        return {"pairs": best, "ordered": best, "together": best}
+        return float(support.max())
     place = np.arange(len(source.words)) + NEAR * source.sentence_of  # so that no window reaches over a sentence's end
     spread = np.zeros((len(support), int(place[-1]) + 1), dtype=np.float32)
     spread[:, place] = support
-    same = np.zeros(spread.shape, dtype=bool)
-    same[:, place] = exact | (support == CONTEXT_TRUST)
-    near, after = spread.copy(), np.zeros_like(same)
+    near = spread.copy()
     for shift in range(1, min(NEAR, spread.shape[1] - 1) + 1):
         np.maximum(near[:, shift:], spread[:, :-shift], out=near[:, shift:])
         np.maximum(near[:, :-shift], spread[:, shift:], out=near[:, :-shift])
-        if shift <= PHRASE:
-            after[:, :-shift] |= same[:, shift:]
     rarity = 1 / np.log2(2 + exact.sum(axis=1))
     gaps = (1, 2)[: len(support) - 1]
     pairs = np.concatenate([np.minimum(spread[:-gap], near[gap:]).max(axis=1) for gap in gaps])
     weights = np.concatenate([rarity[:-gap] + rarity[gap:] for gap in gaps])
-    _, starts = np.unique(source.sentence_of, return_index=True)
-    in_sentence = np.logical_or.reduceat(exact, starts, axis=1)
-    return {
-        "pairs": float(pairs @ weights / weights.sum()),
-        "ordered": float((same[:-1] & after[1:]).any(axis=1).mean()),
-        "together": float((in_sentence[:-1] & in_sentence[1:]).any(axis=1).mean()),
-    }
+    return float(pairs @ weights / weights.sum())
 
 
-def _phrases(sentence: Text, source: Text) -> float:
-    said = list(zip(sentence.keys, sentence.keys[1:], strict=False))
-    there = set(zip(source.keys, source.keys[1:], strict=False))
-    return sum(pair in there for pair in said) / len(said) if said else float(sentence.keys[0] in source.keys)
-
-
-def _names(sentence: Text, source: Text, context: frozenset[str]) -> float:
+def _unheard(sentence: Text, source: Text, context: frozenset[str]) -> float:
     there = set(source.keys) | context
-    named = [w.key for w in sentence.words if w.content and not w.number and w.capitalised and w.start > 0]
-    return sum(key not in there for key in named) / len(named) if named else 0.0
-
-
-def _denies(text: str) -> bool:
-    return any(word in _NEGATION or word.endswith("n't") for word in text.lower().replace("’", "'").split())
-
-
-def _opposite(said: Sequence[str], given: frozenset[str]) -> bool:
-    return any(
-        (a in said and b in given and a not in given) or (b in said and a in given and b not in given)
-        for a, b in _opposite_keys()
-    )
-
-
-@cache
-def _opposite_keys() -> tuple[tuple[str, str], ...]:
-    return tuple((stem(a), stem(b)) for a, b in OPPOSITES)
-
-
-def _cosine(a: Floats, b: Floats) -> float:
-    mean_a, mean_b = a.mean(axis=0), b.mean(axis=0)
-    return float(mean_a @ mean_b / max(1e-9, float(np.linalg.norm(mean_a) * np.linalg.norm(mean_b))))
+    named = (w.key for w in sentence.words if w.content and not w.number and w.capitalised and w.start > 0)
+    return float(any(key not in there for key in named))

@@ -1,8 +1,9 @@
 """Does the cited text carry the sentence? `verbatim`, `supported` or `unsupported`, decided here and not by a model.
 
 A sentence is verbatim when all its words outside the introduction stand in one source, in order. Otherwise a logistic
-model weighs the signs of `rag.alignment`; a number that no source gives, and a quotation that stands in none, are
-never supported. The weights are fitted by `python -m eval faithfulness DIR --fit`.
+model weighs the signs of `rag.alignment`; what has a number that no source gives, a quotation that stands in none, or
+the contrary of what its evidence says, is never supported. The weights are fitted by
+`python -m eval faithfulness DIR --fit`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from importlib import resources
 from typing import Generic, TypeVar
 
 from rag.alignment import Signs, Text, align, joined, statements, text_of
+from rag.contradiction import contradicts
 from rag.encode import Encoder
 from rag.quantities import Quantity, missing, quantities
 from rag.records import Article, Citation, Support
@@ -29,7 +31,7 @@ from rag.words import keys, words
 __all__ = ["Source", "Verdict", "Verifier", "folded", "sources_of"]
 
 SUPPORTED = 0.5  # probability from which a sentence counts as supported
-REFUTED = 0.49  # what is left of the score of a sentence with a number or a quotation of its own
+REFUTED = 0.49  # what is left of the score of a sentence with a number or a quotation of its own, or a denial
 READ_PASSAGES = 12  # of a longer source only those that share most with the sentence are read
 KEPT_PASSAGES = 512  # about 300 kB of vectors each at most
 KEPT_SOURCES = 8
@@ -166,7 +168,8 @@ class Verifier:
         if reading is None:
             return 0.0, (0, 0)
         score = weighed(reading.signs)
-        if self._source(whole).lacks(statement):
+        start, end = reading.evidence
+        if self._source(whole).lacks(statement) or contradicts(statement, whole[start:end]):
             score *= REFUTED
         return score, reading.evidence
 
