@@ -156,8 +156,8 @@ class Verifier:
 
         None when either side has no words.
         """
-        said = text_of(statement, self._encoder.encode_tokens([statement])[0])
         given = self._given("\n".join(source.text for source in sources), statement)
+        (said,) = self._encoded([statement])
         if not said.words or given is None:
             return None
         context = frozenset(word.key for source in sources for word in words(source.context) if not word.number)
@@ -188,7 +188,7 @@ class Verifier:
             spans = _nearest(whole, spans, statement)
         text = self._texts.get((whole, spans))
         if text is None:
-            encoded = self._encoded([whole[start:end] for start, end in spans])
+            _, *encoded = self._encoded([statement, *(whole[start:end] for start, end in spans)])  # side by side
             parts = [(start, part) for (start, _), part in zip(spans, encoded, strict=True) if part.words]
             if not parts:
                 return None

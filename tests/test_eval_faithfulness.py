@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import random
+import re
 from pathlib import Path
 
 import numpy as np
@@ -72,10 +73,11 @@ def test_sentences_are_changed_by_one_thing() -> None:
     assert made["denial"] == "The port of Halifax was not opened by Mayor Reed in 1912 before the war."
     assert made["direction"] == "The port of Halifax was opened by Mayor Reed in 1912 after the war."
     assert made["name"] in (short.replace("Halifax", "Boston"), short.replace("Mayor Reed", "Boston"))
+    before, after = short.split("1912")
     assert made["number"] != short
-    assert made["number"][:-18] == short[:-18]
+    assert re.fullmatch(rf"{re.escape(before)}[1-9]\d{{3}}{re.escape(after)}", made["number"])
     assert shortened("Too little is left, officials said.") is None
-    assert names_in(ARTICLE) == ["Halifax"]
+    assert names_in(ARTICLE) == ["Reed", "Halifax"]
 
 
 @pytest.mark.parametrize(
