@@ -99,7 +99,7 @@ def _wice(rows: list[Any], name: str) -> Iterator[Example]:
         supported, half = row["label"] == "supported", half_of(page)
         yield Example(id_, "wice", claim, page, supported, half)
         marked = {number for some in row["supporting_sentences"] for number in some}
-        gold = next((some for some in row["supporting_sentences"] if some), [])
+        gold: list[int] = next((some for some in row["supporting_sentences"] if some), [])
         if gold:
             yield Example(f"{id_}-gold", "wice-gold", claim, "\n".join(lines[n] for n in gold), supported, half, "gold")
         beside = [_neighbour(lines, number, marked) for number in gold] if supported else []

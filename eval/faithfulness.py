@@ -10,6 +10,7 @@ from importlib import resources
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from rich.table import Table
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
@@ -27,6 +28,8 @@ C = 0.1  # of the regression
 FREE = 3.0  # scale of the sets' own intercepts: regularised less than the signs
 MADE = ("edited",)  # sets that are all but copies of their source: they say nothing of where to draw the line
 
+Labels = npt.NDArray[np.bool_]
+Scores = npt.NDArray[np.float64]
 Told = Callable[[int, int], None]
 
 
@@ -108,11 +111,11 @@ def _accepted(rows: Sequence[Judged]) -> Iterator[tuple[str, Json]]:
         yield name, {"n": len(taken), "share": float(np.mean(taken))}
 
 
-def _auroc(label: np.ndarray, score: np.ndarray) -> float | None:
+def _auroc(label: Labels, score: Scores) -> float | None:
     return float(roc_auc_score(label, score)) if 0 < label.mean() < 1 else None
 
 
-def _interval(label: np.ndarray, score: np.ndarray, seed: int) -> list[float] | None:
+def _interval(label: Labels, score: Scores, seed: int) -> list[float] | None:
     """95 % percentile bootstrap over the examples."""
     rng = np.random.default_rng(seed)
     drawn = (rng.integers(len(label), size=len(label)) for _ in range(RESAMPLES))
@@ -192,6 +195,6 @@ def regression(signs: Floats, examples: Sequence[Example]) -> dict[str, float]:
     }
 
 
-def _logistic(signs: Floats, label: np.ndarray, weight: np.ndarray) -> LogisticRegression:
+def _logistic(signs: Floats, label: Labels, weight: Scores) -> LogisticRegression:
     model = LogisticRegression(C=C, max_iter=5000)
     return model.fit(signs, label, sample_weight=weight * len(label) / weight.sum())
