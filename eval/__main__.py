@@ -50,6 +50,7 @@ def _parser(opener: Opener) -> argparse.ArgumentParser:
     _add_bench(commands)
     _add_scale(commands)
     add_apart(commands)
+    _add_faithfulness(commands)
     return parser
 
 
@@ -241,6 +242,49 @@ def _index_of(of: RetrievalSet, cache: Path, encoder: Encoder, reporter: Reporte
         first = report.failures[0]
         reporter.note(f"{report.failed} articles cannot be read, the first: {first.path}: {first.reason}")
     return index
+
+
+# --- faithfulness
+
+
+def _add_faithfulness(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "faithfulness",
+        help="measure whether the verifier tells what a text carries",
+        description="Check the sentences of QAGS, FRANK and WiCE, sentences changed by rule, and citations put beside "
+        "the right place, and measure what the verifier says.",
+    )
+    parser.add_argument("set", type=Path, metavar="DIR", help="the folder with the sets as they were published")
+    parser.add_argument("--half", choices=("tune", "test", "all"), default="all", help="only this half, by source")
+    parser.add_argument("--only", type=_names, default=(), metavar="A,B", help="only these sets, as frank-bbc")
+    parser.add_argument("--fit", action="store_true", help="first fit the verifier's weights on the tuning half")
+    parser.add_argument("--seed", type=int, default=20, metavar="N", help="of the bootstrap and the changes (20)")
+    parser.add_argument("--out", type=Path, default=RESULTS, metavar="DIR", help="where results go (eval/results)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.set_defaults(run=_faithfulness)
+
+
+def _faithfulness(arguments: argparse.Namespace) -> int:
+    from eval.claims import examples
+    from eval.faithfulness import fit, run, tables
+
+    reporter = Reporter(as_json=arguments.json)
+    known = examples(arguments.set, SETS / "seeds", ROOT / "seeds", arguments.seed)
+    encoder = load_encoder(load_settings().encoder)
+    if arguments.fit:
+        tune = [example for example in known if example.half == "tune"]
+        with reporter.progress("fitting") as told:
+            fit(encoder, tune, ROOT / "rag" / "data" / "verifier.json", told)
+    asked = [e for e in known if arguments.half in ("all", e.half) and (not arguments.only or e.of in arguments.only)]
+    if not asked:
+        raise EvalError(f"{arguments.set} has no such examples: leave --half and --only out")
+    with reporter.progress("checking") as told:
+        result = run(encoder, asked, arguments.set.resolve().name, arguments.half, arguments.seed, told)
+    file = write_result(result, "faithfulness", arguments.out)
+    shown = {key: value for key, value in result.items() if key != "results"}
+    reporter.data(shown | {"file": str(file)}, tables(shown))
+    reporter.note(f"written to {file}")
+    return 0
 
 
 def _names(text: str) -> tuple[str, ...]:

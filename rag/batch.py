@@ -20,13 +20,28 @@ def rows_of(path: str, field: str) -> Iterator[dict[str, Any]]:
     Raises:
         SourceError: the file cannot be read, or a line is not an object with a text under `field`.
     """
-    for number, line in enumerate(_lines(path), start=1):
-        if not line.strip():
-            continue
-        row = _json(line, f"{path}:{number}")
+    for number, row in _objects(path):
         if not isinstance(row, dict) or not isinstance(row.get(field), str):
             raise SourceError(f'{path}:{number} is not a JSON object with a text "{field}": mend the line')
         yield row
+
+
+def objects_of(path: str) -> Iterator[dict[str, Any]]:
+    """The objects of a JSON Lines file, whatever they hold.
+
+    Raises:
+        SourceError: the file cannot be read, or a line is not an object.
+    """
+    for number, row in _objects(path):
+        if not isinstance(row, dict):
+            raise SourceError(f"{path}:{number} is not a JSON object: mend the line")
+        yield row
+
+
+def _objects(path: str) -> Iterator[tuple[int, Any]]:
+    for number, line in enumerate(_lines(path), start=1):
+        if line.strip():
+            yield number, _json(line, f"{path}:{number}")
 
 
 def asked_on(row: dict[str, Any], otherwise: date | None) -> date | None:

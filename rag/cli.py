@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rag import __version__
-from rag.batch import asked_on, read_history, rows_of, turns
+from rag.batch import asked_on, objects_of, read_history, rows_of, turns
 from rag.config import Settings, load_settings
 from rag.contract import answer_json, article_json, hit_json
 from rag.dates import iso_date
 from rag.errors import OnRecordError, QuestionError, SourceError
-from rag.terminal import byline, plain, print_answer, print_hit, print_json, printable, say
+from rag.terminal import byline, plain, print_answer, print_hit, print_json, print_verdict, printable, say
 
 if TYPE_CHECKING:
     from rag.build import BuildReport
@@ -167,6 +167,29 @@ def _search(options: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
+def _verify(options: argparse.Namespace, settings: Settings) -> int:
+    from rag.encode import load_encoder
+    from rag.pipeline import OnRecord
+    from rag.verifying import Checker, read_source
+
+    if (options.sentence is None) == (options.batch is None):
+        options.parser.error("give a SENTENCE or --batch FILE, one of them")
+    if options.batch is not None and options.source is not None:
+        options.parser.error("each row of a batch names its own source: leave --source out")
+    checker = Checker(lambda: load_encoder(settings.encoder), lambda: OnRecord.open(settings))
+    if options.batch is not None:
+        for row in objects_of(options.batch):
+            print_json(checker.row(row))
+        return 0
+    source = None if options.source is None else read_source(options.source)
+    found = {"id": None, **checker.check(options.sentence, source)}
+    if options.json:
+        print_json(found)
+    else:
+        print_verdict(found, options.source)
+    return 0
+
+
 def _article(options: argparse.Namespace, settings: Settings) -> int:
     from rag.index import Index
 
@@ -274,6 +297,11 @@ def _parser() -> argparse.ArgumentParser:
     search.add_argument("-k", type=_positive, default=10, metavar="N", help="how many passages (default 10)")
     search.add_argument("--explain", action="store_true", help="show each stage's rank and score")
     _filter_options(search)
+
+    verify = _add(commands, "verify", _verify, "is a sentence supported by a text, or by the archive")
+    verify.add_argument("sentence", nargs="?", metavar="SENTENCE")
+    verify.add_argument("--source", metavar="FILE", help="a text file; without it the archive is searched")
+    verify.add_argument("--batch", metavar="FILE", help="JSON lines with id, sentence and optional source; - for stdin")
 
     article = _add(commands, "article", _article, "show an article as it was cleaned")
     article.add_argument("id_or_path", metavar="ID_OR_PATH")

@@ -26,8 +26,10 @@ from rag.retrieve import Filters, retrieve
 from rag.select import select
 from rag.sides import told
 from rag.speakers import people_in
+from rag.verify import NOTHING, Source, Verdict, Verifier
 from rag.write import Event, Stage, written
 
+VERIFIED_PASSAGES = 5  # nearest to a sentence: their articles are read for it
 REMEMBERED = 6  # earlier questions that a follow-up may lean on
 
 
@@ -40,6 +42,7 @@ class OnRecord:
         self._encoder = encoder
         self._reranker = reranker
         self._reader = Reader(encoder)
+        self._verifier = Verifier(encoder)
 
     @classmethod
     def open(cls, settings: Settings) -> OnRecord:
@@ -114,7 +117,7 @@ class OnRecord:
                 yield Piece(answer.text, ends_claim=True)
             else:
                 found = self._conflict(snapshot, read_question, hits, judged, filters)
-                answer = yield from written(blank, found.evidence if found else chosen)
+                answer = yield from written(blank, found.evidence if found else chosen, self._verifier)
                 answer = told(answer, found) if found else answer
                 clock.lap("generate")
             yield replace(answer, timings_ms=clock.laps())
@@ -181,6 +184,22 @@ class OnRecord:
         """The `k` best passages for a query."""
         with self._index.snapshot() as snapshot:
             return self._retrieve(snapshot, checked(query), k, filters, asked_on)
+
+    def verify(self, sentence: str) -> tuple[Verdict, Article | None]:
+        """Check a sentence against the articles that come nearest to it; the one that carries it best, if any does.
+
+        Raises:
+            QuestionError: it is empty or too long.
+        """
+        best: tuple[Verdict, Article | None] = NOTHING, None
+        hits = self.search(sentence[:MAX_QUESTION_CHARS], VERIFIED_PASSAGES)
+        for article in {hit.passage.article.id: hit.passage.article for hit in hits}.values():
+            verdict = self._verifier.check(sentence, [Source(article.text, article.title or "")])
+            if verdict.score > best[0].score:
+                best = verdict, article if verdict.evidence else None
+            if verdict.support == "verbatim":
+                break
+        return best
 
     def _retrieve(
         self,

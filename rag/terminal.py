@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 from rag.records import Answer, Article, Hit
-from rag.verify import folded
+from rag.verbatim import folded
 
 
 def print_answer(answer: Answer) -> None:
@@ -37,6 +37,14 @@ def print_hit(hit: Hit, explain: bool) -> None:
         print("   " + "; ".join(stages))
     text = " ".join(hit.passage.text.split())
     print(printable(f"   {text[:240]}{'…' if len(text) > 240 else ''}"))
+
+
+def print_verdict(found: dict[str, Any], source: str | None) -> None:
+    line = f"{found['support']} ({found['score']:.2f})"
+    if found["evidence"]:
+        start, end = found["evidence"]
+        line += f": {source or found['path']}, characters {start}–{end}"
+    print(printable(line))
 
 
 def print_json(row: dict[str, Any]) -> None:

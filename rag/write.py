@@ -15,7 +15,7 @@ from rag.generators import load_generator
 from rag.prompt import is_refusal
 from rag.records import Answer, Claim, Evidence
 from rag.refuse import declined
-from rag.verify import support
+from rag.verify import Verifier, sources_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,23 +29,23 @@ Event = Stage | Piece | Claim | Answer
 Writing = Events[Event, None, Answer]  # yields events, returns the answer
 
 
-def written(blank: Answer, chosen: Sequence[Evidence]) -> Writing:
+def written(blank: Answer, chosen: Sequence[Evidence], verifier: Verifier) -> Writing:
     """Write with the generator asked for; when it fails or nothing it says holds, extractively with a notice."""
     task = Task(blank.standalone_question, chosen)
     yield Stage("writing")
     try:
-        answer = yield from _attempt(blank, generator(blank.generator), task)
+        answer = yield from _attempt(blank, generator(blank.generator), task, verifier)
         if answer.status == "abstained" or _holds(answer.claims):
             return answer
         notice = f"{answer.generator} wrote nothing that the articles carry; these are the articles’ own sentences"
     except GeneratorError as error:
         notice = f"{error}; these are the articles’ own sentences"
     yield Piece("", ends_claim=True)
-    answer = yield from _attempt(blank, generator("extractive"), task)
+    answer = yield from _attempt(blank, generator("extractive"), task, verifier)
     return replace(answer, notice="; ".join(filter(None, (blank.notice, notice))))
 
 
-def _attempt(blank: Answer, generator: Generator, task: Task) -> Writing:
+def _attempt(blank: Answer, generator: Generator, task: Task, verifier: Verifier) -> Writing:
     """Let one generator write. Its text is passed on with the answer's own citation numbers, as sentences complete."""
     citer = Citer(task.evidence)
     claims: list[Claim] = []
@@ -65,7 +65,7 @@ def _attempt(blank: Answer, generator: Generator, task: Task) -> Writing:
             if is_refusal(text):
                 refused = True
             elif text:
-                claims.append(_claim(citer, text, numbers))
+                claims.append(_claim(citer, text, numbers, verifier))
                 yield Piece(with_markers(text, numbers)[len(shown) :] + "\n", ends_claim=True)
                 yield claims[-1]
             pending = shown = ""
@@ -94,9 +94,9 @@ def _unknown(count: int) -> str:
     return f"{count} citation{'s' if count > 1 else ''} named no evidence" if count else ""
 
 
-def _claim(citer: Citer, text: str, numbers: tuple[int, ...]) -> Claim:
-    verdict, score = support(text, [citer.citations[n - 1] for n in numbers])
-    return Claim(text, verdict, score, numbers)
+def _claim(citer: Citer, text: str, numbers: tuple[int, ...], verifier: Verifier) -> Claim:
+    verdict = verifier.check(text, sources_of([citer.citations[n - 1] for n in numbers]))
+    return Claim(text, verdict.support, verdict.score, numbers)
 
 
 @lru_cache(maxsize=4)

@@ -7,12 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.cite import Citer, finished_claims, with_markers
+from rag.encode import Encoder
 from rag.errors import ConfigError
 from rag.extractive import Extractive
 from rag.generate import Task
 from rag.generators import load_generator
 from rag.records import Article, Citation, Evidence
-from rag.verify import support
+from rag.verify import Verifier, sources_of
 
 TEXT = (
     "“We’re making progress on this,” Dominic LeBlanc said. Canada wants “clarity” first. "
@@ -85,8 +86,8 @@ def cited(*found: Evidence) -> list[Citation]:
         ("", [RATE], "unsupported"),
     ],
 )
-def test_support(sentence: str, found: list[Evidence], verdict: str) -> None:
-    assert support(sentence, cited(*found))[0] == verdict
+def test_support(encoder: Encoder, sentence: str, found: list[Evidence], verdict: str) -> None:
+    assert Verifier(encoder).check(sentence, sources_of(cited(*found))).support == verdict
 
 
 def test_markers_are_put_back() -> None:

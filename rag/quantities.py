@@ -1,0 +1,125 @@
+"""The numbers of a text as values, so that "25 per cent" is "25%" and "two million" is "2m", but 25 million is neither.
+
+English only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from math import isclose
+
+_UNITS = {
+    word: number
+    for number, word in enumerate(
+        """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
+        seventeen eighteen nineteen""".split()
+    )
+}
+_TENS = {
+    word: 10 * number
+    for number, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), start=2)
+}
+_ORDINALS = {
+    word: number
+    for number, word in enumerate("first second third fourth fifth sixth seventh eighth ninth tenth".split(), start=1)
+}
+_SCALES = {
+    "hundred": 1e2, "thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12, "dozen": 12.0,
+    "k": 1e3, "m": 1e6, "mn": 1e6, "bn": 1e9, "b": 1e9, "tn": 1e12,
+}  # fmt: skip
+_SPELLED = "|".join((*_UNITS, *_TENS))
+_LONG = "hundred|thousand|million|billion|trillion|dozen"
+_NUMBER = re.compile(
+    rf"""(?P<money>[$€£¥]\s?)?
+    (?: (?<![\w.])(?P<digits>\d{{1,3}}(?:,\d{{3}})+(?:\.\d+)?|\d+(?:\.\d+)?)(?:(?P<ordinal>st|nd|rd|th|s)\b)?
+      | \b(?P<spelled>(?:{_SPELLED})(?:(?:[-\s]+(?:and\s+)?)(?:{_SPELLED}|hundred|thousand))*)\b
+      | \b(?P<rank>{"|".join(_ORDINALS)})\b
+      | \b(?:a|several|few)\s+(?={_LONG}\b)
+    )
+    (?: [-\s]?(?P<scale>{_LONG})s?\b | (?P<letter>k|mn|m|bn|b|tn)\b )?
+    (?: \s?(?P<percent>%) | [-\s](?P<cent>per[-\s]?cent(?:age)?|pct)\b )?
+    (?: \s(?P<currency>dollars?|euros?|pounds?|yen|pesos?)\b )?""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_RANGE = re.compile(r"\s*(?:-|–|—|to|and|or)\s*[$€£¥]?", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A number in a text.
+
+    Attributes:
+        start, end: its span in characters, units included.
+        value: 25 for "25 per cent", 2,000,000 for "two million".
+        percent: whether it is a share in per cent.
+        loose: "one" or "first": more often a manner of speaking than a number.
+        bare: digits or words alone, without scale, unit or currency.
+    """
+
+    start: int
+    end: int
+    value: float
+    percent: bool = False
+    loose: bool = False
+    bare: bool = True
+
+    def same(self, other: Quantity) -> bool:
+        return self.percent == other.percent and isclose(self.value, other.value)
+
+
+def quantities(text: str) -> tuple[Quantity, ...]:
+    """Every number of `text` in order; "2 to 3 million" is two millions and three."""
+    found = [quantity for match in _NUMBER.finditer(text) if (quantity := _quantity(match)) is not None]
+    return tuple(_ranges(text, found))
+
+
+def missing(claimed: Sequence[Quantity], given: Sequence[Quantity]) -> list[Quantity]:
+    """The numbers of a claim that its source does not give; of the readings of one number, one is enough."""
+    met = {c.start for c in claimed if c.loose or any(c.same(g) for g in given)}
+    return [c for c in claimed if c.start not in met]
+
+
+def _quantity(match: re.Match[str]) -> Quantity | None:
+    if match["digits"]:
+        value = float(match["digits"].replace(",", ""))
+    elif match["spelled"]:
+        value = _spelled(match["spelled"].lower())
+    elif match["rank"]:
+        value = float(_ORDINALS[match["rank"].lower()])
+    else:
+        value = 1.0  # a hundred
+    scale = (match["scale"] or match["letter"] or "").lower()
+    percent = bool(match["percent"] or match["cent"])
+    end = len(match.string[: match.end()].rstrip())
+    bare = not (scale or percent or match["money"] or match["currency"])
+    loose = bare and (bool(match["rank"]) or (match["spelled"] or "").lower() == "one")
+    if not match["digits"] and not match["spelled"] and not match["rank"] and not scale:
+        return None
+    return Quantity(match.start(), end, value * _SCALES.get(scale, 1.0), percent, loose, bare)
+
+
+def _spelled(text: str) -> float:
+    """The value of "twenty-five", "two hundred and six" or "three thousand five hundred"."""
+    total = part = 0.0
+    for word in re.split(r"[-\s]+", text):
+        if word == "hundred":
+            part = max(part, 1.0) * 100
+        elif word == "thousand":
+            total, part = total + max(part, 1.0) * 1000, 0.0
+        elif word != "and":
+            part += _UNITS.get(word, _TENS.get(word, 0))
+    return total + part
+
+
+def _ranges(text: str, found: Sequence[Quantity]) -> Iterator[Quantity]:
+    """Each number as it stands, and the first one of a range once more with what only the second one says."""
+    for here, after in zip(found, [*found[1:], None], strict=False):
+        yield here
+        if after is None or not here.bare or after.bare or not _RANGE.fullmatch(text, here.end, after.start):
+            continue
+        scale = next((s for s in (1e12, 1e9, 1e6, 1e3) if after.value >= s and not after.percent), 1.0)
+        if here.value >= 1000 and scale > 1:
+            continue  # "1,500,000 or 1.6 million"
+        yield replace(here, value=here.value * scale, percent=after.percent, bare=False)
