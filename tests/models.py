@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from rag import write
+from rag.encode import load_encoder
 from rag.generate import Piece
 from rag.records import Answer, Article, Evidence
+from rag.verify import Verifier
 
 PROTOCOLS = ("openai", "anthropic", "google", "ollama")
 KEY = "sk-planted-3141592653589793"
@@ -48,9 +50,14 @@ def _certificate() -> str:
     return ssl.DER_cert_to_PEM_cert(known[0]) if known else ""
 
 
+@cache
+def _verifier() -> Verifier:
+    return Verifier(load_encoder("minilm"))
+
+
 def asked(spec: str) -> tuple[Answer, str]:
     """What the pipeline makes of a generator, and the text that was streamed meanwhile."""
-    writing, streamed = write.written(replace(BLANK, generator=spec), EVIDENCE), ""
+    writing, streamed = write.written(replace(BLANK, generator=spec), EVIDENCE, _verifier()), ""
     while True:
         try:
             event = next(writing)
