@@ -161,8 +161,7 @@ def _subjects(masked: str) -> list[_Subject]:
     for match in _NAME.finditer(masked):
         name = _trim_name(match.group())
         if name:
-            offset = match.group().index(name)
-            subjects.append(_Subject("name", match.start() + offset, match.start() + offset + len(name)))
+            subjects.append(_Subject("name", *_within(match, name)))
     names = {s.end for s in subjects}
     subjects += [_Subject("role", *m.span()) for m in _ROLE.finditer(masked) if m.end() not in names]
     return sorted(subjects, key=lambda s: (s.end, s.kind != "name"))
@@ -234,8 +233,8 @@ def _first_person(text: str, start: int, end: int, full_names: dict[str, str]) -
     for match in _NAME.finditer(masked):
         name = _trim_name(match.group())
         if name in full_names:
-            offset = start + match.start() + match.group().index(name)
-            return full_names[name], (offset, offset + len(name))
+            first, last = _within(match, name)
+            return full_names[name], (start + first, start + last)
     return None
 
 
@@ -272,6 +271,13 @@ def _trim_name(words: str) -> str:
         return ""
     name = " ".join(parts)
     return re.sub(r"[’']s?$", "", name)
+
+
+def _within(match: re.Match[str], name: str) -> Span:
+    """The span of a trimmed name in the text that was matched, which may have several spaces between its words."""
+    found = re.search(" +".join(map(re.escape, name.split(" "))), match.group())
+    assert found is not None
+    return match.start() + found.start(), match.start() + found.end()
 
 
 def _quote(text: str, start: int, end: int) -> Span | None:

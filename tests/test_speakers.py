@@ -92,3 +92,10 @@ def test_people_of_a_text() -> None:
     assert people_in("Marty Warren met Carney. Mark Carney left for Mexico City with JD Vance.") == [
         "Marty Warren", "Mark Carney", "JD Vance",
     ]  # fmt: skip
+
+
+def test_two_spaces_inside_a_name_are_part_of_its_span() -> None:
+    text = "Mr. Dominic  LeBlanc said talks went on."
+    (found,) = attribute(text, [(0, len(text))])
+    assert found is not None
+    assert text[slice(*found.speaker_span)] == "Dominic  LeBlanc"
