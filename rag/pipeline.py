@@ -23,6 +23,7 @@ from rag.refuse import refusal
 from rag.rerank import Reranker, load_reranker
 from rag.retrieve import Filters, retrieve
 from rag.select import select
+from rag.short import leading, shortest
 from rag.speakers import people_in
 from rag.write import Event, Stage, written
 
@@ -93,6 +94,7 @@ class OnRecord:
             read_question = read(standalone)
             judged = self._reader.judge(read_question, hits)
             chosen = select(read_question, judged, self.settings.max_claims)
+            short = shortest(read_question, chosen, self._encoder)
             clock.lap("evidence")
             blank = Answer(
                 question=asked,
@@ -111,7 +113,7 @@ class OnRecord:
                 answer = refusal(blank, read_question, judged, filters)
                 yield Piece(answer.text, ends_claim=True)
             else:
-                answer = yield from written(blank, chosen)
+                answer = yield from written(blank, chosen, leading(read_question, short, blank.confidence))
                 clock.lap("generate")
             yield replace(answer, timings_ms=clock.laps())
 
