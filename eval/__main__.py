@@ -191,7 +191,7 @@ def _calibration(arguments: argparse.Namespace) -> int:
     return 0
 
 
-REFUSED_SHARE = "on the tuning halves {:.0%} of the questions with an answer have a confidence below"
+REFUSED_SHARE = "on the tuning halves at most {:.0%} of the questions with an answer, of any source, lie below"
 
 
 def _read_sources(arguments: argparse.Namespace, reporter: Reporter) -> list[Row]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.bool_]
+Names = NDArray[np.str_]
 BINS = 10
 
 
@@ -96,16 +97,28 @@ def _share(of: Labels, among: Labels) -> float | None:
     return float(of[among].mean()) if among.any() else None
 
 
-def threshold_for(confidence: Floats, answerable: Labels, cost: float) -> float:
-    """The threshold that refuses the share `cost` of the questions with an answer."""
-    return float(np.quantile(confidence[answerable], cost))
+def threshold_for(confidence: Floats, answerable: Labels, sources: Names, cost: float) -> float:
+    """The highest threshold that refuses at most the share `cost` of the questions with an answer of every source."""
+    return float(_thresholds([row[None] for row in _known(confidence, answerable, sources)], cost)[0])
 
 
 def threshold_interval(
-    confidence: Floats, answerable: Labels, cost: float, seed: int = 20, draws: int = 2000
+    confidence: Floats, answerable: Labels, sources: Names, cost: float, seed: int = 20, draws: int = 2000
 ) -> tuple[float, float]:
-    """The 95 % interval of `threshold_for`, by a percentile bootstrap over the questions."""
-    known = confidence[answerable]
-    drawn = np.random.default_rng(seed).choice(known, (draws, len(known)))
-    low, high = np.quantile(np.quantile(drawn, cost, axis=1), (0.025, 0.975))
+    """The 95 % interval of `threshold_for`, by a percentile bootstrap over the questions of each source."""
+    random = np.random.default_rng(seed)
+    drawn = [random.choice(row, (draws, len(row))) for row in _known(confidence, answerable, sources)]
+    low, high = np.quantile(_thresholds(drawn, cost), (0.025, 0.975))
     return float(low), float(high)
+
+
+def _known(confidence: Floats, answerable: Labels, sources: Names) -> list[Floats]:
+    """The confidences of the questions with an answer, by source."""
+    rows = [confidence[answerable & (sources == source)] for source in np.unique(sources)]
+    return [row for row in rows if len(row)]
+
+
+def _thresholds(rows: list[Floats], cost: float) -> Floats:
+    """(draws,) from the (draws, questions) confidences of each source."""
+    lowest: Floats = np.min([np.quantile(row, cost, axis=1) for row in rows], axis=0)
+    return lowest

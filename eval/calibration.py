@@ -36,12 +36,13 @@ def measured(rows: Sequence[Row], name: str, refuse_below: float) -> Json:
     sources = [*dict.fromkeys(r.source for r in rows), "all"]
     for source in sources:
         for half in ("tune", "test"):
-            of = [r for r in rows if source in ("all", r.source) and r.half == half]
-            if of:
-                found[f"{source}, {half}"] = _measures(of, refuse_below)
+            group = [r for r in rows if source in ("all", r.source) and r.half == half]
+            if group:
+                found[f"{source}, {half}"] = _measures(group, refuse_below)
     tune = [r for r in rows if r.half == "tune"]
     sure, answerable, _ = _columns(tune)
-    low, high = threshold_interval(sure, answerable, REFUSED_ANSWERABLE)
+    of = np.array([r.source for r in tune])
+    low, high = threshold_interval(sure, answerable, of, REFUSED_ANSWERABLE)
     return {
         "format": 1,
         "command": "calibration",
@@ -50,7 +51,7 @@ def measured(rows: Sequence[Row], name: str, refuse_below: float) -> Json:
         **provenance(),
         "threshold": {
             "refused_answerable": REFUSED_ANSWERABLE,
-            "value": threshold_for(sure, answerable, REFUSED_ANSWERABLE),
+            "value": threshold_for(sure, answerable, of, REFUSED_ANSWERABLE),
             "low": low,
             "high": high,
         },

@@ -30,7 +30,8 @@ from rag.records import Turn
 from rag.short import SIGN_NAMES as SHORT_NAMES
 
 SENTENCE_C = 1.0
-CONFIDENCE_C = 0.1
+CONFIDENCE_C = 1.0
+OWN_WEIGHT = 2.0  # of the seeds, whose questions were written for this program, against another source
 SHORT_L2 = 0.003
 NEARLY_RIGHT = 0.6  # F1 that the best run of a question must reach to be learned from
 
@@ -49,16 +50,18 @@ def fit_sentences(app: OnRecord, questions: Sequence[Asked], told: Callable[[str
 
 
 def fit_confidence(rows: Sequence[Row], told: Callable[[str], None]) -> tuple[Weights, float]:
-    """Fit what tells a question with an answer, every source weighing the same, and the threshold for refusing at
-    most `REFUSED_ANSWERABLE` of those with one."""
+    """Fit what tells a question with an answer, every source weighing the same but the seeds, and the threshold for
+    refusing at most `REFUSED_ANSWERABLE` of those with one in any source."""
     tune = [r for r in rows if r.half == "tune"]
     signs, answerable = np.vstack([r.vector() for r in tune]), np.array([r.answerable for r in tune])
+    sources = np.array([r.source for r in tune])
     sizes = Counter(r.source for r in tune)
-    weights = np.array([len(tune) / len(sizes) / sizes[r.source] for r in tune])
+    own = {"seeds": OWN_WEIGHT}
+    weights = np.array([own.get(r.source, 1.0) * len(tune) / len(sizes) / sizes[r.source] for r in tune])
     model = make_pipeline(StandardScaler(), LogisticRegression(C=CONFIDENCE_C, max_iter=5000))
     model.fit(signs, answerable, logisticregression__sample_weight=weights)
     sure = model.predict_proba(signs)[:, 1]
-    threshold = threshold_for(sure, answerable, REFUSED_ANSWERABLE)
+    threshold = threshold_for(sure, answerable, sources, REFUSED_ANSWERABLE)
     told(f"confidence: {len(tune)} questions of {', '.join(sizes)}")
     return _unscaled(model), threshold
 

@@ -7,11 +7,12 @@ with quiz questions, each also with its own articles left out. And questions of 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from datetime import date as Day
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import numpy as np
 
@@ -63,10 +64,11 @@ class Row:
     signs: tuple[float, ...]
 
     @classmethod
-    def from_json(cls, row: dict[str, object]) -> Row:
-        return cls(**{**row, "signs": tuple(row["signs"])})  # type: ignore[arg-type]
+    def from_json(cls, row: Mapping[str, Any]) -> Row:
+        """The row that `to_json` made; what was added to it is left aside."""
+        return cls(**{f.name: row[f.name] for f in fields(cls)} | {"signs": tuple(row["signs"])})
 
-    def to_json(self) -> dict[str, object]:
+    def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
     def vector(self) -> Floats:

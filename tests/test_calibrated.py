@@ -46,12 +46,14 @@ def test_refusals() -> None:
     assert refusals(SURE, np.ones(5, dtype=bool), 0.3) == Refusals(5, 3, 0.0, None, 3 / 5)
 
 
-def test_a_threshold_refuses_the_share_asked_for() -> None:
-    sure = np.arange(101) / 100
-    assert threshold_for(sure, np.ones(101, dtype=bool), 0.1) == pytest.approx(0.1)
-    low, high = threshold_interval(sure, np.ones(101, dtype=bool), 0.1)
+def test_a_threshold_refuses_at_most_the_share_asked_for_of_any_source() -> None:
+    sure, all_of_them = np.arange(101) / 100, np.ones(101, dtype=bool)
+    one, two = np.full(101, "a"), np.where(sure < 0.5, "a", "b")
+    assert threshold_for(sure, all_of_them, one, 0.1) == pytest.approx(0.1)
+    assert threshold_for(sure, all_of_them, two, 0.1) == pytest.approx(0.049)
+    low, high = threshold_interval(sure, all_of_them, one, 0.1)
     assert low < 0.1 < high
-    assert threshold_interval(sure, np.ones(101, dtype=bool), 0.1) == (low, high)
+    assert threshold_interval(sure, all_of_them, one, 0.1) == (low, high)
 
 
 @given(st.lists(st.tuples(st.sampled_from([0.1, 0.3, 0.5, 0.9]), st.booleans()), min_size=1, max_size=30))
