@@ -229,16 +229,14 @@ def _add_squad(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _squad(arguments: argparse.Namespace) -> int:
-    from eval import squad
+    from eval.squad import read_squad, run, tables
 
     settings = load_settings()
     reporter = Reporter(as_json=arguments.json)
     with reporter.progress() as progress:
-        result = squad.run(
-            squad.read_squad(arguments.set), load_encoder(settings.encoder), settings.refuse_below, progress
-        )
+        result = run(read_squad(arguments.set), load_encoder(settings.encoder), settings.refuse_below, progress)
     file = write_result(result, "squad", arguments.out)
-    reporter.data({key: value for key, value in result.items() if key != "results"}, squad.tables(result))
+    reporter.data({key: value for key, value in result.items() if key != "results"}, tables(result))
     reporter.note(f"written to {file}")
     return 0
 
@@ -259,21 +257,21 @@ def _add_choices(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _choices(arguments: argparse.Namespace) -> int:
-    from eval import choices
+    from eval.choices import chosen_of, read_quiz, run, tables
 
     settings = load_settings()
     reporter = Reporter(as_json=arguments.json)
-    articles, quiz = choices.read_quiz(arguments.set)
-    asked = choices.chosen_of(quiz, arguments.half, arguments.limit)
+    articles, quiz = read_quiz(arguments.set)
+    asked = chosen_of(quiz, arguments.half, arguments.limit)
     if not asked:
         raise EvalError(f"{arguments.set} has no question of half {arguments.half!r}: leave --half out")
     encoder = load_encoder(settings.encoder)
     name = arguments.set.resolve().name
     index = arguments.index or _index_of(articles, ROOT / ".cache" / "retrieval" / name, encoder, reporter)
     with reporter.progress() as progress:
-        result = choices.run(asked, name, Index.open(index, encoder), encoder, settings.passages, progress)
+        result = run(asked, name, Index.open(index, encoder), encoder, settings.passages, progress)
     file = write_result(result, "choices", arguments.out)
-    reporter.data({key: value for key, value in result.items() if key != "results"}, choices.tables(result))
+    reporter.data({key: value for key, value in result.items() if key != "results"}, tables(result))
     reporter.note(f"written to {file}")
     return 0
 

@@ -47,4 +47,3 @@ def test_a_refusal_says_what_is_missing(reader: Reader, question: str, why: str)
     assert said(reader, question) == (
         f"The archive does not say. {why} The nearest passages are listed, but they do not answer it."
     )
-
