@@ -141,7 +141,7 @@ def pick(support: Sequence[float]) -> tuple[int, float]:
 def run(quiz: Sequence[Quizzed], name: str, index: Index, encoder: Encoder, passages: int, told: Told) -> Json:
     """Choose for every question and return the result, which has ids and numbers and no text."""
     reader = Reader(encoder)
-    rows = []
+    rows: list[Json] = []
     with index.snapshot() as snap:
         for done, one in enumerate(quiz, start=1):
             asked_on = Day.fromisoformat(one.date) if one.date else None

@@ -94,7 +94,8 @@ def fit_short(groups: Sequence[tuple[Floats, Floats]], told: Callable[[str], Non
 def _target(f1: Floats) -> Doubles:
     """How the likelihood is shared by a question's runs: the best ones, and a little those that nearly say the same."""
     near: Doubles = np.where(f1 >= 0.7 * f1.max(), f1, 0).astype(np.float64) ** 4
-    return near / near.sum()
+    target: Doubles = near / near.sum()
+    return target
 
 
 def _unscaled(model: Pipeline) -> Weights:

@@ -21,26 +21,27 @@ from eval.evidence import contains_answer, covers
 from eval.premises import names_in, swapped
 from eval.qrels import QUESTIONS, Query, RetrievalSet, choose
 from eval.questions import EvalError, json_rows, read_set
-from eval.records import Half
+from eval.records import Gold, Half
 from eval.retrieval import build_index
 from eval.squad import Asked, f1, given, read_squad
 from rag import rows as stored
-from rag.confidence import Floats, standing
+from rag.confidence import standing
 from rag.config import Settings, load_settings
-from rag.encode import Encoder, Ints
+from rag.encode import Encoder, Floats, Ints
 from rag.evidence import Judged, Reader
 from rag.filters import Filters
-from rag.index import Index, Snapshot
+from rag.index import Index, Progress, Snapshot
 from rag.question import Question, checked, read
 from rag.records import Evidence, Turn
 from rag.retrieve import retrieve
 from rag.select import select
 from rag.short import runs
 
+HALVES: tuple[Half, Half] = ("tune", "test")
 SEED = 20  # of the false premises
 LEFT_OUT_DEPTH = 60  # passages that are looked through for others that hold the answer
 
-Told = Callable[[str, int, int], None]
+Told = Progress
 Right = Callable[[Sequence[Evidence]], bool]
 
 
@@ -95,6 +96,10 @@ def row_of(
     )
 
 
+def cites(golds: Sequence[Gold]) -> Right:
+    return lambda chosen: any(covers(golds, e) for e in chosen)
+
+
 def holds(answers: Sequence[str]) -> Right:
     return lambda chosen: contains_answer(answers, [e.text for e in chosen])
 
@@ -111,8 +116,7 @@ def seeds_rows(seeds: Path, told: Told) -> Iterator[Row | None]:
             assert q.half is not None
             question, judged = app.evidence(q.question, [Turn(earlier) for earlier in q.history])
             kind = "answerable" if q.need else "false premise" if q.kind == "false_premise" else "unanswerable"
-            yield row_of("seeds", q.id, q.half, kind, lambda chosen, q=q: any(covers(q.gold, e) for e in chosen),
-                         question, judged)  # fmt: skip
+            yield row_of("seeds", q.id, q.half, kind, cites(q.gold), question, judged)
             if q.need and not q.history and (other := swapped(q.question, names, "", random)):
                 question, judged = app.evidence(other)
                 yield row_of("seeds", f"{q.id}-swapped", q.half, "false premise", holds(()), question, judged)
@@ -162,7 +166,7 @@ def archive_rows(of: RetrievalSet, index: Index, encoder: Encoder, limit: int, t
     the archive without these articles and without others that hold the answer, and with a false premise."""
     reading = _Reading(encoder)
     for qrels in of.qrels:
-        halves = {q.id: half for half in ("tune", "test") for q in choose(qrels, half).queries}
+        halves = {q.id: half for half in HALVES for q in choose(qrels, half).queries}
         chosen = [q for q in qrels.queries if q.id in halves and q.answers][:: max(1, len(qrels.queries) // limit)]
         names, random = names_in(q.text for q in qrels.queries), Random(SEED)  # noqa: S311
         with index.snapshot() as snap:
@@ -170,7 +174,6 @@ def archive_rows(of: RetrievalSet, index: Index, encoder: Encoder, limit: int, t
                 articles = [a for id_ in qrels.relevant[query.id] if (a := snap.article(id_))]
                 source = f"{of.name} {qrels.name}"
                 half = halves[query.id]
-                assert half in ("tune", "test")
                 if any(contains_answer(query.answers, [a.text]) for a in articles):
                     question, judged = reading.of(snap, query.text, _day(query))
                     yield row_of(source, query.id, half, "answerable", holds(query.answers), question, judged)
@@ -251,7 +254,7 @@ def _quizzed(path: Path) -> list[tuple[str, str, str, tuple[str, ...]]]:
     """Id, question, evidence and right choice of the questions of the first year."""
     rows = [row for _, row in json_rows(path, path.read_text(encoding="utf-8"))]
     first = min(str(row["date"])[:4] for row in rows)
-    found = []
+    found: list[tuple[str, str, str, tuple[str, ...]]] = []
     for row in rows:
         if row.get("evidence") and row.get("answer") and str(row["date"]).startswith(first):
             choice = row["choices"][int(row["answer"][0])]

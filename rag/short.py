@@ -245,7 +245,7 @@ class _Sentence:
         if not self.form or not best.sum():
             return np.zeros(len(middle), dtype=np.float32)
         centre = float(best @ np.arange(len(best)) / best.sum())
-        side: Floats = self.form * np.clip((middle - centre) / 5, -1, 1)
+        side: Floats = (self.form * np.clip((middle - centre) / 5, -1, 1)).astype(np.float32)
         return side
 
     def _carries(self, word: Word) -> bool:
