@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from eval.answers import Asker, open_product, run
 from eval.apart import add_apart
 from eval.compare import compare
 from eval.measures import BY_KEY
-from eval.qrels import RetrievalSet, read_retrieval_set
+from eval.qrels import read_retrieval_set
 from eval.questions import SETS, EvalError, QuestionSet, check_gold, read_set
 from eval.ranked import MEASURES as RANKED
 from eval.report import Reporter, visible
@@ -26,6 +28,9 @@ from rag.config import Settings, load_settings
 from rag.encode import Encoder, load_encoder
 from rag.errors import OnRecordError
 from rag.index import Index
+
+if TYPE_CHECKING:
+    from eval.sources import Row
 
 Opener = Callable[[Settings, bool], AbstractContextManager[Asker]]
 
@@ -46,6 +51,9 @@ def _parser(opener: Opener) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_answers(commands, opener)
     _add_fit(commands)
+    _add_squad(commands)
+    _add_choices(commands)
+    _add_calibration(commands)
     _add_retrieval(commands)
     _add_bench(commands)
     _add_scale(commands)
@@ -144,28 +152,180 @@ def _compare(arguments: argparse.Namespace) -> int:
     return 0
 
 
+# --- confidence, short answers
+
+
+def _add_calibration(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "calibration",
+        help="measure what confidence is worth",
+        description="Read the seeds' questions and those of other archives, and measure what confidence says of them.",
+    )
+    _add_sources(parser)
+    parser.add_argument("--no-seeds", action="store_true", help="leave out the seeds' own questions")
+    parser.add_argument(
+        "--rows", type=Path, nargs="+", default=[], metavar="RESULT.json", help="measure what was read for these again"
+    )
+    parser.add_argument("--out", type=Path, default=RESULTS, metavar="DIR", help="where results go (eval/results)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.set_defaults(run=_calibration)
+
+
+def _add_sources(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--squad", type=Path, metavar="DIR", help="a SQuAD 2.0 sample: queries.json, ground_truth.json")
+    parser.add_argument("--archive", type=Path, metavar="DIR", help="a retrieval set with choices: see retrieval")
+    parser.add_argument("--index", type=Path, metavar="DIR", help="the archive's index, instead of building one")
+    parser.add_argument("--limit", type=_count, default=100, metavar="N", help="of questions of each qrels (100)")
+
+
+def _calibration(arguments: argparse.Namespace) -> int:
+    from eval.calibration import measured, tables
+    from eval.sources import read_rows
+
+    reporter = Reporter(as_json=arguments.json)
+    rows = [row for path in arguments.rows for row in read_rows(path)] or _read_sources(arguments, reporter)
+    result = measured(rows, "development", load_settings().refuse_below)
+    file = write_result(result, "calibration", arguments.out)
+    reporter.data({key: value for key, value in result.items() if key != "rows"}, tables(result))
+    threshold = result["threshold"]
+    reporter.note(
+        f"{REFUSED_SHARE.format(threshold['refused_answerable'])} {threshold['value']:.3f} "
+        f"({threshold['low']:.3f} to {threshold['high']:.3f})"
+    )
+    reporter.note(f"written to {file}")
+    return 0
+
+
+REFUSED_SHARE = "on the tuning halves at most {:.0%} of the questions with an answer, of any source, lie below"
+
+
+def _read_sources(arguments: argparse.Namespace, reporter: Reporter) -> list[Row]:
+    """Read every source that was given, and say which were not."""
+    from eval.sources import archive_rows, seeds_rows, squad_rows
+
+    encoder = load_encoder(load_settings().encoder)
+    with bars() as told:
+        rows = [] if arguments.no_seeds else list(seeds_rows(ROOT / "seeds", told))
+        if arguments.squad:
+            rows += squad_rows(arguments.squad, ROOT / ".cache" / "calibration", encoder, told)
+        if arguments.archive:
+            of = read_retrieval_set(arguments.archive)
+            index = arguments.index or _index_of(
+                of.articles, ROOT / ".cache" / "retrieval" / of.name, encoder, reporter
+            )
+            rows += archive_rows(of, Index.open(index, encoder), encoder, arguments.limit, told)
+    for name in ("squad", "archive"):
+        if getattr(arguments, name) is None:
+            reporter.note(f"no --{name}: its questions are left out")
+    return [row for row in rows if row is not None]
+
+
+def _add_squad(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "squad",
+        help="measure short answers on SQuAD 2.0",
+        description="Answer SQuAD 2.0 questions in the words of their paragraphs: exact match, F1, and the AUROC of "
+        "telling those that have an answer.",
+    )
+    parser.add_argument("set", type=Path, metavar="DIR", help="a folder with queries.json and ground_truth.json")
+    parser.add_argument("--out", type=Path, default=RESULTS, metavar="DIR", help="where results go (eval/results)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.set_defaults(run=_squad)
+
+
+def _squad(arguments: argparse.Namespace) -> int:
+    from eval.squad import read_squad, run, tables
+
+    settings = load_settings()
+    reporter = Reporter(as_json=arguments.json)
+    with reporter.progress() as progress:
+        result = run(read_squad(arguments.set), load_encoder(settings.encoder), settings.refuse_below, progress)
+    file = write_result(result, "squad", arguments.out)
+    reporter.data({key: value for key, value in result.items() if key != "results"}, tables(result))
+    reporter.note(f"written to {file}")
+    return 0
+
+
+def _add_choices(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "choices",
+        help="measure multiple choice",
+        description="Choose the answer that the articles found support, or none, for questions with choices.",
+    )
+    parser.add_argument("set", type=Path, metavar="DIR", help="a folder with articles.jsonl[.gz] and questions.jsonl")
+    parser.add_argument("--half", choices=("tune", "test", "all"), default="all", help="only this half, by date")
+    parser.add_argument("--limit", type=_count, metavar="N", help="only N questions, evenly spread")
+    parser.add_argument("--index", type=Path, metavar="DIR", help="ask this index instead of building one")
+    parser.add_argument("--out", type=Path, default=RESULTS, metavar="DIR", help="where results go (eval/results)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.set_defaults(run=_choices)
+
+
+def _choices(arguments: argparse.Namespace) -> int:
+    from eval.choices import chosen_of, read_quiz, run, tables
+
+    settings = load_settings()
+    reporter = Reporter(as_json=arguments.json)
+    articles, quiz = read_quiz(arguments.set)
+    asked = chosen_of(quiz, arguments.half, arguments.limit)
+    if not asked:
+        raise EvalError(f"{arguments.set} has no question of half {arguments.half!r}: leave --half out")
+    encoder = load_encoder(settings.encoder)
+    name = arguments.set.resolve().name
+    index = arguments.index or _index_of(articles, ROOT / ".cache" / "retrieval" / name, encoder, reporter)
+    with reporter.progress() as progress:
+        result = run(asked, name, Index.open(index, encoder), encoder, settings.passages, progress)
+    file = write_result(result, "choices", arguments.out)
+    reporter.data({key: value for key, value in result.items() if key != "results"}, tables(result))
+    reporter.note(f"written to {file}")
+    return 0
+
+
 def _add_fit(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser(
         "fit",
-        help="fit the weights of evidence and confidence on the tuning half of a set",
-        description="Fit the weights in rag/data/evidence.json on the tuning half of a set with gold quotes.",
+        help="fit the weights of evidence, short answers and confidence on tuning halves",
+        description="Fit the weights in rag/data/evidence.json: of sentences on the tuning half of a set with gold "
+        "quotes; of confidence with --rows; of short answers with --squad and --archive. What is not given is kept.",
     )
     parser.add_argument("set", metavar="SET", help="a name under eval/sets")
+    parser.add_argument(
+        "--rows", type=Path, nargs="+", default=[], metavar="RESULT.json", help="results of calibration"
+    )
+    parser.add_argument("--squad", type=Path, metavar="DIR", help="a SQuAD 2.0 sample")
+    parser.add_argument("--archive", type=Path, metavar="DIR", help="a retrieval set with choices and evidence")
     parser.set_defaults(run=_fit)
 
 
 def _fit(arguments: argparse.Namespace) -> int:
-    from eval.fit import fit
+    from eval.fit import fit_confidence, fit_sentences, fit_short
+    from eval.sources import read_rows, short_groups
 
     questions = read_set(arguments.set)
     tune = tuple(q for q in questions.questions if q.half == "tune")
     folder = _own_seeds(questions)
     if not tune or folder is None:
         raise EvalError(f"{arguments.set} has no tuning half or no articles of its own: nothing to fit on")
+    if bool(arguments.squad) != bool(arguments.archive):
+        raise EvalError("short answers are fitted on both: give --squad and --archive")
     reporter = Reporter(as_json=False)
+    path = ROOT / "rag" / "data" / "evidence.json"
+    weights = json.loads(path.read_text(encoding="utf-8"))
     with open_product(load_settings(seeds=folder), fresh=True) as app:
-        threshold = fit(app, tune, ROOT / "rag" / "data" / "evidence.json", reporter.note)
-    reporter.note(f"refuse below {threshold:.3f} (refuse_below in rag/config.py)")
+        weights["sentence"] = fit_sentences(app, tune, reporter.note)
+    if arguments.squad:
+        groups = short_groups(arguments.squad, arguments.archive, load_encoder(load_settings().encoder))
+        weights["short"] = fit_short(groups, reporter.note)
+    else:
+        reporter.note("no --squad and --archive: the weights of short answers stay as they are")
+    if arguments.rows:
+        weights["confidence"], threshold = fit_confidence(
+            [row for path in arguments.rows for row in read_rows(path)], reporter.note
+        )
+        reporter.note(f"refuse below {threshold:.3f} (refuse_below in rag/config.py)")
+    else:
+        reporter.note("no --rows: the weights of confidence stay as they are")
+    path.write_text(json.dumps(weights, indent=2) + "\n", encoding="utf-8")
     return 0
 
 
@@ -220,7 +380,7 @@ def _retrieval(arguments: argparse.Namespace) -> int:
     of = read_retrieval_set(arguments.set, arguments.qrels)
     cache = arguments.cache or ROOT / ".cache" / "retrieval" / of.name
     encoder = load_encoder(load_settings().encoder)
-    index = arguments.index or _index_of(of, cache, encoder, reporter)
+    index = arguments.index or _index_of(of.articles, cache, encoder, reporter)
     with bars() as told:
         result = benchmark(of, Index.open(index, encoder), encoder, cache, options, told)
     file = write_result(result, "retrieval", arguments.out)
@@ -233,11 +393,11 @@ def _retrieval(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _index_of(of: RetrievalSet, cache: Path, encoder: Encoder, reporter: Reporter) -> Path:
+def _index_of(articles: Path, cache: Path, encoder: Encoder, reporter: Reporter) -> Path:
     """Bring the set's own index up to date and say what could not be read."""
     reporter.note(f"bringing the index in {cache} up to date")
     with bars() as told:
-        index, report = build_index(of.articles, cache, encoder, told)
+        index, report = build_index(articles, cache, encoder, told)
     if report.failures:
         first = report.failures[0]
         reporter.note(f"{report.failed} articles cannot be read, the first: {first.path}: {first.reason}")

@@ -1,81 +1,111 @@
-"""Fit the weights of the evidence signs and of the confidence on the tuning half of a question set.
+"""Fit the weights of the evidence signs, the short answers and the confidence on tuning halves.
 
-The first model tells a sentence that holds gold from one that does not, the second tells a question that the
-archive answers from one that it does not; both are logistic regressions, few signs over few questions, so
-strongly regularised. The threshold refuses as much as it can while it refuses at most `REFUSED_ANSWERABLE` of
-the questions that have an answer, by leave-one-out.
+The first model tells a sentence that holds gold from one that does not, over the questions about the seeds. The
+second chooses a short answer among the runs of words of a sentence, over SQuAD 2.0 paragraphs and the evidence of quiz
+questions. The third tells a question that the archive answers from one that it does not, over all that
+`python -m eval calibration` has read. All are log-linear, few signs over few questions, so strongly regularised.
 """
 
 from __future__ import annotations
 
-import json
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import LeaveOneOut, cross_val_predict
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from eval.calibrated import threshold_for
+from eval.calibration import REFUSED_ANSWERABLE
 from eval.evidence import covers
-from eval.records import Question
-from rag.confidence import STANDING_NAMES, standing
-from rag.evidence import SIGN_NAMES, Floats, Judged
+from eval.records import Question as Asked
+from eval.sources import Row
+from rag.confidence import STANDING_NAMES
+from rag.evidence import SIGN_NAMES, Floats
 from rag.pipeline import OnRecord
 from rag.records import Turn
+from rag.short import SIGN_NAMES as SHORT_NAMES
 
-REFUSED_ANSWERABLE = 0.10
 SENTENCE_C = 1.0
-CONFIDENCE_C = 0.1
+CONFIDENCE_C = 1.0
+OWN_WEIGHT = 2.0  # of the seeds, whose questions were written for this program, against another source
+SHORT_L2 = 0.003
+NEARLY_RIGHT = 0.6  # F1 that the best run of a question must reach to be learned from
+
+Weights = dict[str, float]
+Doubles = NDArray[np.float64]
 
 
-def fit(app: OnRecord, questions: Sequence[Question], weights: Path, told: Callable[[str], None]) -> float:
-    """Fit both models, write them to `weights` and return the confidence under which to refuse."""
-    read = [(q, *app.evidence(q.question, [Turn(earlier) for earlier in q.history])) for q in questions]
-    signs = np.vstack([judged.signs.vector() for _, _, row in read for judged in row])
-    gold = np.array([covers(q.gold, judged.evidence) for q, _, row in read for judged in row])
-    answerable = np.array([bool(q.need) for q, _, row in read for _ in row])
-    sentence = LogisticRegression(C=SENTENCE_C, max_iter=5000).fit(signs[answerable], gold[answerable])
-
-    standings = [standing(question, _scored_again(row, sentence)) for _, question, row in read]
-    kept = [(s.vector(), bool(q.need)) for s, (q, _, _) in zip(standings, read, strict=True) if s is not None]
-    whole, answered = np.vstack([vector for vector, _ in kept]), np.array([label for _, label in kept])
-    model = _confidence_model()
-    held_out = cross_val_predict(model, whole, answered, cv=LeaveOneOut(), method="predict_proba")[:, 1]
-    threshold = float(np.quantile(held_out[answered], REFUSED_ANSWERABLE))
-    model.fit(whole, answered)
-    table = {
-        "sentence": _table(SIGN_NAMES, sentence.coef_[0], sentence.intercept_[0]),
-        "confidence": _unscaled(model),
-    }
-    weights.write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
-    told(f"{len(gold)} sentences of {len(read)} questions; leave-one-out on them, at {threshold:.3f}:")
-    told(f"  refused of unanswerable {np.mean(held_out[~answered] < threshold):.3f}")
-    told(f"  refused of answerable   {np.mean(held_out[answered] < threshold):.3f}")
-    return threshold
+def fit_sentences(app: OnRecord, questions: Sequence[Asked], told: Callable[[str], None]) -> Weights:
+    """Fit what tells a sentence with gold, over all the sentences read for questions that have an answer."""
+    read = [(q, app.evidence(q.question, [Turn(earlier) for earlier in q.history])[1]) for q in questions if q.need]
+    signs = np.vstack([judged.signs.vector() for _, row in read for judged in row])
+    gold = np.array([covers(q.gold, judged.evidence) for q, row in read for judged in row])
+    model = LogisticRegression(C=SENTENCE_C, max_iter=5000).fit(signs, gold)
+    told(f"sentences: {len(gold)} of {len(read)} questions")
+    return _table(SIGN_NAMES, model.coef_[0], model.intercept_[0])
 
 
-def _scored_again(row: Sequence[Judged], model: LogisticRegression) -> list[Judged]:
-    """The sentences in the order of the new weights; what they were read for does not change with them."""
-    scores = model.predict_proba(np.vstack([judged.signs.vector() for judged in row]))[:, 1] if row else ()
-    again = [replace(j, evidence=replace(j.evidence, score=float(s))) for j, s in zip(row, scores, strict=True)]
-    return sorted(again, key=lambda j: -j.evidence.score)
+def fit_confidence(rows: Sequence[Row], told: Callable[[str], None]) -> tuple[Weights, float]:
+    """Fit what tells a question with an answer, every source weighing the same but the seeds, and the threshold for
+    refusing at most `REFUSED_ANSWERABLE` of those with one in any source."""
+    tune = [r for r in rows if r.half == "tune"]
+    signs, answerable = np.vstack([r.vector() for r in tune]), np.array([r.answerable for r in tune])
+    sources = np.array([r.source for r in tune])
+    sizes = Counter(r.source for r in tune)
+    own = {"seeds": OWN_WEIGHT}
+    weights = np.array([own.get(r.source, 1.0) * len(tune) / len(sizes) / sizes[r.source] for r in tune])
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=CONFIDENCE_C, max_iter=5000))
+    model.fit(signs, answerable, logisticregression__sample_weight=weights)
+    sure = model.predict_proba(signs)[:, 1]
+    threshold = threshold_for(sure, answerable, sources, REFUSED_ANSWERABLE)
+    told(f"confidence: {len(tune)} questions of {', '.join(sizes)}")
+    return _unscaled(model), threshold
 
 
-def _confidence_model() -> Pipeline:
-    return make_pipeline(StandardScaler(), LogisticRegression(C=CONFIDENCE_C, max_iter=5000))
+def fit_short(groups: Sequence[tuple[Floats, Floats]], told: Callable[[str], None]) -> Weights:
+    """Fit what tells the run of words that answers, by the likelihood of the best ones of each question.
+
+    Args:
+        groups: for each question the signs of its runs (n, signs) and their F1 with the answer (n,).
+    """
+    targets = [(signs.astype(np.float64), _target(f1)) for signs, f1 in groups if len(f1) and f1.max() >= NEARLY_RIGHT]
+    spread = np.vstack([signs for signs, _ in targets]).std(axis=0) + 1e-6
+
+    def loss(weights: Doubles) -> tuple[float, Doubles]:
+        value = SHORT_L2 * len(targets) * float(((weights * spread) ** 2).sum())
+        slope = 2 * SHORT_L2 * len(targets) * weights * spread**2
+        for signs, target in targets:
+            scores = signs @ weights
+            share = np.exp(scores - scores.max())
+            share /= share.sum()
+            value -= float(target @ np.log(share + 1e-12))
+            slope = slope - signs.T @ (target - share)
+        return value, slope
+
+    found = minimize(loss, np.zeros(len(SHORT_NAMES)), jac=True, method="L-BFGS-B")
+    told(f"short answers: {len(targets)} of {len(groups)} questions have one among the runs")
+    return _table(SHORT_NAMES, found.x, 0.0)
 
 
-def _unscaled(model: Pipeline) -> dict[str, float]:
+def _target(f1: Floats) -> Doubles:
+    """How the likelihood is shared by a question's runs: the best ones, and a little those that nearly say the same."""
+    near: Doubles = np.where(f1 >= 0.7 * f1.max(), f1, 0).astype(np.float64) ** 4
+    target: Doubles = near / near.sum()
+    return target
+
+
+def _unscaled(model: Pipeline) -> Weights:
     """The weights for signs as they are, with the scaling multiplied in."""
     scaler, regression = model[0], model[1]
     weights = regression.coef_[0] / scaler.scale_
     return _table(STANDING_NAMES, weights, regression.intercept_[0] - float(weights @ scaler.mean_))
 
 
-def _table(names: Sequence[str], weights: Floats, intercept: float) -> dict[str, float]:
+def _table(names: Sequence[str], weights: Doubles, intercept: float) -> Weights:
     return {
         **{n: round(float(w), 4) for n, w in zip(names, weights, strict=True)},
         "intercept": round(float(intercept), 4),

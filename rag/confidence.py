@@ -1,11 +1,12 @@
 """How likely it is that the archive answers a question: a logistic model over what the best sentences support.
 
-The signs look at the question as a whole, where `rag.evidence.Signs` look at one sentence. Fitted on the tuning
-half of the question set over the seeds by `python -m eval fit seeds`.
+The signs look at the question as a whole, where `rag.evidence.Signs` look at one sentence. Fitted by
+`python -m eval fit seeds --rows RESULT` on the tuning halves of what `python -m eval calibration` has read.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
@@ -26,6 +27,11 @@ TYPED = {
     "who",
 }  # kinds whose answer has a form that can be missed
 
+_NEGATION = re.compile(
+    r"\b(?:not|never|no|nor|without|neither|cannot|unlike|except|fail(?:s|ed)?|refus\w+|den(?:y|ies|ied))\b|n[’']t\b",
+    re.IGNORECASE,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -33,33 +39,28 @@ class Standing:
 
     Attributes:
         score: the best sentence's score, 0 to 1.
-        soft, weakest, names, speaker: the best sentence's signs.
+        soft, weakest, whole: the best sentence's signs.
         cosine: the largest among the sentences read.
         together: the least support of a question word by the three best sentences.
-        anywhere: mean over the question's words of the best support in any sentence read.
         unheard: 1 when a name of the question has hardly any support in any sentence read.
         typed: for a kind of answer with a form, the best weighted support (`soft`) of a sentence that has it, less
             the best of all sentences: 0 when the best one has it; 0 for other kinds.
         unsaid: 1 when it asks what somebody says and none of the three best sentences is theirs.
         relation: the least support, by the best sentence, of a word that is no part of a name.
-        scattered: `anywhere` less the best sentence's plain support: what the question joins, no sentence does.
-        names_together: the least support of a name in the sentence that supports the names best.
+        negated: 1 when the question or the best sentence says "not", and the other does not.
     """
 
     score: float
     soft: float
     weakest: float
-    names: float
-    speaker: float
+    whole: float
     cosine: float
     together: float
-    anywhere: float
     unheard: float
     typed: float
     unsaid: float
     relation: float
-    scattered: float
-    names_together: float
+    negated: float
 
     def vector(self) -> Floats:
         return np.array([getattr(self, f.name) for f in fields(self)], dtype=np.float32)
@@ -80,19 +81,16 @@ def standing(question: Question, judged: Sequence[Judged]) -> Standing | None:
         score=judged[0].evidence.score,
         soft=best.soft,
         weakest=best.weakest,
-        names=best.names,
-        speaker=best.speaker,
+        whole=best.whole,
         cosine=max(j.signs.cosine for j in judged),
         together=float(support[:BEST].max(axis=0).min()),
-        anywhere=float(anywhere.mean()),
         unheard=float(min((anywhere[i] for i in named), default=1.0) < 0.6),
         typed=_typed(question, judged),
         unsaid=float(
             question.kind == "said" and bool(question.names) and all(j.signs.speaker < 1 for j in judged[:BEST])
         ),
         relation=min((s for s, name in zip(judged[0].support, judged[0].named, strict=True) if not name), default=1.0),
-        scattered=float(anywhere.mean()) - max(j.signs.plain for j in judged),
-        names_together=float(support[:, named].min(axis=1).max()) if named else 1.0,
+        negated=float(bool(_NEGATION.search(question.text)) != bool(_NEGATION.search(judged[0].evidence.text))),
     )
 
 
@@ -106,10 +104,13 @@ def _typed(question: Question, judged: Sequence[Judged]) -> float:
 def confidence(question: Question, judged: Sequence[Judged]) -> float:
     """Return the probability, 0 to 1, that the best sentences answer the question."""
     signs = standing(question, judged)
-    if signs is None:
-        return 0.0
+    return 0.0 if signs is None else probability(signs.vector())
+
+
+def probability(signs: Floats) -> float:
+    """Return the same for a `Standing.vector`."""
     weights = _weights()
-    return sigmoid(float(signs.vector() @ weights[:-1] + weights[-1]))
+    return sigmoid(float(signs @ weights[:-1] + weights[-1]))
 
 
 @lru_cache(maxsize=1)

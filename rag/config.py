@@ -37,7 +37,7 @@ class Settings:
     encoder: str = "minilm"
     reranker: str = "none"
     llm: str = "extractive"
-    refuse_below: float = 0.59
+    refuse_below: float = 0.45
     max_claims: int = 4
     passages: int = 12
 

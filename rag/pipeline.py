@@ -24,6 +24,7 @@ from rag.refuse import refusal
 from rag.rerank import Reranker, load_reranker
 from rag.retrieve import Filters, retrieve
 from rag.select import select
+from rag.short import leading, shortest
 from rag.sides import told
 from rag.speakers import people_in
 from rag.verify import NOTHING, Source, Verdict, Verifier
@@ -98,6 +99,7 @@ class OnRecord:
             read_question = read(standalone)
             judged = self._reader.judge(read_question, hits)
             chosen = select(read_question, judged, self.settings.max_claims)
+            short = shortest(read_question, chosen, self._encoder)
             clock.lap("evidence")
             blank = Answer(
                 question=asked,
@@ -117,7 +119,8 @@ class OnRecord:
                 yield Piece(answer.text, ends_claim=True)
             else:
                 found = self._conflict(snapshot, read_question, hits, judged, filters)
-                answer = yield from written(blank, found.evidence if found else chosen, self._verifier)
+                lead = None if found else leading(read_question, short, blank.confidence)
+                answer = yield from written(blank, found.evidence if found else chosen, self._verifier, lead)
                 answer = told(answer, found) if found else answer
                 clock.lap("generate")
             yield replace(answer, timings_ms=clock.laps())

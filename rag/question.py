@@ -16,6 +16,9 @@ Kind = Literal[
 ]
 
 _KINDS: tuple[tuple[str, Kind], ...] = (
+    (r"^(?:and |so |but )?when\b(?!.*\bborn\b)", "when"),
+    (r"^(?:and |so |but )?where\b", "where"),
+    (r"^(?:and |so |but )?why\b", "why"),
     (r"how old\b|\bwhat age\b|\bwhat is the age\b|\bborn\b", "age"),
     (r"\bhow (?:long|many (?:years|months|weeks|days|hours|minutes))\b", "duration"),
     (r"\bhow many\b|\bwhat number\b|\bnumber of\b", "count"),
@@ -30,8 +33,9 @@ _KINDS: tuple[tuple[str, Kind], ...] = (
      r"\bwhy (?:did|does|do|is|was|were|has|have)\b", "why"),
     (r"^(?:and |so |but )?(?:who|whom|whose)\b|\bwho (?:said|is|was|are|has|will)\b|"
      r"\bwhich (?:person|minister|official)\b", "who"),
-    (r"\b(?:what|how) (?:did|does|do|has|have|had|would|is|was|were|are)\b.*\b(?:sa(?:y|id|ying)|think|tell|told|"
-     r"describe|comment|respond|react|argue|expect|believe|warn|view|feel|call|mention|promise|want)\w*\b", "said"),
+    (r"\b(?:what|how) (?:did|does|do|has|have|had|would|is|was|were|are)\b.*\b(?:sa(?:y|ys|id|ying)|told|felt|"
+     r"(?:think|tell|describ|comment|respond|react|argu|expect|believ|warn|view|feel|call|mention|promis|want)"
+     r"(?:e|s|es|ed|ing)?)\b", "said"),
     (r"^(?:and |so |but )?how\b", "how"),
     (r"^(?:and |so |but )?(?:is|are|was|were|do|does|did|has|have|had|will|would|can|could|should|might)\b", "yesno"),
 )  # fmt: skip

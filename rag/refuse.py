@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
 from rag.evidence import Judged
 from rag.filters import Filters
 from rag.question import Kind, Question
-from rag.records import Answer
+from rag.records import Answer, Article
 
 NEAREST = 3  # passages shown with a refusal
 SPOKEN_TO = 0.65  # support under which a word of the question counts as not spoken to
 FORMS: dict[Kind, str] = {"age": "an age", "when": "a date", "percent": "a share", "duration": "a length of time"}
+TITLES = "Minister|President|Premier|Secretary|Governor|Senator|Mayor|Ambassador|Director|Chairman|Chief|Envoy|Judge"
 
 
 def refusal(blank: Answer, question: Question, judged: Sequence[Judged], filters: Filters) -> Answer:
@@ -20,13 +22,7 @@ def refusal(blank: Answer, question: Question, judged: Sequence[Judged], filters
     if not blank.hits:
         text = "The archive holds no passage for this question" + ("." if filters.empty else " within these filters.")
         return replace(blank, text=text, generator="extractive")
-    text = "The archive does not say."
-    wanted = FORMS.get(question.kind)
-    missing = _unsupported_words(question, judged)
-    if wanted and all(j.signs.expected < 0 for j in judged):
-        text += f" Nothing that was read gives {wanted}."
-    elif missing:
-        text += " Nothing that was read speaks to " + ", ".join(f"“{word}”" for word in missing) + "."
+    text = f"The archive does not say. {_why(question, judged)}".rstrip()
     text += " The nearest passages are listed, but they do not answer it."
     return replace(blank, text=text, hits=blank.hits[:NEAREST], generator="extractive")
 
@@ -35,6 +31,47 @@ def declined(blank: Answer, by: str) -> Answer:
     """The answer when a model has read the passages and says that they do not hold it."""
     text = f"The archive does not say: {by} read the passages and found no answer in them. The nearest are listed."
     return replace(blank, text=text, status="abstained", hits=blank.hits[:NEAREST], generator=by)
+
+
+def _why(question: Question, judged: Sequence[Judged]) -> str:
+    """What of the question nothing spoke to: the form of the answer, some of its words, or what joins its names."""
+    articles = sorted({j.evidence.article.id: j.evidence.article for j in judged}.values(), key=lambda a: a.path)
+    wanted = FORMS.get(question.kind)
+    missing = _unsupported_words(question, judged)
+    person = next((name for a, b in question.names if " " in (name := question.text[a:b])), None)
+    known = [article for article in articles if person and person in article.text]
+    if wanted and all(j.signs.expected < 0 for j in judged):
+        if person and known:
+            return f"{_appearance(person, known)}; nothing there gives {wanted}."
+        return f"Nothing that was read gives {wanted}."
+    if missing:
+        return f"Nothing that was read speaks to {_quoted(missing)}."
+    named = [question.text[a:b] for a, b in question.names]
+    relation = _loosest_word(question, judged)
+    if named and relation:
+        return f"Nothing that was read says “{relation}” of {_quoted(named)}."
+    return ""
+
+
+def _appearance(person: str, articles: Sequence[Article]) -> str:
+    """Say where they appear: "Dominic LeBlanc appears in 3 of the articles read, as Trade Minister"."""
+    title = re.compile(rf"((?:[A-Z][\w.-]+ ){{0,3}}(?:{TITLES})) {re.escape(person)}\b")
+    roles = list(dict.fromkeys(m[1] for article in articles for m in title.finditer(article.text)))
+    of = "one of the articles" if len(articles) == 1 else f"{len(articles)} of the articles"
+    return f"{person} appears in {of} read" + (f", as {' and as '.join(roles)}" if roles else "")
+
+
+def _loosest_word(question: Question, judged: Sequence[Judged]) -> str | None:
+    """The question's word, no part of a name, that the best sentence supports least, when it hardly does."""
+    best = judged[0]
+    rows = zip(best.support, best.named, question.terms, strict=True)
+    plain = [(support, term) for support, named, term in rows if not named]
+    support, term = min(plain, key=lambda row: row[0], default=(1.0, None))
+    return question.text[term.start : term.end] if term and support < SPOKEN_TO else None
+
+
+def _quoted(parts: Sequence[str]) -> str:
+    return ", ".join(f"“{part}”" for part in parts)
 
 
 def _unsupported_words(question: Question, judged: Sequence[Judged]) -> list[str]:

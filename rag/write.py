@@ -15,6 +15,7 @@ from rag.generators import load_generator
 from rag.prompt import is_refusal
 from rag.records import Answer, Claim, Evidence
 from rag.refuse import declined
+from rag.short import Short
 from rag.verify import Verifier, sources_of
 
 
@@ -29,10 +30,12 @@ Event = Stage | Piece | Claim | Answer
 Writing = Events[Event, None, Answer]  # yields events, returns the answer
 
 
-def written(blank: Answer, chosen: Sequence[Evidence], verifier: Verifier) -> Writing:
+def written(blank: Answer, chosen: Sequence[Evidence], verifier: Verifier, short: Short | None = None) -> Writing:
     """Write with the generator asked for; when it fails or nothing it says holds, extractively with a notice."""
     task = Task(blank.standalone_question, chosen)
     yield Stage("writing")
+    if blank.generator == "extractive":
+        return (yield from _extracted(blank, task, verifier, short))
     try:
         answer = yield from _attempt(blank, generator(blank.generator), task, verifier)
         if answer.status == "abstained" or _holds(answer.claims):
@@ -41,8 +44,22 @@ def written(blank: Answer, chosen: Sequence[Evidence], verifier: Verifier) -> Wr
     except GeneratorError as error:
         notice = f"{error}; these are the articles’ own sentences"
     yield Piece("", ends_claim=True)
-    answer = yield from _attempt(blank, generator("extractive"), task, verifier)
+    answer = yield from _extracted(blank, task, verifier, short)
     return replace(answer, notice="; ".join(filter(None, (blank.notice, notice))))
+
+
+def _extracted(blank: Answer, task: Task, verifier: Verifier, short: Short | None) -> Writing:
+    """The articles' own sentences, led by the short answer, which cites the one it stands in."""
+    if short is None:
+        return (yield from _attempt(blank, generator("extractive"), task, verifier))
+    first = short.run.evidence
+    task = Task(task.question, [first, *(e for e in task.evidence if e is not first)])
+    lead = Claim(short.text, "verbatim", 1.0, (1,))
+    line = with_markers(f"**{lead.text}**", lead.citations)
+    yield Piece(f"{line}\n", ends_claim=True)
+    yield lead
+    answer = yield from _attempt(blank, generator("extractive"), task, verifier)
+    return replace(answer, text=f"{line}\n{answer.text}", claims=(lead, *answer.claims))
 
 
 def _attempt(blank: Answer, generator: Generator, task: Task, verifier: Verifier) -> Writing:

@@ -1,0 +1,124 @@
+"""How far a confidence can be trusted: what it tells apart, how true it is, and what refusing by it costs and saves.
+
+Everything takes n confidences (0 to 1) and n labels. A refusal is a confidence below the threshold; refusing is right
+where the archive holds no answer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Labels = NDArray[np.bool_]
+Names = NDArray[np.str_]
+BINS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """The answers of one tenth of the scale: how many, their mean confidence and the share that was right."""
+
+    n: int
+    confidence: float
+    right: float
+
+
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    """What a threshold does.
+
+    Attributes:
+        precision: share of the refused that have no answer; None when nothing is refused.
+        recall: share of those without an answer that are refused; None when all have one.
+        cost: share of those with an answer that are refused; None when none has one.
+    """
+
+    n: int
+    refused: int
+    precision: float | None
+    recall: float | None
+    cost: float | None
+
+
+def auroc(confidence: Floats, positive: Labels) -> float | None:
+    """Probability that a positive has the higher confidence, ties half (Mann & Whitney 1947); None without both."""
+    a, b = confidence[positive], confidence[~positive]
+    if not len(a) or not len(b):
+        return None
+    return float((a[:, None] > b).mean() + (a[:, None] == b).mean() / 2)
+
+
+def bins(confidence: Floats, right: Labels) -> list[Bin]:
+    """The reliability table: tenths of the scale that hold any answer, from the lowest."""
+    place = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    return [
+        Bin(int(inside.sum()), float(confidence[inside].mean()), float(right[inside].mean()))
+        for tenth in range(BINS)
+        if (inside := place == tenth).any()
+    ]
+
+
+def calibration_error(confidence: Floats, right: Labels) -> float:
+    """The expected calibration error: |confidence - right| of each bin, weighed by its size (Guo et al. 2017)."""
+    return sum(b.n * abs(b.confidence - b.right) for b in bins(confidence, right)) / max(1, len(confidence))
+
+
+def risks(confidence: Floats, right: Labels) -> Floats:
+    """(n,) risk at each coverage: the share of wrong among the 1, 2, …, n surest. Ties share their mean risk."""
+    order = np.argsort(-confidence, kind="stable")
+    rising, wrong = confidence[order], (~right[order]).astype(np.float64)
+    for value in np.unique(rising):
+        tied = rising == value
+        wrong[tied] = wrong[tied].mean()
+    return np.cumsum(wrong) / np.arange(1, len(wrong) + 1)
+
+
+def aurc(confidence: Floats, right: Labels) -> float:
+    """The area under the risk-coverage curve: the mean of `risks`; lower is better (Geifman & El-Yaniv 2017)."""
+    return float(risks(confidence, right).mean())
+
+
+def refusals(confidence: Floats, answerable: Labels, threshold: float) -> Refusals:
+    """What refusing below `threshold` does."""
+    refused = confidence < threshold
+    return Refusals(
+        n=len(confidence),
+        refused=int(refused.sum()),
+        precision=_share(~answerable, refused),
+        recall=_share(refused, ~answerable),
+        cost=_share(refused, answerable),
+    )
+
+
+def _share(of: Labels, among: Labels) -> float | None:
+    return float(of[among].mean()) if among.any() else None
+
+
+def threshold_for(confidence: Floats, answerable: Labels, sources: Names, cost: float) -> float:
+    """The highest threshold that refuses at most the share `cost` of the questions with an answer of every source."""
+    return float(_thresholds([row[None] for row in _known(confidence, answerable, sources)], cost)[0])
+
+
+def threshold_interval(
+    confidence: Floats, answerable: Labels, sources: Names, cost: float, seed: int = 20, draws: int = 2000
+) -> tuple[float, float]:
+    """The 95 % interval of `threshold_for`, by a percentile bootstrap over the questions of each source."""
+    random = np.random.default_rng(seed)
+    drawn = [random.choice(row, (draws, len(row))) for row in _known(confidence, answerable, sources)]
+    low, high = np.quantile(_thresholds(drawn, cost), (0.025, 0.975))
+    return float(low), float(high)
+
+
+def _known(confidence: Floats, answerable: Labels, sources: Names) -> list[Floats]:
+    """The confidences of the questions with an answer, by source."""
+    rows = [confidence[answerable & (sources == source)] for source in np.unique(sources)]
+    return [row for row in rows if len(row)]
+
+
+def _thresholds(rows: list[Floats], cost: float) -> Floats:
+    """(draws,) from the (draws, questions) confidences of each source."""
+    lowest: Floats = np.min([np.quantile(row, cost, axis=1) for row in rows], axis=0)
+    return lowest

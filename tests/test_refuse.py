@@ -1,0 +1,49 @@
+"""What a refusal says of the question."""
+
+from __future__ import annotations
+
+import pytest
+
+from rag.encode import load_encoder
+from rag.evidence import Reader
+from rag.filters import Filters
+from rag.question import read
+from rag.records import Answer, Article, Hit, Passage
+from rag.refuse import refusal
+
+TEXTS = (
+    "Trade Minister Dominic LeBlanc met Howard Lutnick on Tuesday. Lutnick spoke about the auto agreement.",
+    "Intergovernmental Affairs Minister Dominic LeBlanc said that talks went on. Guests signed a book.",
+)
+
+
+@pytest.fixture(scope="module")
+def reader() -> Reader:
+    return Reader(load_encoder())
+
+
+def said(reader: Reader, question: str) -> str:
+    articles = [Article(id=str(n), path=f"{n}.txt", text=text) for n, text in enumerate(TEXTS)]
+    hits = tuple(Hit(n, 0.5, Passage(a, 0, len(a.text))) for n, a in enumerate(articles, start=1))
+    asked = read(question)
+    blank = Answer(question, question, "abstained", "", 0.1, (), (), hits, "extractive", 1)
+    return refusal(blank, asked, reader.judge(asked, hits), Filters()).text
+
+
+@pytest.mark.parametrize(
+    ("question", "why"),
+    [
+        (
+            "How old is Dominic LeBlanc?",
+            "Dominic LeBlanc appears in 2 of the articles read, as Trade Minister and as Intergovernmental Affairs "
+            "Minister; nothing there gives an age.",
+        ),
+        ("How old is Flavio Volpe?", "Nothing that was read gives an age."),
+        ("What did Dominic LeBlanc say of the volcano?", "Nothing that was read speaks to “volcano”."),
+        ("When did Howard Lutnick sign the auto agreement?", "Nothing that was read says “sign” of “Howard Lutnick”."),
+    ],
+)
+def test_a_refusal_says_what_is_missing(reader: Reader, question: str, why: str) -> None:
+    assert said(reader, question) == (
+        f"The archive does not say. {why} The nearest passages are listed, but they do not answer it."
+    )
