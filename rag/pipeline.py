@@ -9,7 +9,6 @@ from datetime import date
 from typing import Any
 
 from rag.condense import condense
-from rag.confidence import confidence
 from rag.config import Settings
 from rag.disagree import Conflict, conflict, other_way
 from rag.encode import Encoder, Floats, load_encoder
@@ -19,11 +18,11 @@ from rag.generate import Piece
 from rag.generators import check_generator
 from rag.index import Index, Snapshot
 from rag.question import MAX_QUESTION_CHARS, Question, checked, read
+from rag.reading import Reading, part_readings, reading, together
 from rag.records import Answer, Article, Hit, Turn
 from rag.refuse import refusal
 from rag.rerank import Reranker, load_reranker
 from rag.retrieve import Filters, retrieve
-from rag.select import select
 from rag.short import leading, shortest
 from rag.sides import told
 from rag.speakers import people_in
@@ -96,17 +95,14 @@ class OnRecord:
             hits = self._retrieve(snapshot, standalone, self.settings.passages, filters, asked_on, vector)
             clock.lap("retrieve")
             yield Stage("reading")
-            read_question = read(standalone)
-            judged = self._reader.judge(read_question, hits)
-            chosen = select(read_question, judged, self.settings.max_claims)
-            short = shortest(read_question, chosen, self._encoder)
+            whole = reading(self._reader, standalone, hits, self.settings.max_claims)
             clock.lap("evidence")
             blank = Answer(
                 question=asked,
                 standalone_question=standalone,
                 status="abstained",
                 text="",
-                confidence=confidence(read_question, judged),
+                confidence=whole.confidence,
                 claims=(),
                 citations=(),
                 hits=tuple(hits),
@@ -114,16 +110,24 @@ class OnRecord:
                 generation=snapshot.generation,
                 notice="; ".join(snapshot.notes),
             )
-            if not chosen or blank.confidence < self.settings.refuse_below:
-                answer = refusal(blank, read_question, judged, filters)
+            several = part_readings(self._reader, standalone, hits, self.settings.max_claims)
+            answered = [part for part in several or [whole] if self._sure(part)]
+            if not answered:
+                answer = refusal(blank, whole.question, whole.judged, filters)
                 yield Piece(answer.text, ends_claim=True)
+            elif found := self._conflict(snapshot, whole.question, hits, whole.judged, filters):
+                answer = told((yield from written(blank, found.evidence, self._verifier)), found)
+            elif several:
+                answer = yield from written(_of_parts(blank, several, answered), together(answered), self._verifier)
             else:
-                found = self._conflict(snapshot, read_question, hits, judged, filters)
-                lead = None if found else leading(read_question, short, blank.confidence)
-                answer = yield from written(blank, found.evidence if found else chosen, self._verifier, lead)
-                answer = told(answer, found) if found else answer
-                clock.lap("generate")
+                short = shortest(whole.question, whole.chosen, self._encoder)
+                lead = leading(whole.question, short, whole.confidence)
+                answer = yield from written(blank, whole.chosen, self._verifier, lead)
+            clock.lap("generate")
             yield replace(answer, timings_ms=clock.laps())
+
+    def _sure(self, part: Reading) -> bool:
+        return bool(part.chosen) and part.confidence >= self.settings.refuse_below
 
     def _conflict(
         self, snapshot: Snapshot, question: Question, hits: Sequence[Hit], judged: Sequence[Judged], filters: Filters
@@ -232,6 +236,13 @@ class OnRecord:
         from rag.index import status
 
         return status(self.settings.index)
+
+
+def _of_parts(blank: Answer, several: Sequence[Reading], answered: Sequence[Reading]) -> Answer:
+    """An answer is as sure as the least sure of its parts; which ones it lacks is said."""
+    lacking = [f"the archive does not say “{part.question.text}”" for part in several if part not in answered]
+    notice = "; ".join(filter(None, (blank.notice, *lacking)))
+    return replace(blank, confidence=min(part.confidence for part in answered), notice=notice)
 
 
 class _Clock:

@@ -215,3 +215,22 @@ def test_threads_share_one_app(app: OnRecord) -> None:
     for thread in threads:
         thread.join()
     assert got == expected
+
+
+def test_a_question_for_two_things_is_answered_in_its_parts(app: OnRecord) -> None:
+    answer = app.ask("Who delivered the Speech from the Throne, and what share of Canada's exports goes to the U.S.?")
+    assert (answer.status, answer.notice) == ("answered", "")
+    assert {c.article.path[:3] for c in answer.citations} >= {"001", "003"}
+    assert any("King Charles III" in c.quote for c in answer.citations)
+    assert any("75%" in c.quote for c in answer.citations)
+
+
+def test_the_part_that_the_archive_lacks_is_named(app: OnRecord) -> None:
+    answer = app.ask("Who delivered the Speech from the Throne, and who won the World Series?")
+    assert (answer.status, answer.notice) == ("answered", "the archive does not say “who won the World Series?”")
+    assert [c.article.path[:3] for c in answer.citations] == ["001"]
+
+
+def test_a_question_whose_parts_are_all_missing_is_refused(app: OnRecord) -> None:
+    answer = app.ask("Who won the World Series, and where was the Super Bowl held?")
+    assert (answer.status, answer.claims) == ("abstained", ())

@@ -1,0 +1,50 @@
+"""A question, or each part of one that asks for several things, read in the passages: what answers it, how surely."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rag.confidence import confidence
+from rag.evidence import Judged, Reader
+from rag.parts import parts
+from rag.question import Question, read
+from rag.records import Evidence, Hit
+from rag.select import select
+
+LEAST = 2  # sentences that each part may have, whatever the whole answer may have
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the passages hold for one question.
+
+    Attributes:
+        judged: every sentence, best first.
+        chosen: those that make its answer.
+        confidence: that they do, 0 to 1.
+    """
+
+    question: Question
+    judged: Sequence[Judged]
+    chosen: Sequence[Evidence]
+    confidence: float
+
+
+def reading(reader: Reader, text: str, hits: Sequence[Hit], most: int) -> Reading:
+    """Read the passages for one question; at most `most` sentences are chosen."""
+    question = read(text)
+    judged = reader.judge(question, hits)
+    return Reading(question, judged, select(question, judged, most), confidence(question, judged))
+
+
+def part_readings(reader: Reader, text: str, hits: Sequence[Hit], most: int) -> list[Reading]:
+    """Read the passages for each part of a question, which share `most` sentences; none when it asks for one thing."""
+    asked = parts(text)
+    return [reading(reader, part, hits, max(LEAST, most // len(asked))) for part in asked]
+
+
+def together(readings: Sequence[Reading]) -> list[Evidence]:
+    """What was chosen for all of them, each sentence once."""
+    chosen = [evidence for reading in readings for evidence in reading.chosen]
+    return list({(evidence.article.id, evidence.start): evidence for evidence in chosen}.values())
