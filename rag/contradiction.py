@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from functools import cache
 
 from rag.words import stem, words
 
+_TITLE = (
+    r"(?P<title>president|prime minister|minister|premier|chancellor|secretary|governor|senator|mayor|ambassador|"
+    r"director|chair(?:man|woman)?|chief executive|king|queen|pope|judge|captain|coach)"
+)
+_NAME = r"(?P<name>[A-Z][\w’'-]+(?: [A-Z][\w’'-]+)*)"
+_TITLED = re.compile(rf"\b(?i:{_TITLE}) {_NAME}")  # "U.S. President Donald Trump"
+_NAMED = re.compile(
+    rf"{_NAME}(?:,| is| was| becomes?| became| as)(?: the| a| an| its)?(?: [\w’'.-]+){{0,2}}? (?i:{_TITLE})\b"
+)
 REACH = 4  # words: so far behind a denial stands what it denies
 _DENIALS = frozenset(
     """not no never none nobody nothing neither nor without cannot deny denied denies refuse refused refuses fail failed
@@ -25,16 +35,36 @@ OPPOSITES = tuple(
 
 
 def contradicts(sentence: str, evidence: str) -> bool:
-    """Whether one of them denies a word that the other has and does not deny, or has the opposite of a word instead."""
+    """Whether they speak against each other.
+
+    One of them denies a word that the other has and does not deny, has the opposite of a word instead, or gives a title
+    to somebody while the other gives it to others only.
+    """
     here, there = _keys(sentence), _keys(evidence)
     denied_here, denied_there = _denied(sentence), _denied(evidence)
     if (denied_here ^ denied_there) & here & there:
+        return True
+    if _held_by_others(sentence, evidence):
         return True
     return any(_instead(a, b, here, there) or _instead(b, a, here, there) for a, b in _opposite_keys())
 
 
 def _instead(one: str, other: str, here: frozenset[str], there: frozenset[str]) -> bool:
     return one in here and other in there and one not in there and other not in here
+
+
+def _held_by_others(sentence: str, evidence: str) -> bool:
+    here, there = _holders(sentence), _holders(evidence)
+    return any(title in there and not (here[title] & there[title]) for title in here)
+
+
+def _holders(text: str) -> dict[str, frozenset[str]]:
+    """Title -> the last words of the names of those who have it."""
+    found: dict[str, frozenset[str]] = {}
+    for match in (*_TITLED.finditer(text), *_NAMED.finditer(text)):
+        title, name = match["title"].lower(), match["name"].split()[-1]
+        found[title] = found.get(title, frozenset()) | {re.sub(r"[’']s?$", "", name)}
+    return found
 
 
 def _keys(text: str) -> frozenset[str]:

@@ -20,7 +20,7 @@ from rag.alignment import SIGN_NAMES
 from rag.contradiction import contradicts
 
 ROOT = Path(__file__).resolve().parent.parent
-ARTICLE = "The harbour opened in 1912, officials said. Mayor Reed of Halifax was not there, and nobody minded much."
+ARTICLE = "The harbour opened in 1912, officials said. King George of Halifax was not there, and nobody minded much."
 
 
 @pytest.fixture
@@ -66,18 +66,18 @@ def test_a_folder_without_sets_and_a_damaged_file_are_named(folder: Path, tmp_pa
 
 
 def test_sentences_are_changed_by_one_thing() -> None:
-    short = shortened("The port of Halifax was opened by Mayor Reed in 1912 before the war, officials said.")
-    assert short == "The port of Halifax was opened by Mayor Reed in 1912 before the war."
+    short = shortened("The port of Halifax was opened by King George in 1912 before the war, officials said.")
+    assert short == "The port of Halifax was opened by King George in 1912 before the war."
     made = dict(changed(short, ["Boston"], random.Random(1)))
-    assert made["order"] == "The port of Mayor Reed was opened by Halifax in 1912 before the war."
-    assert made["denial"] == "The port of Halifax was not opened by Mayor Reed in 1912 before the war."
-    assert made["direction"] == "The port of Halifax was opened by Mayor Reed in 1912 after the war."
-    assert made["name"] in (short.replace("Halifax", "Boston"), short.replace("Mayor Reed", "Boston"))
+    assert made["order"] == "The port of King George was opened by Halifax in 1912 before the war."
+    assert made["denial"] == "The port of Halifax was not opened by King George in 1912 before the war."
+    assert made["direction"] == "The port of Halifax was opened by King George in 1912 after the war."
+    assert made["name"] in (short.replace("Halifax", "Boston"), short.replace("King George", "Boston"))
     before, after = short.split("1912")
     assert made["number"] != short
     assert re.fullmatch(rf"{re.escape(before)}[1-9]\d{{3}}{re.escape(after)}", made["number"])
     assert shortened("Too little is left, officials said.") is None
-    assert names_in(ARTICLE) == ["Reed", "Halifax"]
+    assert names_in(ARTICLE) == ["George", "Halifax"]
 
 
 @pytest.mark.parametrize(
@@ -90,6 +90,9 @@ def test_sentences_are_changed_by_one_thing() -> None:
         ("Prices rise.", "Prices fall.", True),
         ("Prices rise.", "Prices rise and fall.", False),
         ("He arrived after her.", "He arrived before her.", True),
+        ("Mark Carney is president.", "Prime Minister Mark Carney met President Donald Trump.", True),
+        ("Mark Carney, the prime minister, left.", "Prime Minister Mark Carney met President Donald Trump.", False),
+        ("President Trump left.", "Donald Trump, the U.S. president, left.", False),
         ("", "", False),
     ],
 )
