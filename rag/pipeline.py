@@ -75,8 +75,12 @@ class OnRecord:
         filters: Filters | None = None,
         llm: str | None = None,
         asked_on: date | None = None,
+        refuse_below: float | None = None,
     ) -> Iterator[Event]:
-        """Answer one question, telling each stage, each piece of text and each checked claim as it comes."""
+        """Answer one question, telling each stage, each piece of text and each checked claim as it comes.
+
+        `llm` and `refuse_below` stand in for those of the settings, this once.
+        """
         clock = _Clock()
         asked = checked(question)
         check_generator(llm or self.settings.llm)
@@ -107,7 +111,8 @@ class OnRecord:
                 generation=snapshot.generation,
                 notice="; ".join(snapshot.notes),
             )
-            if not chosen or blank.confidence < self.settings.refuse_below:
+            bar = self.settings.refuse_below if refuse_below is None else refuse_below
+            if not chosen or blank.confidence < bar:
                 answer = refusal(blank, read_question, judged, filters)
                 yield Piece(answer.text, ends_claim=True)
             else:
