@@ -195,6 +195,11 @@ class OnRecord:
         with self._index.snapshot() as snapshot:
             return snapshot.article(id_or_path)
 
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know about the index as it is now, one line each."""
+        with self._index.snapshot() as snapshot:
+            return snapshot.notes
+
     def status(self) -> dict[str, Any]:
         from rag.index import status
 

@@ -158,7 +158,7 @@ class TestStore:
 
     def test_what_is_no_database_is_refused(self, kept: Store) -> None:
         kept.path.write_bytes(b"no database at all" * 100)
-        with pytest.raises(StoreError, match="cannot be kept in .*conversations.sqlite"):
+        with pytest.raises(StoreError, match="cannot be kept in "):
             kept.listing()
 
     def test_it_lies_beside_the_index_unless_a_setting_says_where(self) -> None:
@@ -277,7 +277,7 @@ class TestSession:
 
         talk = Conversation(kept)
         talk.ask("Rain?")
-        talk.begin(talk.exchanges[0], slow, "")  # type: ignore[arg-type]
+        talk.begin(talk.exchanges[0], slow, "")
         row = kept.load(str(talk.id))
         assert row is not None
         (exchange,) = opened_from(row, kept, ARTICLES.get).exchanges
@@ -324,7 +324,7 @@ def ask(page: AppTest, question: str) -> None:
 
 
 def address(page: AppTest, name: str) -> str:
-    """A part of the page's address; AppTest gives a list of what was set from outside, and a text of what the page set."""
+    """A part of the page's address; AppTest gives a list of what was set from outside, a text of what the page set."""
     value = page.query_params[name]
     return value if isinstance(value, str) else value[0]
 

@@ -6,6 +6,7 @@ Nothing here overwrites a file, and nothing is removed but what was added here a
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -87,12 +88,13 @@ def drafted(name: str, data: bytes) -> Draft:
     return Draft(safe, data, tuple(articles[:SHOWN]), tuple(failures), more)
 
 
-def pasted(title: str, text: str) -> Draft:
-    """A text that was typed or pasted, as a text file with its title in the first line."""
-    title = " ".join(title.split())
-    whole = f"{title}\n\n{text}" if title else text
-    words = re.findall(r"\w+", title or text)[:8]
-    return drafted(f"{'-'.join(words).lower() or 'article'}.txt", whole.encode())
+def pasted(text: str, **fields: str) -> Draft:
+    """A text that was typed or pasted, with what is known of it (title, publisher, published), as a JSON Lines file."""
+    text = text.strip()
+    words = re.findall(r"\w+", fields.get("title") or text)[:8]
+    known = {name: value.strip() for name, value in fields.items() if value.strip()}
+    record = {"id": f"pasted-{_digest(text.encode())[:16]}", **known, "text": text}
+    return drafted(f"{'-'.join(words).lower()}.jsonl", json.dumps(record, ensure_ascii=False).encode())
 
 
 def add(seeds: Path, drafts: Sequence[Draft]) -> dict[str, str]:

@@ -66,7 +66,7 @@ function chip(view, n) {
   });
   button.addEventListener("pointerenter", () => view.card.show(button, citation));
   button.addEventListener("pointerleave", () => view.card.hideSoon());
-  button.addEventListener("focus", () => button.matches(":focus-visible") && view.card.show(button, citation));
+  button.addEventListener("focus", () => !view.quiet && button.matches(":focus-visible") && view.card.show(button, citation));
   button.addEventListener("blur", () => view.card.hide());
   button.addEventListener("keydown", (event) => event.key === "Escape" && view.card.hide());
   return button;
@@ -187,5 +187,9 @@ function showOpened(view, opened) {
   const changed = view.root.querySelector(`.chip[data-n="${opened ?? before}"]`);
   if (!changed || before === opened) return;
   if (opened !== null) setTimeout(() => changed.scrollIntoView({ block: "nearest" }), CARD_DELAY);
-  else if (document.activeElement === document.body) changed.focus({ preventScroll: true });
+  else if (document.activeElement === document.body) {
+    view.quiet = true; // the reader comes back from the article, and need not be shown its words again
+    changed.focus({ preventScroll: true });
+    view.quiet = false;
+  }
 }

@@ -42,7 +42,7 @@ def open_archive(settings: Settings) -> OnRecord:
         OnRecordError: no index, a damaged one, or one of another encoder. Nothing is kept then.
     """
     archive = OnRecord.open(settings)
-    archive.search("news", k=1)  # reads the vectors and the words, which opening alone does not
+    archive.evidence("What is in the news?")  # loads what opening alone does not, or the first question would wait
     return archive
 
 
@@ -62,11 +62,13 @@ class Desk:
     Attributes:
         status: what the archive holds now, as `onrecord status --json` gives it.
         examples: questions to begin with.
+        notes: what is wrong with the index, or not there yet, though it answers.
     """
 
     archive: OnRecord
     status: dict[str, Any]
     examples: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 def open_desk(settings: Settings, archive: OnRecord) -> Desk:
@@ -97,8 +99,10 @@ def finder(settings: Settings) -> FindArticle:
 
 # Counting a large archive takes a while, and every click runs the page: once a generation is enough.
 @st.cache_resource(show_spinner=False, max_entries=4, ttl=60)
-def _inventory(_archive: OnRecord, settings: Settings, generation: int) -> tuple[dict[str, Any], tuple[str, ...]]:
-    return _archive.status(), examples(settings)
+def _inventory(
+    _archive: OnRecord, settings: Settings, generation: int
+) -> tuple[dict[str, Any], tuple[str, ...], tuple[str, ...]]:
+    return _archive.status(), examples(settings), _archive.notes()
 
 
 def build_command(settings: Settings) -> str:

@@ -12,6 +12,7 @@ from rag.filters import Filters
 from rag.index import Index, status
 from rag.listing import listing
 from rag.load import KINDS
+from rag.records import Article
 
 from . import mending
 from .adding import Draft, add, drafted, pasted, take_back
@@ -77,11 +78,14 @@ def _adding(settings: Settings) -> None:
     turn = st.session_state.setdefault(_ROUND, 0)
     with st.expander("Add articles", icon=":material/note_add:", key="adding"):
         files = st.file_uploader("Files", [kind[1:] for kind in KINDS], accept_multiple_files=True, key=f"files-{turn}")
-        title = st.text_input("Or a text: its title", key=f"paste-title-{turn}")
-        text = st.text_area("The text, as it was published", key=f"paste-{turn}", height=160)
+        text = st.text_area("Or a text", key=f"paste-{turn}", height=160)
+        with st.container(horizontal=True):
+            title = st.text_input("Its title", key=f"paste-title-{turn}")
+            outlet = st.text_input("Its outlet", key=f"paste-outlet-{turn}")
+            day = st.text_input("Published on", key=f"paste-day-{turn}", placeholder="2025-10-31")
         drafts = [_draft(file.name, file.getvalue()) for file in files or ()]
         if text.strip():
-            drafts.append(pasted(title, text))
+            drafts.append(pasted(text, title=title, publisher=outlet, published=day))
         for number, draft in enumerate(drafts):
             _preview(draft, number)
         good = [draft for draft in drafts if draft.articles]
@@ -101,26 +105,24 @@ def _preview(draft: Draft, number: int) -> None:
         st.text(draft.name)
         for place, article in enumerate(draft.articles):
             with st.expander(plain_label(f"{headline(article)} · {byline(article)}"), key=f"draft-{number}-{place}"):
-                st.text(_facts(article.authors, article.url, article.provenance))
-                st.text(article.text)
-                _removed([(r.line, r.reason, r.text) for r in article.removed])
+                _article(article)
         for failure in draft.failures:
             st.text(f"Not readable: {failure.path}: {failure.reason}")
         if draft.more:
             st.caption("There is more in this file; only its beginning was read here.")
 
 
-def _facts(authors: tuple[str, ...], url: str | None, provenance: dict[str, str]) -> str:
-    origin = ", ".join(f"{name} from {source}" for name, source in provenance.items())
-    return "\n".join(filter(None, [", ".join(authors), url, f"Read: {origin}" if origin else ""]))
-
-
-def _removed(lines: list[tuple[int, str, str]]) -> None:
-    if not lines:
-        st.caption("Nothing was cut.")
-        return
-    st.caption(f"{counted(len(lines), 'line')} cut")
-    st.dataframe([{"line": line, "why": why, "text": text} for line, why, text in lines], hide_index=True)
+def _article(article: Article) -> None:
+    """An article in full: what it says of itself and where that was read, its words, and what was cut."""
+    origin = ", ".join(f"{name} from {source}" for name, source in article.provenance.items())
+    facts = [", ".join(article.authors), article.url, f"Read: {origin}" if origin else ""]
+    for fact in filter(None, facts):
+        st.caption(plain_label(fact))
+    st.text(article.text)
+    st.caption(f"{counted(len(article.removed), 'line')} cut")
+    if article.removed:
+        rows = [{"line": r.line, "why": r.reason, "text": r.text} for r in article.removed]
+        st.dataframe(rows, hide_index=True)
 
 
 def _add(settings: Settings, drafts: list[Draft]) -> None:
@@ -178,7 +180,17 @@ def _articles(settings: Settings, held: dict[str, Any]) -> None:
         rows, total = listing(settings.index, words, filters, PAGE)
     st.caption(f"{counted(total, 'article')}")
     chosen = st.dataframe(
-        [{**{k: v for k, v in row.items() if k != "id"}, "published": row["published"] or "unknown"} for row in rows],
+        [
+            {
+                "title": row["title"],
+                "outlet": row["publisher"] or "unknown",
+                "published": row["published"] or "unknown",
+                "file": row["path"],
+                "characters": row["characters"],
+                "lines cut": row["removed"],
+            }
+            for row in rows
+        ],
         hide_index=True,
         key="articles",
         on_select="rerun",
@@ -188,7 +200,7 @@ def _articles(settings: Settings, held: dict[str, Any]) -> None:
         st.pagination(-(-total // PAGE), key="article-page")
     for number in chosen["selection"]["rows"]:
         if number < len(rows):
-            _article(settings, rows[number]["id"])
+            _reading(settings, rows[number]["id"])
 
 
 def _years(held: dict[str, Any]) -> list[str]:
@@ -196,15 +208,12 @@ def _years(held: dict[str, Any]) -> list[str]:
     return [str(year) for year in range(int(last[:4]), int(first[:4]) - 1, -1)] if first and last else []
 
 
-def _article(settings: Settings, id_: str) -> None:
-    """One article in full, and what cleaning cut."""
+def _reading(settings: Settings, id_: str) -> None:
+    """The article that was chosen in the table."""
     with Index.open(settings.index).snapshot() as snapshot:
         article = snapshot.article(id_)
-    if article is None:
-        return
-    with st.container(border=True, height=480, key="reading"):
-        st.text(headline(article))
-        st.text(f"{byline(article)} · {article.path}")
-        st.text(_facts(article.authors, article.url, article.provenance))
-        st.text(article.text)
-        _removed([(r.line, r.reason, r.text) for r in article.removed])
+    if article is not None:
+        with st.container(border=True, height=480, key="reading"):
+            st.text(headline(article))
+            st.text(f"{byline(article)} · {article.path}")
+            _article(article)

@@ -12,6 +12,7 @@ import streamlit as st
 
 from rag.config import Settings
 
+from . import mending
 from .archive import Desk, holdings
 from .choices import Choices, choose
 from .session import Conversation, open_kept, show_question, start_over
@@ -36,9 +37,19 @@ def draw(settings: Settings, store: Store | None, talk: Conversation, desk: Desk
         if store is not None:
             _conversations(store, talk)
         if desk is not None:
-            with st.container(key="archive"):
-                st.text("\n".join(["The archive", *holdings(desk.status), f"index: {settings.index}"]))
+            _archive(settings, desk)
     return choices
+
+
+def _archive(settings: Settings, desk: Desk) -> None:
+    """What the archive holds, and what mends what is wrong with its index or not there yet."""
+    with st.container(key="archive"):
+        st.text("\n".join(["The archive", *holdings(desk.status), f"index: {settings.index}"]))
+    for note in desk.notes:
+        st.text(capitalised(note))
+    if desk.notes and not mending.glance(settings):
+        pending = desk.status["pending"] > 0
+        mending.button(settings, "build" if pending and len(desk.notes) == 1 else "repair", place="sidebar")
 
 
 def _this(store: Store, talk: Conversation) -> None:
@@ -119,7 +130,7 @@ def _questions(talk: Conversation) -> None:
     """The way to each question of a long conversation."""
     if len(talk.exchanges) < QUESTIONS:
         return
-    with st.expander("Questions", expanded=True, key="questions"), st.container(key="question-index"):
+    with st.expander("Questions", expanded=True, key="questions"), st.container(key="question-index", gap=None):
         for place, exchange in enumerate(talk.exchanges):
             label = plain_label(f"{place + 1}. {exchange.question}")
             key = f"to-{exchange.number}"
@@ -144,7 +155,7 @@ def _conversations(store: Store, talk: Conversation) -> None:
         return
     if words:
         st.caption(f"{counted(total, 'conversation')} found")
-    with st.container(key="conversations"):
+    with st.container(key="conversations", gap=None):
         for day, entries in _by_day(found, datetime.now().astimezone().date()):
             st.caption(day)
             for entry in entries:
