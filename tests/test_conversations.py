@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import threading
 from contextlib import closing
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rag.ui import sidebar, store, view
+from rag.ui import choices, sidebar, store, view
 from rag.ui.session import KEY, STOPPED, Conversation, opened_from
 from rag.ui.store import Entry, Kept, KeptExchange, Store, StoreError, store_path
 from rag.ui.stored import as_json, as_markdown, kept_answer, restored
@@ -418,3 +419,30 @@ def test_a_broken_file_is_said_and_stops_nothing(page: AppTest, tmp_path: Path) 
     ask(page, EXPORTS)
     assert page.session_state[KEY].exchanges[0].answer.status == "answered"
     assert any(text.value.startswith("Conversations cannot be kept in ") for text in page.main.text)
+
+
+def test_a_key_is_in_memory_and_nowhere_else(
+    page: AppTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "")
+    monkeypatch.setattr(choices, "check_generator", lambda spec: None)
+    page.selectbox(key="generator").set_value(choices.OTHER).run()
+    page.text_input(key="model").set_value("openai:some-model").run()
+    page.text_input(key="model-key").set_value("sk-planted").run()
+    assert not page.exception
+    assert os.environ["OPENAI_API_KEY"] == "sk-planted"
+    assert page.text_input(key="model-key").value == ""
+    assert "sk-planted" not in str(page.session_state) + str(dict(page.query_params))
+    ask(page, EXPORTS)
+    kept = b"".join(path.read_bytes() for path in tmp_path.glob("conversations.sqlite*"))
+    assert EXPORTS.encode() in kept
+    assert b"sk-planted" not in kept
+    assert "sk-planted" not in "".join(capfd.readouterr())
+
+
+def test_a_model_that_does_not_exist_is_said_and_the_usual_one_answers(page: AppTest) -> None:
+    page.selectbox(key="generator").set_value(choices.OTHER).run()
+    page.text_input(key="model").set_value("oracle").run()
+    assert any(text.value.startswith("Unknown generator 'oracle'") for text in page.sidebar.text)
+    ask(page, EXPORTS)
+    assert page.session_state[KEY].exchanges[0].answer.generator == "extractive"

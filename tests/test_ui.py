@@ -403,7 +403,10 @@ class TestConversation:
         assert talk.opened is None
 
     def test_why_these_passages(self, page: AppTest) -> None:
-        ask(page, "What percentage of Canada's exports go to the United States?")
+        ask(page, EXPORTS)
+        assert not page.dataframe
+        page.session_state[f"why-{page.session_state[KEY].exchanges[0].number}"] = True
+        page.run()
         (table,) = page.dataframe
         told = "Of their scores, words: BM25 of the question's words; meaning: cosine of the vectors."
         assert any(text.value.endswith(told) for text in page.text)

@@ -33,6 +33,7 @@ STAGES = {
 BROKEN = "Something went wrong inside the program. The question is kept, and the server's log says what happened."
 CUT_OFF = "The answer broke off before its end. The question is kept."
 INPUT = "question"
+PATIENCE = 1.0  # seconds after which an answer can be stopped: a button that comes and goes at once is no use
 TICK = 0.25  # seconds between looks at an answer that is being made
 CHAT_WIDTH = 760  # pixels, about 90 characters a line
 LOG = logging.getLogger(__name__)
@@ -181,10 +182,11 @@ def _settled(exchange: Exchange, room: Room) -> None:
     if exchange.answer is not None:
         components.answer(room.talk, exchange)
         if exchange.answer.hits:
-            told, rows = why(exchange.answer)
-            with st.expander("Why these passages?", key=f"why-{exchange.number}"):
-                st.text(told)
-                st.dataframe(rows, hide_index=True)
+            box = st.expander("Why these passages?", key=f"why-{exchange.number}", type="compact", on_change="rerun")
+            if box.open:  # a long conversation would else be a page of tables
+                told, rows = why(exchange.answer)
+                box.text(told)
+                box.dataframe(rows, hide_index=True)
     elif exchange.error:
         with st.container(border=True, key=f"failed-{exchange.number}"):
             st.markdown("**This question was not answered.**")
@@ -236,7 +238,7 @@ def _follow(exchange: Exchange, talk: Conversation, desk: Desk, choices: Choices
         LOG.exception("answering failed")
         talk.fail(exchange, BROKEN)
     else:
-        if exchange.answer is None:
+        if not exchange.settled:
             talk.fail(exchange, CUT_OFF)
 
 
@@ -245,10 +247,8 @@ def _show_events(asking: Asking[Event], exchange: Exchange, talk: Conversation) 
     done: list[str] = []
     now, since = STAGES["searching"], asking.began
     text, checked = "", 0
-    status, words = st.status(now, type="compact"), st.empty()
-    st.button(
-        "Stop", key=f"stop-{exchange.number}", icon=":material/stop_circle:", on_click=talk.stop, args=(exchange,)
-    )
+    status, words, stop = st.status(now, type="compact"), st.empty(), st.empty()
+    stoppable = False
     for at, event in asking.follow(TICK):
         match event:
             case Stage(name=name):
@@ -263,6 +263,9 @@ def _show_events(asking: Asking[Event], exchange: Exchange, talk: Conversation) 
             case Answer():
                 exchange.answer = event
         label = f"{now}, {counted(checked, 'sentence')} checked" if checked else now
+        if not stoppable and time.monotonic() - asking.began >= PATIENCE:
+            stoppable, key = True, f"stop-{exchange.number}"
+            stop.button("Stop", key=key, icon=":material/stop_circle:", on_click=talk.stop, args=(exchange,))
         waited = time.monotonic() - since
         # Saying so also when nothing came lets a click through: Streamlit stops a run only where it draws.
         status.update(label=" · ".join([*done, f"{label} · {waited:.0f} s" if waited >= 1 else label]))
