@@ -12,11 +12,12 @@ import statistics
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 from urllib.error import URLError
 from urllib.parse import urlsplit
 
@@ -41,18 +42,20 @@ ARGUMENTS = [
     "--disable-quic",
 ]
 START = 60  # seconds the server may take
-ANSWER = 60_000  # milliseconds an answer may take, the opening of the archive with it
+ANSWER = 120_000  # milliseconds an answer may take, the opening of the archive with it
 AXE = Path(__file__).resolve().parent.parent / ".cache" / "axe.min.js"  # .ci/run puts it there
 HOSTILE = '<img src="http://203.0.113.1/a.png" onerror="alert(1)"> ![b](http://203.0.113.1/b.png) $x^2$ :red[c] #'
 # More payloads to run all of this with: files of one payload a line, as ONRECORD_PAYLOADS=a.txt:b.txt.
 MORE = filter(None, os.environ.get("ONRECORD_PAYLOADS", "").split(os.pathsep))
 LISTS = [Path(__file__).with_name("payloads.txt"), *map(Path, MORE)]
-BATCH = 30 if len(LISTS) == 1 else 100  # payloads in a conversation
+TOGETHER, BATCH = 6, 10  # payloads in an answer, answers in a conversation
+
 LOG = logging.getLogger(__name__)
+T = TypeVar("T")
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.timeout(180 if len(LISTS) == 1 else 3600),
+    pytest.mark.timeout(300 if len(LISTS) == 1 else 3600),
     pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no Chromium at {CHROMIUM}"),
 ]
 
@@ -106,7 +109,7 @@ def address(folder: Path, seeds: Path, encoder: Encoder) -> Iterator[str]:
         "publisher": HOSTILE,
         "authors": [HOSTILE],
         "published": "2025-03-04",
-        "text": f"The harbour of Quillan is dry. {HOSTILE} Ferries run hourly.\n\n" + "\n".join(PAYLOADS),
+        "text": f"The harbour of Quillan is dry. {HOSTILE} Ferries run hourly.\n\n" + "\n".join(PAYLOADS[:100]),
     }
     (articles / "hostile.jsonl").write_text(json.dumps(hostile), encoding="utf-8")
     for name in {re.sub(r"[/\0]", "_", payload).encode()[:200].decode(errors="ignore") for payload in PAYLOADS[:200]}:
@@ -220,6 +223,15 @@ def test_a_conversation(address: str, page: Page, seen: Seen) -> None:
     mark.first.wait_for()
     assert page.locator(".pane h3").inner_text() == HOSTILE
     assert HOSTILE in mark.first.inner_text()
+
+    page.get_by_role("link", name="Archive").click()
+    page.get_by_text("not readable").first.wait_for()
+    page.get_by_role("link", name="Chat").click()
+    page.locator("article.answer").nth(2).wait_for()
+    page.wait_for_url("**/?chat=*")
+    page.reload()
+    page.locator("article.answer").nth(2).wait_for()
+    assert page.locator(".question").nth(1).inner_text() == HOSTILE
     assert (seen.elsewhere, seen.complaints) == ([], [])
 
 
@@ -247,62 +259,70 @@ MARKUP = """() => {
 }"""
 
 
-def keep_hostile(folder: Path) -> list[tuple[str, list[str]]]:
-    """Keep conversations in which every text that a model, an article or a person gives is a payload."""
+def keep_hostile(folder: Path) -> list[tuple[str, list[tuple[str, ...]]]]:
+    """Keep conversations in which every text that a model, an article or a person gives is a payload, or several.
+
+    Return the id of each, and the payloads of each of its answers.
+    """
     with Index.open(folder / "index").snapshot() as snapshot:
         article = snapshot.article("hostile")
     assert article is not None
     store = Store(folder / "conversations.sqlite")
     kept = []
-    for first in range(0, len(PAYLOADS), BATCH):
-        id_, batch = None, PAYLOADS[first : first + BATCH]
-        for payload in batch:
-            id_, exchange = store.begin(payload, id_)
-            store.settle(exchange, kept_answer(hostile_answer(payload, article)), payload)
+    for batch in batched(batched(PAYLOADS, TOGETHER), BATCH):
+        id_ = None
+        for group in batch:
+            question = "\n".join(group)
+            id_, exchange = store.begin(question, id_)
+            store.settle(exchange, kept_answer(hostile_answer(group, article)), question)
         assert id_ is not None
         kept.append((id_, batch))
     store.settle(store.begin("What went wrong?")[1], None, error=HOSTILE)
     return kept
 
 
-def hostile_answer(payload: str, article: Article) -> Answer:
-    gone = Article("gone", payload, payload, payload, payload, payload, (payload,), payload)
-    claims = (
-        Claim(f"**{payload}**", "verbatim", 1.0, (1,)),
-        Claim(f"*{payload}*: {payload}", "unsupported", 0.1, (2,)),
-    )
+def batched(items: Iterable[T], size: int) -> list[tuple[T, ...]]:
+    rest = iter(items)
+    return list(iter(lambda: tuple(islice(rest, size)), ()))
+
+
+def hostile_answer(group: Sequence[str], article: Article) -> Answer:
+    """An answer with a claim and a citation for each payload, and an article that is in the archive for the first."""
+    gone = [Article("gone", payload, payload, payload, payload, payload, (payload,), payload) for payload in group]
+    cited = [Citation(n, a, 0, len(a.text), a.title) for n, a in enumerate([article, *gone], start=1)]
+    lead = Claim(f"**{group[0]}**", "verbatim", 1.0, (1,))
+    claims = [Claim(f"*{payload}*: {payload}", "unsupported", 0.1, (n,)) for n, payload in enumerate(group, start=2)]
+    everything = "\n".join(group)
     return Answer(
-        question=payload,
-        standalone_question=payload,
+        question=everything,
+        standalone_question=everything,
         status="disputed",
-        text=f"**{payload}** [1]\n*{payload}*: {payload} [2]\n{payload}",
+        text="\n".join(f"{claim.text} [{claim.citations[0]}]" for claim in (lead, *claims)) + "\n" + everything,
         confidence=0.5,
-        claims=claims,
-        citations=(Citation(1, article, 0, len(article.text)), Citation(2, gone, 0, len(payload), payload)),
-        hits=(Hit(1, 0.5, Passage(gone, 0, len(payload)), {}),),
-        generator=payload,
+        claims=(lead, *claims),
+        citations=tuple(cited),
+        hits=(Hit(1, 0.5, Passage(gone[0], 0, len(gone[0].text)), {}),),
+        generator=everything,
         generation=1,
-        disagreements=(Disagreement(payload, ((1,), (2,))),),
-        notice=payload,
+        disagreements=(Disagreement(everything, ((1,), (2,))),),
+        notice=everything,
         timings_ms={"total": 1.0},
     )
 
 
 def test_nothing_hostile_is_rendered(address: str, folder: Path, page: Page, seen: Seen) -> None:
-    for id_, batch in keep_hostile(folder):
+    for id_, groups in keep_hostile(folder):
         page.goto(f"{address}/?chat={id_}")
-        page.locator("article.answer").nth(len(batch) - 1).wait_for()
-        assert page.locator(".question").all_text_contents() == batch
-        leads = page.locator(".claim strong").all_text_contents()
-        assert leads == [payload for payload in batch if "*" not in payload]
+        page.locator("article.answer").nth(len(groups) - 1).wait_for()
+        assert page.locator(".question").all_text_contents() == ["\n".join(group) for group in groups]
+        headlines = page.locator(".sources .headline").all_text_contents()
+        assert headlines == [title for group in groups for title in (HOSTILE, *group)]
         chips = page.locator(".claim .chip")
         chips.nth(0).hover()
         page.get_by_role("tooltip").wait_for()
-        for chip in (chips.nth(1), chips.nth(0)):
-            chip.click()
-            page.locator(".claim .chip[aria-pressed=true]").first.wait_for()
-            page.locator(".pane").wait_for()
-        page.locator(".pane h3", has_text=HOSTILE).wait_for()
+        for n, title in ((1, groups[0][0]), (0, HOSTILE)):
+            chips.nth(n).click()
+            page.locator(".pane h3", has_text=title).wait_for()
         page.get_by_role("button", name="Settings").click()
         page.get_by_text("When the archive is not sure").wait_for()
         assert page.evaluate(MARKUP) == []
@@ -318,7 +338,7 @@ def test_nothing_hostile_is_rendered(address: str, folder: Path, page: Page, see
     page.keyboard.press("Control+Enter")
     draft = page.locator(".st-key-draft-0")
     draft.locator("summary").click()
-    draft.get_by_test_id("stText").nth(1).wait_for()  # the first has the file's name, this the words
+    draft.get_by_test_id("stText").nth(3).wait_for()  # the words, after the name, the headline and what is known
     assert page.evaluate(MARKUP) == []
     assert (seen.elsewhere, seen.complaints) == ([], [])
 

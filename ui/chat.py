@@ -19,7 +19,7 @@ from . import components, mending, sidebar
 from .archive import Desk, build_command, finder, holdings, open_archive, open_desk, open_store, searched
 from .asking import Asking
 from .choices import Choices, restriction
-from .session import Conversation, Exchange, conversation, edit
+from .session import Conversation, Exchange, ask, conversation, edit
 from .view import capitalised, counted, duration, plain_label, why
 
 TITLE = "On Record"
@@ -118,7 +118,7 @@ def _question_box(talk: Conversation, enabled: bool) -> None:
             st.chat_input(
                 "Ask about the articles",
                 key=INPUT,
-                on_submit=lambda: talk.ask(st.session_state[INPUT]),
+                on_submit=lambda: ask(talk, st.session_state[INPUT]),
                 disabled=not enabled,
             )
 
@@ -134,7 +134,7 @@ def _welcome(desk: Desk, talk: Conversation) -> None:
             st.text("It is empty. Add articles on the archive page, and ask about them here.")
         for number, question in enumerate(desk.examples):
             label, key = plain_label(question), f"example-{number}"
-            st.button(label, key=key, width="stretch", on_click=talk.ask, args=(question,))
+            st.button(label, key=key, width="stretch", on_click=ask, args=(talk, question))
 
 
 def _draw(exchange: Exchange, room: Room) -> None:
@@ -160,7 +160,7 @@ def _editor(exchange: Exchange, talk: Conversation) -> None:
     """The question as a text to change."""
     key = f"text-{exchange.number}"
 
-    def ask() -> None:
+    def submit() -> None:
         question = st.session_state[key].strip()
         if question:
             edit(talk, exchange, question)
@@ -170,7 +170,7 @@ def _editor(exchange: Exchange, talk: Conversation) -> None:
         if exchange is not talk.exchanges[-1]:
             st.caption("It is asked in a new conversation that has what came before; this one stays as it is.")
         with st.container(horizontal=True):
-            st.form_submit_button("Ask", type="primary", on_click=ask)
+            st.form_submit_button("Ask", type="primary", on_click=submit)
             st.form_submit_button("Cancel", on_click=_set_editing, args=(exchange, False))
 
 

@@ -19,7 +19,7 @@ from .adding import Draft, add, drafted, pasted, take_back
 from .archive import holdings
 from .jobs import work
 from .mending import jobs
-from .view import byline, capitalised, counted, headline, plain_label
+from .view import byline, capitalised, counted, headline
 
 PAGE = 50  # articles in the table
 _ADDED, _ROUND, _REFUSED = "articles added", "round of adding", "why nothing was added"
@@ -104,20 +104,21 @@ def _preview(draft: Draft, number: int) -> None:
     with st.container(border=True, key=f"draft-{number}"):
         st.text(draft.name)
         for place, article in enumerate(draft.articles):
-            with st.expander(plain_label(f"{headline(article)} · {byline(article)}"), key=f"draft-{number}-{place}"):
-                _article(article)
+            st.text(f"{headline(article)} · {byline(article)}")  # no label: Markdown makes links even of escaped words
+            with st.expander("What would be added", key=f"draft-{number}-{place}"):
+                _article(article, f"{number}-{place}")
         for failure in draft.failures:
             st.text(f"Not readable: {failure.path}: {failure.reason}")
         if draft.more:
             st.caption("There is more in this file; only its beginning was read here.")
 
 
-def _article(article: Article) -> None:
+def _article(article: Article, key: str) -> None:
     """An article in full: what it says of itself and where that was read, its words, and what was cut."""
     origin = ", ".join(f"{name} from {source}" for name, source in article.provenance.items())
     facts = [", ".join(article.authors), article.url, f"Read: {origin}" if origin else ""]
-    for fact in filter(None, facts):
-        st.caption(plain_label(fact))
+    with st.container(key=f"facts-{key}"):
+        st.text("\n".join(filter(None, facts)))
     st.text(article.text)
     st.caption(f"{counted(len(article.removed), 'line')} cut")
     if article.removed:
@@ -216,4 +217,4 @@ def _reading(settings: Settings, id_: str) -> None:
         with st.container(border=True, height=480, key="reading"):
             st.text(headline(article))
             st.text(f"{byline(article)} · {article.path}")
-            _article(article)
+            _article(article, "reading")

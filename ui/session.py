@@ -253,6 +253,12 @@ def _leave() -> None:
             current.drop(exchange)
 
 
+def ask(talk: Conversation, question: str) -> None:
+    """Ask a new question; the page's address no longer names an earlier one."""
+    talk.ask(question)
+    st.query_params.pop("q", None)
+
+
 def show_question(talk: Conversation, place: int) -> None:
     """Bring the question at `place` (from 0) into sight, and into the page's address."""
     talk.show(talk.exchanges[place])

@@ -164,7 +164,7 @@ class Store:
             connection.execute("UPDATE conversations SET title = ? WHERE id = ?", (title[:TITLE_CHARS], conversation))
 
     def delete(self, conversation: str) -> None:
-        """Delete a conversation; `restore` brings it back within a day, after which it is gone from the file."""
+        """Delete a conversation; `restore` brings it back until the first `purge` after a day."""
         with self._writing() as connection:
             connection.execute("UPDATE conversations SET deleted = ? WHERE id = ?", (_now(), conversation))
 

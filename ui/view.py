@@ -290,5 +290,8 @@ def duration(milliseconds: float) -> str:
 
 
 def plain_label(text: str) -> str:
-    """Escape `text` for a Streamlit label, which is Markdown, so that it shows as it stands."""
+    """Escape `text` for the label of a button, which is Markdown, so that it shows as it stands.
+
+    Addresses become links in Markdown although they are escaped; in buttons alone Streamlit takes links for text.
+    """
     return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", " ".join(text.split()))
