@@ -259,7 +259,7 @@ MARKUP = """() => {
 }"""
 
 
-def keep_hostile(folder: Path) -> list[tuple[str, list[tuple[str, ...]]]]:
+def keep_hostile(folder: Path) -> list[tuple[str, tuple[tuple[str, ...], ...]]]:
     """Keep conversations in which every text that a model, an article or a person gives is a payload, or several.
 
     Return the id of each, and the payloads of each of its answers.
