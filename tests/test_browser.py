@@ -224,6 +224,11 @@ def test_a_conversation(address: str, page: Page, seen: Seen) -> None:
     assert page.locator(".pane h3").inner_text() == HOSTILE
     assert HOSTILE in mark.first.inner_text()
 
+    page.get_by_role("button", name="This conversation").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Export as Markdown").click()
+    assert f"“{quote}”" in download.value.path().read_text(encoding="utf-8")
+
     page.get_by_role("link", name="Archive").click()
     page.get_by_text("not readable").first.wait_for()
     page.get_by_role("link", name="Chat").click()
@@ -329,7 +334,7 @@ def test_nothing_hostile_is_rendered(address: str, folder: Path, page: Page, see
     ask(page, PAYLOADS[0])
     page.locator(".question").last.get_by_text(PAYLOADS[0]).wait_for()
 
-    page.goto(f"{address}/archive")
+    page.get_by_role("link", name="Archive").click()
     page.get_by_text("not readable").first.wait_for()
     page.get_by_text("Add articles").click()
     page.get_by_label("Its title").fill(HOSTILE)
