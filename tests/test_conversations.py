@@ -111,6 +111,15 @@ class TestStore:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         assert b"private question" not in kept.path.read_bytes()
 
+    def test_asking_on_brings_a_deleted_one_back_and_begins_anew_where_it_is_gone(self, kept: Store) -> None:
+        id_, _ = kept.begin("Rain?")
+        kept.delete(id_)
+        assert kept.begin("And then?", id_)[0] == id_
+        assert kept.listing()[1] == 1
+        anew, _ = kept.begin("And then?", "gone-for-good")
+        assert anew != "gone-for-good"
+        assert [e.title for e in kept.listing()[0]] == ["And then?", "Rain?"]
+
     def test_a_fork_has_what_came_before_and_leaves_the_old_one_as_it_was(self, kept: Store) -> None:
         id_, first = kept.begin("Rain?")
         kept.settle(first, kept_answer(ANSWER))

@@ -9,7 +9,7 @@ import json
 import secrets
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import chain
@@ -98,14 +98,15 @@ class Store:
         self.path = path
 
     def begin(self, question: str, conversation: str | None = None) -> tuple[str, int]:
-        """Keep a question, in a new conversation when none is named; return both their ids."""
+        """Keep a question in a conversation, which brings it back when it was deleted; in a new one when none is named,
+        or that one is gone for good. Return both their ids."""
         with self._writing() as connection:
-            if conversation is None:
+            change = "UPDATE conversations SET updated = ?, deleted = NULL WHERE id = ?"
+            if not connection.execute(change, (_now(), conversation)).rowcount:
                 conversation = secrets.token_urlsafe(9)
                 title = " ".join(question.split())[:TITLE_CHARS] or "Empty question"
                 connection.execute("INSERT INTO conversations VALUES (?, ?, ?, NULL)", (conversation, title, _now()))
-            else:
-                connection.execute("UPDATE conversations SET updated = ? WHERE id = ?", (_now(), conversation))
+            assert conversation is not None
             row = (conversation, _now(), question)
             made = connection.execute("INSERT INTO exchanges (conversation, asked, question) VALUES (?, ?, ?)", row)
             assert made.lastrowid is not None
@@ -208,9 +209,11 @@ class Store:
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         """Bring the file to the present format; refuse one of another program or of a later version."""
+        connection.execute("BEGIN")  # of one moment: another process may be making the file just now
         (format_,) = connection.execute("PRAGMA user_version").fetchone()
         (owner,) = connection.execute("PRAGMA application_id").fetchone()
         empty = not connection.execute("SELECT EXISTS (SELECT 1 FROM sqlite_master)").fetchone()[0]
+        connection.execute("COMMIT")
         if owner != APPLICATION_ID and not empty:
             raise ValueError("it is a file of another program")
         if format_ > len(MIGRATIONS):
@@ -218,7 +221,8 @@ class Store:
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA secure_delete = ON")
         if format_ < len(MIGRATIONS):
-            connection.execute("PRAGMA journal_mode = WAL")
+            with suppress(sqlite3.OperationalError):  # locked: by another that does just this
+                connection.execute("PRAGMA journal_mode = WAL")
             self._migrate(connection)
 
     def _migrate(self, connection: sqlite3.Connection) -> None:
