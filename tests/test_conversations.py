@@ -440,6 +440,7 @@ def test_a_key_is_in_memory_and_nowhere_else(
     page.text_input(key="model-key").set_value("sk-planted").run()
     assert not page.exception
     assert os.environ["OPENAI_API_KEY"] == "sk-planted"
+    assert "ONRECORD_LLM_KEY" not in os.environ
     assert page.text_input(key="model-key").value == ""
     assert "sk-planted" not in str(page.session_state) + str(dict(page.query_params))
     ask(page, EXPORTS)

@@ -85,6 +85,28 @@ class TestAnswerView:
             {"text": ": two * two * four.", "role": "plain"},
         ]
 
+    @pytest.mark.parametrize("claimed", ["Over 75%.", "**Over 75%.**"])
+    def test_a_short_answer_leads_in_bold_type(self, claimed: str) -> None:
+        claims = Claim(claimed, "verbatim", 1.0, (1,)), Claim("Rain **fell**.", "supported", 0.9, (1,))
+        text = "**Over 75%.** [1]\nRain **fell**. [1]"
+        lines = view.answer_lines(make_answer(text, *claims, citations=(cite(1, TITLED, "Rain fell."),)))
+        assert [line["parts"] for line in lines] == [
+            [{"text": "Over 75%.", "role": "lead"}],
+            [{"text": "Rain **fell**.", "role": "plain"}],
+        ]
+        assert [line["citations"] for line in lines] == [[1], [1]]
+
+    def test_outlets_are_counted_once_and_the_latest_day_is_named(self) -> None:
+        dated = [Article(str(n), f"{n}.txt", "Rain.", None, "The Gazette", f"2025-03-0{n}T01:00") for n in (2, 1)]
+        citations = tuple(Citation(n, article, 0, 5) for n, article in enumerate(dated, start=1))
+        assert view.answer_view(make_answer("", citations=citations), "")["sources"] == (
+            "2 citations in 2 articles of 1 outlet, as of 2025-03-02"
+        )
+        mixed = (*citations, cite(3, TITLED, "Rain"))
+        assert view.answer_view(make_answer("", citations=mixed), "")["sources"] == (
+            "3 citations in 3 articles of 1 outlet, as of 2025-03-02 where dates are known"
+        )
+
     def test_a_source_says_what_is_known_and_what_is_not(self) -> None:
         citations = cite(1, UNTITLED, "Snow fell all night"), cite(2, TITLED, "Roads stay open", "the minister")
         shown = view.answer_view(make_answer("", citations=citations), searched="")

@@ -20,6 +20,7 @@ from .view import capitalised
 
 OTHER = "another model…"
 KEYS = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY", "google": "GOOGLE_API_KEY"}
+OWN_KEY = "ONRECORD_LLM_KEY"  # of a server that is named by its address: it never sees the key of another
 _ALL = "All outlets"
 
 
@@ -63,7 +64,8 @@ def _model(settings: Settings) -> str:
 
 def _key(spec: str) -> None:
     """Ask for the key of a hosted model. It stays in this process's memory, and goes with it."""
-    variable = KEYS.get(spec.partition(":")[0])
+    kind, _, model = spec.partition(":")
+    variable = OWN_KEY if "@" in model else KEYS.get(kind)
     if variable is None:
         return
     known = bool(os.environ.get(variable))
