@@ -181,6 +181,12 @@ def ask(page: Page, question: str) -> None:
     box.press("Enter")
 
 
+def settled(page: Page) -> None:
+    """Wait until the page is drawn to its end."""
+    page.locator("[data-test-script-state=notRunning]").wait_for()
+    page.wait_for_function("() => !document.querySelector('[data-stale=true]')")
+
+
 def test_a_conversation(address: str, page: Page, seen: Seen) -> None:
     page.goto(address)
     page.get_by_text("The archive: 6 articles").wait_for()
@@ -323,6 +329,7 @@ def test_nothing_hostile_is_rendered(address: str, folder: Path, page: Page, see
         headlines = page.locator(".sources .headline").all_text_contents()
         assert headlines == [title for group in groups for title in (HOSTILE, *group)]
         chips = page.locator(".claim .chip")
+        settled(page)  # a card goes when the page scrolls under it
         chips.nth(0).hover()
         page.get_by_role("tooltip").wait_for()
         for n, title in ((1, groups[0][0]), (0, HOSTILE)):
@@ -368,8 +375,7 @@ def test_nothing_shuts_anybody_out(address: str, browser: Browser, scheme: Liter
 
 def violations(page: Page) -> list[str]:
     """What axe-core finds that is serious or worse: the rule, and the first element that breaks it."""
-    page.locator("[data-test-script-state=notRunning]").wait_for()  # before that, what is being redrawn is pale
-    page.wait_for_function("() => !document.querySelector('[data-stale=true]')")
+    settled(page)  # before that, what is being redrawn is pale
     page.add_script_tag(path=AXE)
     found = page.evaluate("() => axe.run(document, { resultTypes: ['violations'] })")
     return [
