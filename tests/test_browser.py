@@ -329,7 +329,9 @@ def test_nothing_hostile_is_rendered(address: str, folder: Path, page: Page, see
         headlines = page.locator(".sources .headline").all_text_contents()
         assert headlines == [title for group in groups for title in (HOSTILE, *group)]
         chips = page.locator(".claim .chip")
-        settled(page)  # a card goes when the page scrolls under it
+        settled(page)
+        chips.nth(0).scroll_into_view_if_needed()
+        page.wait_for_timeout(200)  # a card goes when the page scrolls under it
         chips.nth(0).hover()
         page.get_by_role("tooltip").wait_for()
         for n, title in ((1, groups[0][0]), (0, HOSTILE)):
