@@ -30,7 +30,7 @@ OPTIONS = {
     "server.enableXsrfProtection": "true",
     "server.fileWatcherType": "none",
     "server.headless": "true",  # else the page advertises Streamlit's own tools; the browser is opened here
-    "server.maxUploadSize": "1",  # megabytes; nothing is uploaded
+    "server.maxUploadSize": "20",  # megabytes: the longest article that is read
     "server.showEmailPrompt": "false",
     "theme.headingFont": "serif",
     "theme.light.linkColor": "#1d4e89",

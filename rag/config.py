@@ -30,6 +30,7 @@ class Settings:
         refuse_below: confidence (0 to 1) under which the answer is that the archive does not say.
         max_claims: most claims in an answer.
         passages: how many passages are read for evidence.
+        conversations: file of the chat's conversations; a relative one counts from the folder that holds the index.
     """
 
     index: Path = Path("index")
@@ -40,6 +41,7 @@ class Settings:
     refuse_below: float = 0.45
     max_claims: int = 4
     passages: int = 12
+    conversations: Path = Path("conversations.sqlite")
 
     def __post_init__(self) -> None:
         if not 0 <= self.refuse_below <= 1:

@@ -80,8 +80,12 @@ class OnRecord:
         filters: Filters | None = None,
         llm: str | None = None,
         asked_on: date | None = None,
+        refuse_below: float | None = None,
     ) -> Iterator[Event]:
-        """Answer one question, telling each stage, each piece of text and each checked claim as it comes."""
+        """Answer one question, telling each stage, each piece of text and each checked claim as it comes.
+
+        `llm` and `refuse_below` stand in for those of the settings, this once.
+        """
         clock = _Clock()
         asked = checked(question)
         check_generator(llm or self.settings.llm)
@@ -110,8 +114,9 @@ class OnRecord:
                 generation=snapshot.generation,
                 notice="; ".join(snapshot.notes),
             )
+            bar = self.settings.refuse_below if refuse_below is None else refuse_below
             several = part_readings(self._reader, standalone, hits, self.settings.max_claims)
-            answered = [part for part in several or [whole] if self._sure(part)]
+            answered = [part for part in several or [whole] if part.sure(bar)]
             if not answered:
                 answer = refusal(blank, whole.question, whole.judged, filters)
                 yield Piece(answer.text, ends_claim=True)
@@ -125,9 +130,6 @@ class OnRecord:
                 answer = yield from written(blank, whole.chosen, self._verifier, lead)
             clock.lap("generate")
             yield replace(answer, timings_ms=clock.laps())
-
-    def _sure(self, part: Reading) -> bool:
-        return bool(part.chosen) and part.confidence >= self.settings.refuse_below
 
     def _conflict(
         self, snapshot: Snapshot, question: Question, hits: Sequence[Hit], judged: Sequence[Judged], filters: Filters
@@ -231,6 +233,11 @@ class OnRecord:
     def article(self, id_or_path: str) -> Article | None:
         with self._index.snapshot() as snapshot:
             return snapshot.article(id_or_path)
+
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know about the index as it is now, one line each."""
+        with self._index.snapshot() as snapshot:
+            return snapshot.notes
 
     def status(self) -> dict[str, Any]:
         from rag.index import status

@@ -30,6 +30,10 @@ class Reading:
     chosen: Sequence[Evidence]
     confidence: float
 
+    def sure(self, bar: float) -> bool:
+        """Whether there is something to say, and the confidence is `bar` or more."""
+        return bool(self.chosen) and self.confidence >= bar
+
 
 def reading(reader: Reader, text: str, hits: Sequence[Hit], most: int) -> Reading:
     """Read the passages for one question; at most `most` sentences are chosen."""

@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
+import re
 import shutil
 import socket
+import statistics
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
+from typing import Literal, TypeVar
 from urllib.error import URLError
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import ConsoleMessage, Dialog, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Request, sync_playwright
+from rag.ui.store import Store
+from rag.ui.stored import kept_answer
 
 from rag.chat_server import command
 from rag.encode import Encoder
-from rag.index import build
+from rag.index import Index, build
+from rag.records import Answer, Article, Citation, Claim, Disagreement, Hit, Passage
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = [
@@ -33,14 +42,30 @@ ARGUMENTS = [
     "--disable-quic",
 ]
 START = 60  # seconds the server may take
-ANSWER = 60_000  # milliseconds an answer may take, the opening of the archive with it
+ANSWER = 120_000  # milliseconds an answer may take, the opening of the archive with it
+AXE = Path(__file__).resolve().parent.parent / ".cache" / "axe.min.js"  # .ci/run puts it there
 HOSTILE = '<img src="http://203.0.113.1/a.png" onerror="alert(1)"> ![b](http://203.0.113.1/b.png) $x^2$ :red[c] #'
+# More payloads to run all of this with: files of one payload a line, as ONRECORD_PAYLOADS=a.txt:b.txt.
+MORE = filter(None, os.environ.get("ONRECORD_PAYLOADS", "").split(os.pathsep))
+LISTS = [Path(__file__).with_name("payloads.txt"), *map(Path, MORE)]
+TOGETHER, BATCH = 6, 10  # payloads in an answer, answers in a conversation
+
+LOG = logging.getLogger(__name__)
+T = TypeVar("T")
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.timeout(180),
+    pytest.mark.timeout(300 if len(LISTS) == 1 else 3600),
     pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no Chromium at {CHROMIUM}"),
 ]
+
+
+def payloads() -> list[str]:
+    lines = [line for path in LISTS for line in path.read_text(encoding="utf-8", errors="replace").splitlines()]
+    return list(dict.fromkeys(line for line in lines if line.strip() and not line.startswith("# ")))
+
+
+PAYLOADS = payloads()
 
 
 @dataclass
@@ -67,23 +92,42 @@ class Seen:
         dialog.dismiss()
 
 
-@pytest.fixture
-def address(seeds: Path, encoder: Encoder, tmp_path: Path) -> Iterator[str]:
-    """The chat over the seed articles and one that is full of markup, as `onrecord ui` starts it."""
-    articles = Path(shutil.copytree(seeds, tmp_path / "seeds"))
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the articles, the index and the conversations of these tests lie."""
+    return tmp_path_factory.mktemp("browser")
+
+
+@pytest.fixture(scope="module")
+def address(folder: Path, seeds: Path, encoder: Encoder) -> Iterator[str]:
+    """The chat, as `onrecord ui` starts it, over the seed articles, one that is full of markup, and file names that
+    are."""
+    articles = Path(shutil.copytree(seeds, folder / "seeds"))
     hostile = {
         "id": "hostile",
         "title": HOSTILE,
-        "text": f"The harbour of Quillan is dry. {HOSTILE} Ferries run hourly.",
+        "publisher": HOSTILE,
+        "authors": [HOSTILE],
+        "published": "2025-03-04",
+        "text": f"The harbour of Quillan is dry. {HOSTILE} Ferries run hourly.\n\n" + "\n".join(PAYLOADS[:100]),
     }
     (articles / "hostile.jsonl").write_text(json.dumps(hostile), encoding="utf-8")
-    build(articles, tmp_path / "index", encoder)
+    for name in {re.sub(r"[/\0]", "_", payload).encode()[:200].decode(errors="ignore") for payload in PAYLOADS[:200]}:
+        (articles / f"-{name}.exe").write_text("a file that is none of an article's")
+    build(articles, folder / "index", encoder)
+    with serving(folder) as url:
+        yield url
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[str]:
+    """The chat's server over what is in `folder`, from when it answers until the block ends."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    environment = {**os.environ, "ONRECORD_INDEX": str(tmp_path / "index")}
-    with (tmp_path / "server.log").open("w") as log:
-        server = subprocess.Popen(command(port), cwd=tmp_path, env=environment, stdout=log, stderr=log)
+    places = {"ONRECORD_INDEX": str(folder / "index"), "ONRECORD_SEEDS": str(folder / "seeds")}
+    with (folder / "server.log").open("a") as log:
+        server = subprocess.Popen(command(port), cwd=folder, env={**os.environ, **places}, stdout=log, stderr=log)
         try:
             wait_for(f"http://127.0.0.1:{port}/_stcore/health", server)
             yield f"http://127.0.0.1:{port}"
@@ -110,11 +154,18 @@ def seen() -> Seen:
     return Seen()
 
 
-@pytest.fixture
-def page(seen: Seen) -> Iterator[Page]:
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser, seen: Seen) -> Iterator[Page]:
+    with browser.new_context(viewport={"width": 1280, "height": 800}) as context:
+        page = context.new_page()
         page.set_default_timeout(ANSWER)
         page.on("request", seen.request)
         page.on("websocket", lambda socket: seen.address(socket.url))
@@ -122,13 +173,18 @@ def page(seen: Seen) -> Iterator[Page]:
         page.on("console", seen.message)
         page.on("dialog", seen.dialog)
         yield page
-        browser.close()
 
 
 def ask(page: Page, question: str) -> None:
     box = page.get_by_placeholder("Ask about the articles")
     box.fill(question)
     box.press("Enter")
+
+
+def settled(page: Page) -> None:
+    """Wait until the page is drawn to its end."""
+    page.locator("[data-test-script-state=notRunning]").wait_for()
+    page.wait_for_function("() => !document.querySelector('[data-stale=true]')")
 
 
 def test_a_conversation(address: str, page: Page, seen: Seen) -> None:
@@ -173,4 +229,182 @@ def test_a_conversation(address: str, page: Page, seen: Seen) -> None:
     mark.first.wait_for()
     assert page.locator(".pane h3").inner_text() == HOSTILE
     assert HOSTILE in mark.first.inner_text()
+
+    page.get_by_role("button", name="This conversation").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Export as Markdown").click()
+    assert f"“{quote}”" in download.value.path().read_text(encoding="utf-8")
+
+    page.get_by_role("link", name="Archive").click()
+    page.get_by_text("not readable").first.wait_for()
+    page.get_by_role("link", name="Chat").click()
+    page.locator("article.answer").nth(2).wait_for()
+    page.wait_for_url("**/?chat=*")
+    page.reload()
+    page.locator("article.answer").nth(2).wait_for()
+    assert page.locator(".question").nth(1).inner_text() == HOSTILE
     assert (seen.elsewhere, seen.complaints) == ([], [])
+
+
+# What would have to be there if words had been taken for markup, through every shadow root of the page.
+MARKUP = """() => {
+  const tags = ["iframe", "object", "embed", "base", "math", "marquee", "video"];
+  const found = [];
+  const foreign = (address) => {
+    const { protocol, origin } = new URL(address, document.baseURI);
+    return protocol !== "data:" && origin !== location.origin;
+  };
+  const look = (root) => {
+    for (const node of root.querySelectorAll("*")) {
+      if (node.shadowRoot) look(node.shadowRoot);
+      const tag = node.tagName.toLowerCase();
+      if (tags.includes(tag) || node.classList.contains("katex")) found.push(tag);
+      for (const { name, value } of node.attributes) {
+        if (name.startsWith("on")) found.push(`${tag} with ${name}`);
+        if (["href", "src", "action"].includes(name) && value && foreign(value)) found.push(`${tag} to ${value}`);
+      }
+    }
+  };
+  look(document);
+  return found;
+}"""
+
+
+def keep_hostile(folder: Path) -> list[tuple[str, tuple[tuple[str, ...], ...]]]:
+    """Keep conversations in which every text that a model, an article or a person gives is a payload, or several.
+
+    Return the id of each, and the payloads of each of its answers.
+    """
+    with Index.open(folder / "index").snapshot() as snapshot:
+        article = snapshot.article("hostile")
+    assert article is not None
+    store = Store(folder / "conversations.sqlite")
+    kept = []
+    for batch in batched(batched(PAYLOADS, TOGETHER), BATCH):
+        id_ = None
+        for group in batch:
+            question = "\n".join(group)
+            id_, exchange = store.begin(question, id_)
+            store.settle(exchange, kept_answer(hostile_answer(group, article)), question)
+        assert id_ is not None
+        kept.append((id_, batch))
+    store.settle(store.begin("What went wrong?")[1], None, error=HOSTILE)
+    return kept
+
+
+def batched(items: Iterable[T], size: int) -> list[tuple[T, ...]]:
+    rest = iter(items)
+    return list(iter(lambda: tuple(islice(rest, size)), ()))
+
+
+def hostile_answer(group: Sequence[str], article: Article) -> Answer:
+    """An answer with a claim and a citation for each payload, and an article that is in the archive for the first."""
+    gone = [Article("gone", payload, payload, payload, payload, payload, (payload,), payload) for payload in group]
+    cited = [Citation(n, a, 0, len(a.text), a.title) for n, a in enumerate([article, *gone], start=1)]
+    lead = Claim(f"**{group[0]}**", "verbatim", 1.0, (1,))
+    claims = [Claim(f"*{payload}*: {payload}", "unsupported", 0.1, (n,)) for n, payload in enumerate(group, start=2)]
+    everything = "\n".join(group)
+    return Answer(
+        question=everything,
+        standalone_question=everything,
+        status="disputed",
+        text="\n".join(f"{claim.text} [{claim.citations[0]}]" for claim in (lead, *claims)) + "\n" + everything,
+        confidence=0.5,
+        claims=(lead, *claims),
+        citations=tuple(cited),
+        hits=(Hit(1, 0.5, Passage(gone[0], 0, len(gone[0].text)), {}),),
+        generator=everything,
+        generation=1,
+        disagreements=(Disagreement(everything, ((1,), (2,))),),
+        notice=everything,
+        timings_ms={"total": 1.0},
+    )
+
+
+def test_nothing_hostile_is_rendered(address: str, folder: Path, page: Page, seen: Seen) -> None:
+    for id_, groups in keep_hostile(folder):
+        page.goto(f"{address}/?chat={id_}")
+        page.locator("article.answer").nth(len(groups) - 1).wait_for()
+        assert page.locator(".question").all_text_contents() == ["\n".join(group) for group in groups]
+        headlines = page.locator(".sources .headline").all_text_contents()
+        assert headlines == [title for group in groups for title in (HOSTILE, *group)]
+        chips = page.locator(".claim .chip")
+        settled(page)
+        chips.nth(0).scroll_into_view_if_needed()
+        page.wait_for_timeout(200)  # a card goes when the page scrolls under it
+        chips.nth(0).hover()
+        page.get_by_role("tooltip").wait_for()
+        for n, title in ((1, groups[0][0]), (0, HOSTILE)):
+            chips.nth(n).click()
+            page.locator(".pane h3", has_text=title).wait_for()
+        page.get_by_role("button", name="Settings").click()
+        page.get_by_text("When the archive is not sure").wait_for()
+        assert page.evaluate(MARKUP) == []
+    ask(page, PAYLOADS[0])
+    page.locator(".question").last.get_by_text(PAYLOADS[0]).wait_for()
+
+    page.get_by_role("link", name="Archive").click()
+    page.get_by_text("not readable").first.wait_for()
+    page.get_by_text("Add articles").click()
+    page.get_by_label("Its title").fill(HOSTILE)
+    page.get_by_label("Its outlet").fill(PAYLOADS[1])
+    page.get_by_label("Or a text").fill("\n".join(PAYLOADS))
+    page.keyboard.press("Control+Enter")
+    draft = page.locator(".st-key-draft-0")
+    draft.locator("summary").click()
+    draft.get_by_test_id("stText").nth(3).wait_for()  # the words, after the name, the headline and what is known
+    assert page.evaluate(MARKUP) == []
+    assert (seen.elsewhere, seen.complaints) == ([], [])
+
+
+@pytest.mark.skipif(not AXE.exists(), reason=f"no axe-core at {AXE}")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_shuts_anybody_out(address: str, browser: Browser, scheme: Literal["light", "dark"]) -> None:
+    with browser.new_context(viewport={"width": 1280, "height": 800}, color_scheme=scheme, bypass_csp=True) as context:
+        page = context.new_page()
+        page.set_default_timeout(ANSWER)
+        page.goto(address)
+        page.get_by_text("The archive: 6 articles").wait_for()
+        assert violations(page) == []
+        ask(page, "What percentage of Canada's exports go to the United States?")
+        page.locator("article.answer .claim .chip").first.click()
+        page.locator(".pane mark.current").first.wait_for()
+        assert violations(page) == []
+        page.goto(f"{address}/archive")
+        page.get_by_text("not readable").first.wait_for()
+        assert violations(page) == []
+
+
+def violations(page: Page) -> list[str]:
+    """What axe-core finds that is serious or worse: the rule, and the first element that breaks it."""
+    settled(page)  # before that, what is being redrawn is pale
+    page.add_script_tag(path=AXE)
+    found = page.evaluate("() => axe.run(document, { resultTypes: ['violations'] })")
+    return [
+        f"{rule['id']}: {rule['nodes'][0]['html'][:300]}"
+        for rule in found["violations"]
+        if rule["impact"] in ("serious", "critical")
+    ]
+
+
+def test_it_is_quick(address: str, folder: Path, page: Page) -> None:
+    """The figures of the README: `pytest tests/test_browser.py -k quick -rP`. What fails here is ten times too slow."""
+    began = time.monotonic()
+    with serving(folder) as url:
+        page.goto(url)
+        page.get_by_text("The archive: 6 articles").wait_for()
+        up = time.monotonic() - began
+        began = time.monotonic()
+        ask(page, "What percentage of Canada's exports go to the United States?")
+        chips = page.locator("article.answer .claim .chip")
+        chips.first.wait_for()
+        answered = time.monotonic() - began
+        clicks = []
+        for n in (0, 1, 0, 1, 0):
+            began = time.monotonic()
+            chips.nth(n).click()
+            page.locator(".pane .position").get_by_text(f"Citation {n + 1} of").wait_for()
+            clicks.append(time.monotonic() - began)
+    click = statistics.median(clicks)
+    LOG.warning("page up after %.1f s, first answer after %.2f s, a citation open after %.2f s", up, answered, click)
+    assert (up < 40, answered < 10, click < 3) == (True, True, True)

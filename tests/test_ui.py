@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from rag.ui import view
 from rag.ui.archive import build_command, generators, holdings, open_desk
 from rag.ui.asking import Asking
+from rag.ui.session import KEY
 from streamlit import config
 from streamlit.testing.v1 import AppTest
 
@@ -80,9 +81,31 @@ class TestAnswerView:
         claim = Claim("*Rain *and* [roads]*: two * two * four.", "verbatim", 1.0, (1,))
         (line,) = view.answer_lines(make_answer(claim.text + " [1]", claim, citations=(cite(1, TITLED, "Rain fell."),)))
         assert line["parts"] == [
-            {"text": "Rain *and* [roads]", "title": True},
-            {"text": ": two * two * four.", "title": False},
+            {"text": "Rain *and* [roads]", "role": "title"},
+            {"text": ": two * two * four.", "role": "plain"},
         ]
+
+    @pytest.mark.parametrize("claimed", ["Over 75%.", "**Over 75%.**"])
+    def test_a_short_answer_leads_in_bold_type(self, claimed: str) -> None:
+        claims = Claim(claimed, "verbatim", 1.0, (1,)), Claim("Rain **fell**.", "supported", 0.9, (1,))
+        text = "**Over 75%.** [1]\nRain **fell**. [1]"
+        lines = view.answer_lines(make_answer(text, *claims, citations=(cite(1, TITLED, "Rain fell."),)))
+        assert [line["parts"] for line in lines] == [
+            [{"text": "Over 75%.", "role": "lead"}],
+            [{"text": "Rain **fell**.", "role": "plain"}],
+        ]
+        assert [line["citations"] for line in lines] == [[1], [1]]
+
+    def test_outlets_are_counted_once_and_the_latest_day_is_named(self) -> None:
+        dated = [Article(str(n), f"{n}.txt", "Rain.", None, "The Gazette", f"2025-03-0{n}T01:00") for n in (2, 1)]
+        citations = tuple(Citation(n, article, 0, 5) for n, article in enumerate(dated, start=1))
+        assert view.answer_view(make_answer("", citations=citations), "")["sources"] == (
+            "2 citations in 2 articles of 1 outlet, as of 2025-03-02"
+        )
+        mixed = (*citations, cite(3, TITLED, "Rain"))
+        assert view.answer_view(make_answer("", citations=mixed), "")["sources"] == (
+            "3 citations in 3 articles of 1 outlet, as of 2025-03-02 where dates are known"
+        )
 
     def test_a_source_says_what_is_known_and_what_is_not(self) -> None:
         citations = cite(1, UNTITLED, "Snow fell all night"), cite(2, TITLED, "Roads stay open", "the minister")
@@ -94,6 +117,7 @@ class TestAnswerView:
                 "byline": "The Gazette · publish date unknown",
                 "speaker": None,
                 "quote": "Snow fell all night",
+                "lost": "",
             },
             {
                 "n": 2,
@@ -101,9 +125,13 @@ class TestAnswerView:
                 "byline": "publish date unknown",
                 "speaker": "the minister",
                 "quote": "Roads stay open",
+                "lost": "",
             },
         ]
-        assert (shown["sources"], shown["made"]) == ("2 citations in 2 articles", "extractive · 25 ms")
+        assert (shown["sources"], shown["made"]) == (
+            "2 citations in 2 articles of 1 outlet",
+            "extractive · 25 ms in all",
+        )
 
     def test_a_refusal_lists_the_nearest_passages_and_an_answer_does_not(self) -> None:
         hits = (Hit(1, 0.5, Passage(TITLED, 0, 10)),)
@@ -188,11 +216,11 @@ class TestDesk:
         put("a.jsonl", title="Rain *again*", publisher="The Gazette", published="2025-03-04")
         settings = Settings(index=index_path, seeds=archive)
         product = OnRecord(settings, Index.open(index_path, hash_encoder), hash_encoder)
-        first = open_desk(settings, product, "extractive")
+        first = open_desk(settings, product)
         assert first.examples == ("What do the articles say about “Rain *again*”?",)
         assert holdings(first.status) == ["1 article", "1 passage", "1 publisher", "published 2025-03-04"]
         put("b.jsonl", text="Snow fell in the town.")
-        assert holdings(open_desk(settings, product, "extractive").status) == [
+        assert holdings(open_desk(settings, product).status) == [
             "2 articles",
             "2 passages",
             "1 publisher",
@@ -209,11 +237,17 @@ class TestDesk:
         assert generators(Settings())[0] == "extractive"
 
 
+def followed(asking: Asking[Any], tick: float = 5) -> Iterator[Any]:
+    """The events alone, without when they came."""
+    return (event for _, event in asking.follow(tick))
+
+
 class TestAsking:
-    def test_whoever_follows_late_sees_everything(self) -> None:
+    def test_whoever_follows_late_sees_everything_with_its_time(self) -> None:
         asking = Asking(lambda: iter("abc"))
-        assert list(asking.follow(5)) == ["a", "b", "c"]
-        assert list(asking.follow(5)) == ["a", "b", "c"]
+        first, second = list(asking.follow(5)), list(asking.follow(5))
+        assert [event for _, event in first] == ["a", "b", "c"]
+        assert [pair for pair in second if pair[1]] == [pair for pair in first if pair[1]]
 
     def test_waiting_is_told(self) -> None:
         go = threading.Event()
@@ -223,7 +257,7 @@ class TestAsking:
             go.wait(10)
             yield "b"
 
-        following = Asking(slow).follow(0.01)
+        following = followed(Asking(slow), 0.01)
         assert (next(following), next(following), next(following)) == ("a", None, None)
         go.set()
         assert [event for event in following if event is not None] == ["b"]
@@ -233,26 +267,27 @@ class TestAsking:
             yield "a"
             raise ValueError("broken")
 
-        asking = Asking(broken)
-        following = asking.follow(5)
+        following = followed(Asking(broken))
         assert next(following) == "a"
         with pytest.raises(ValueError, match="broken"):
             list(following)
 
-    def test_a_stopped_one_makes_no_further_event(self) -> None:
+    def test_a_stopped_one_keeps_and_shows_no_further_event(self) -> None:
         go = threading.Event()
+        kept: list[int] = []
 
         def endless() -> Iterator[int]:
             for n in range(1_000_000):
                 yield n
                 go.wait(10)
 
-        asking = Asking(endless)
-        following = asking.follow(5)
+        asking = Asking(endless, kept.append)
+        following = followed(asking)
         assert next(following) == 0
         asking.stop()
         go.set()
-        assert list(following) in ([], [1])
+        assert list(following) == []
+        assert kept == [0]
 
 
 class TestServer:
@@ -301,9 +336,10 @@ class TestServer:
 
 
 @pytest.fixture
-def page(seed_index: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+def page(seed_index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppTest:
     """The chat over the seed articles, drawn once."""
     monkeypatch.setenv("ONRECORD_INDEX", str(seed_index))
+    monkeypatch.setenv("ONRECORD_CONVERSATIONS", str(tmp_path / "conversations.sqlite"))
     return opened()
 
 
@@ -349,7 +385,7 @@ class TestConversation:
         assert any("over 75% of Canadian exports" in citation["quote"] for citation in answer["citations"])
         assert answer["lines"][0]["citations"] == [1]
         ask(page, "Who said that?")
-        exchanges = page.session_state["conversation"].exchanges
+        exchanges = page.session_state[KEY].exchanges
         assert [exchange.question for exchange in exchanges] == [EXPORTS, "Who said that?"]
         assert exchanges[1].answer.standalone_question != "Who said that?"
         assert [data["question"] for data in drawn(page, "question")] == [EXPORTS, "Who said that?"]
@@ -368,7 +404,7 @@ class TestConversation:
 
     def test_opening_a_citation_shows_its_article_and_asks_nothing_again(self, page: AppTest) -> None:
         ask(page, EXPORTS)
-        talk = page.session_state["conversation"]
+        talk = page.session_state[KEY]
         answer = talk.exchanges[0].answer
         talk.open(talk.exchanges[0], "citation", 1)
         page.run()
@@ -376,7 +412,7 @@ class TestConversation:
         (pane,) = drawn(page, "article")
         marked = [p["text"] for line in pane["article"]["paragraphs"] for p in line if p["role"] == "current"]
         assert "".join(marked) == answer.citations[0].quote
-        assert page.session_state["conversation"].exchanges[0].answer is answer
+        assert page.session_state[KEY].exchanges[0].answer is answer
         assert drawn(page, "answer")[0]["opened"] == 1
         talk.close()
         assert drawn(page.run(), "article") == []
@@ -384,12 +420,15 @@ class TestConversation:
     @pytest.mark.parametrize("target", [("citation", 99), ("passage", 1), ("file", 1), (None, None), ("citation", "1")])
     def test_a_mark_that_the_answer_lacks_opens_nothing(self, page: AppTest, target: tuple[object, object]) -> None:
         ask(page, EXPORTS)
-        talk = page.session_state["conversation"]
+        talk = page.session_state[KEY]
         talk.open(talk.exchanges[0], *target)
         assert talk.opened is None
 
     def test_why_these_passages(self, page: AppTest) -> None:
-        ask(page, "What percentage of Canada's exports go to the United States?")
+        ask(page, EXPORTS)
+        assert not page.dataframe
+        page.session_state[f"why-{page.session_state[KEY].exchanges[0].number}"] = True
+        page.run()
         (table,) = page.dataframe
         told = "Of their scores, words: BM25 of the question's words; meaning: cosine of the vectors."
         assert any(text.value.endswith(told) for text in page.text)

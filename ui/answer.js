@@ -2,6 +2,7 @@
 
 const CARD_GAP = 6; // px between a chip and its card
 const EDGE = 8; // px between a card and the edge of the window
+const ROLES = { title: "cite", lead: "strong" }; // parts of a sentence: the element of each
 const CARD_DELAY = 120; // ms in which the pointer may cross from the chip to the card
 
 export default function ({ data, parentElement, setTriggerValue }) {
@@ -38,7 +39,7 @@ function noticeOf({ notice }) {
 }
 
 function sentence(view, { parts, citations, support }) {
-  const words = parts.map(({ text, title }) => (title ? element("cite", {}, text) : text));
+  const words = parts.map(({ text, role }) => (role in ROLES ? element(ROLES[role], {}, text) : text));
   const line = element("p", { class: support ? "claim" : "words", dir: "auto" }, ...words);
   const proof = element("span", { class: "proof" }, ...citations.map((n) => chip(view, n)));
   if (support) proof.append(supportBadge(support));
@@ -65,20 +66,23 @@ function chip(view, n) {
   });
   button.addEventListener("pointerenter", () => view.card.show(button, citation));
   button.addEventListener("pointerleave", () => view.card.hideSoon());
-  button.addEventListener("focus", () => button.matches(":focus-visible") && view.card.show(button, citation));
+  button.addEventListener("focus", () => !view.quiet && button.matches(":focus-visible") && view.card.show(button, citation));
   button.addEventListener("blur", () => view.card.hide());
   button.addEventListener("keydown", (event) => event.key === "Escape" && view.card.hide());
   return button;
 }
 
+/** Those who speak against each other side by side, each with its own words. */
 function disagreement(view, { about, sides }) {
-  const box = element("p", { class: "disagreement", dir: "auto" });
-  box.append(element("strong", {}, "⇄ Sources disagree"), about ? ` about ${about}: ` : ": ");
-  sides.forEach((side, place) => {
-    if (place) box.append(" against ");
-    box.append(element("span", { class: "proof" }, ...side.map((n) => chip(view, n))));
-  });
-  return box;
+  const columns = sides.map((side, place) =>
+    element("li", {}, element("h5", {}, `Side ${place + 1}`), ...side.map((n) => source(view, view.citations.get(n), "div"))),
+  );
+  return element(
+    "section",
+    { class: "disagreement", "aria-label": "Sources disagree" },
+    element("h4", { dir: "auto" }, element("span", { "aria-hidden": "true" }, "⇄ "), "Sources disagree", about ? ` about ${about}` : ""),
+    element("ul", { class: "sides" }, ...columns),
+  );
 }
 
 function nearestOf(view, { searched, nearest }) {
@@ -115,17 +119,18 @@ function sourcesOf(view, { citations, sources }) {
   ];
 }
 
-function source(view, citation) {
-  return element("li", {}, chip(view, citation.n), element("div", {}, ...cited(citation)));
+function source(view, citation, tag = "li") {
+  return element(tag, { class: "source" }, chip(view, citation.n), element("div", {}, ...cited(citation)));
 }
 
 /** Headline, byline, speaker and exact quote: the same in the list of sources and on the card. */
-function cited({ headline, byline, speaker, quote }) {
+function cited({ headline, byline, speaker, quote, lost }) {
   return [
     element("div", { class: "headline", dir: "auto" }, headline),
     element("div", { class: "byline", dir: "auto" }, speaker ? `${byline} · ${speaker}` : byline),
     element("blockquote", { dir: "auto" }, quote),
-  ];
+    lost ? element("div", { class: "lost" }, `! ${lost}.`) : null,
+  ].filter(Boolean);
 }
 
 /** The card over a chip. It lives in the browser's top layer, so that nothing around it cuts it off. */
@@ -182,5 +187,9 @@ function showOpened(view, opened) {
   const changed = view.root.querySelector(`.chip[data-n="${opened ?? before}"]`);
   if (!changed || before === opened) return;
   if (opened !== null) setTimeout(() => changed.scrollIntoView({ block: "nearest" }), CARD_DELAY);
-  else if (document.activeElement === document.body) changed.focus({ preventScroll: true });
+  else if (document.activeElement === document.body) {
+    view.quiet = true; // the reader comes back from the article, and need not be shown its words again
+    changed.focus({ preventScroll: true });
+    view.quiet = false;
+  }
 }

@@ -1,5 +1,5 @@
 """What `streamlit run` runs; `onrecord ui` starts it with the right options."""
 
-from rag.ui import chat
+from rag.ui import pages
 
-chat.main()
+pages.main()

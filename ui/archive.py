@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shlex
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from itertools import islice
 from typing import Any
@@ -11,9 +13,13 @@ from typing import Any
 import streamlit as st
 
 from rag.config import Settings
+from rag.errors import OnRecordError
 from rag.index import Index
 from rag.pipeline import OnRecord
+from rag.records import Article
 
+from .store import Store, StoreError, store_path
+from .stored import FindArticle
 from .view import counted
 
 GENERATORS = {"extractive": "the articles' own words", "local": "a model on this computer"}
@@ -36,8 +42,17 @@ def open_archive(settings: Settings) -> OnRecord:
         OnRecordError: no index, a damaged one, or one of another encoder. Nothing is kept then.
     """
     archive = OnRecord.open(settings)
-    archive.search("news", k=1)  # reads the vectors and the words, which opening alone does not
+    archive.evidence("What is in the news?")  # loads what opening alone does not, or the first question would wait
     return archive
+
+
+@st.cache_resource(show_spinner=False)
+def open_store(settings: Settings) -> Store:
+    """The conversations beside the index; what was deleted a day ago leaves the file now."""
+    store = Store(store_path(settings))
+    with suppress(StoreError):  # it is said where something is to be kept
+        store.purge()
+    return store
 
 
 @dataclass(frozen=True)
@@ -46,17 +61,17 @@ class Desk:
 
     Attributes:
         status: what the archive holds now, as `onrecord status --json` gives it.
-        llm: the generator that the reader chose.
         examples: questions to begin with.
+        notes: what is wrong with the index, or not there yet, though it answers.
     """
 
     archive: OnRecord
     status: dict[str, Any]
-    llm: str
     examples: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
-def open_desk(settings: Settings, archive: OnRecord, llm: str) -> Desk:
+def open_desk(settings: Settings, archive: OnRecord) -> Desk:
     """Read what the archive holds now.
 
     Raises:
@@ -64,14 +79,30 @@ def open_desk(settings: Settings, archive: OnRecord, llm: str) -> Desk:
     """
     with Index.open(settings.index).snapshot() as snapshot:
         generation = snapshot.generation
-    status, questions = _inventory(archive, settings, generation)
-    return Desk(archive, status, llm, questions)
+    return Desk(archive, *_inventory(archive, settings, generation))
+
+
+def finder(settings: Settings) -> FindArticle:
+    """Look articles up by their id, each once; one that cannot be read counts as not there."""
+
+    @cache
+    def find(article_id: str) -> Article | None:
+        try:
+            with Index.open(settings.index).snapshot() as snapshot:
+                found = snapshot.article(article_id)
+        except OnRecordError:
+            return None
+        return found if found is not None and found.id == article_id else None
+
+    return find
 
 
 # Counting a large archive takes a while, and every click runs the page: once a generation is enough.
 @st.cache_resource(show_spinner=False, max_entries=4, ttl=60)
-def _inventory(_archive: OnRecord, settings: Settings, generation: int) -> tuple[dict[str, Any], tuple[str, ...]]:
-    return _archive.status(), examples(settings)
+def _inventory(
+    _archive: OnRecord, settings: Settings, generation: int
+) -> tuple[dict[str, Any], tuple[str, ...], tuple[str, ...]]:
+    return _archive.status(), examples(settings), _archive.notes()
 
 
 def build_command(settings: Settings) -> str:
@@ -113,8 +144,10 @@ def _dates(first: str | None, last: str | None, undated: int) -> str:
     return f"published {span}" + (f", {counted(undated, 'date')} unknown" if undated else "")
 
 
-def searched(status: dict[str, Any]) -> str:
-    return f"{counted(status['passages'], 'passage')} of {counted(status['articles'], 'article')}"
+def searched(status: dict[str, Any], only: str = "") -> str:
+    """What a question is looked for in; `only` says in words which articles may answer, if not all."""
+    told = f"{counted(status['passages'], 'passage')} of {counted(status['articles'], 'article')}"
+    return f"{told}; only articles {only}" if only else told
 
 
 def examples(settings: Settings) -> tuple[str, ...]:

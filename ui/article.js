@@ -65,13 +65,14 @@ function press(button, action) {
   return button;
 }
 
-function heading({ headline, details, speaker }) {
+function heading({ headline, details, speaker, lost }) {
   return element(
     "header",
     {},
     element("h3", { dir: "auto" }, headline),
     element("p", { class: "details", dir: "auto" }, details.join(" · ")),
     speaker ? element("p", { class: "details", dir: "auto" }, `Speaker: ${speaker}`) : null,
+    lost ? element("p", { class: "lost", role: "note" }, `! ${lost}. These are the words that were quoted.`) : null,
   );
 }
 

@@ -16,15 +16,16 @@ Event = TypeVar("Event")
 
 
 class Asking(Generic[Event]):
-    """Run `stream` to its end on a thread of its own.
+    """Run `stream` to its end on a thread of its own; each event is given to `keep` before anybody sees it.
 
     Attributes:
         began: when, in seconds of `time.monotonic`.
     """
 
-    def __init__(self, stream: Callable[[], Iterator[Event]]) -> None:
+    def __init__(self, stream: Callable[[], Iterator[Event]], keep: Callable[[Event], None] | None = None) -> None:
         self.began = time.monotonic()
-        self._events: list[Event] = []
+        self._keep = keep
+        self._events: list[tuple[float, Event]] = []
         self._error: Exception | None = None
         self._done = False
         self._stopped = False
@@ -32,11 +33,11 @@ class Asking(Generic[Event]):
         threading.Thread(target=self._run, args=(stream,), name="onrecord-asking", daemon=True).start()
 
     def stop(self) -> None:
-        """Let go of the answer: no event after the one being made."""
+        """Let go of the answer: no further event is kept or shown."""
         self._stopped = True
 
-    def follow(self, tick: float) -> Iterator[Event | None]:
-        """Yield every event from the first; None each `tick` seconds in which nothing new came.
+    def follow(self, tick: float) -> Iterator[tuple[float, Event | None]]:
+        """Yield every event from the first, with when it came; None each `tick` seconds in which nothing new did.
 
         Raises:
             Exception: what the stream raised, after the events that came before it.
@@ -52,18 +53,20 @@ class Asking(Generic[Event]):
             if done:
                 break
             if not news:
-                yield None
+                yield time.monotonic(), None
         if self._error is not None:
             raise self._error
 
     def _run(self, stream: Callable[[], Iterator[Event]]) -> None:
         try:
             for event in stream():
-                with self._news:
-                    self._events.append(event)
-                    self._news.notify_all()
                 if self._stopped:
                     break
+                if self._keep is not None:
+                    self._keep(event)
+                with self._news:
+                    self._events.append((time.monotonic(), event))
+                    self._news.notify_all()
         except Exception as error:  # whatever it is, it belongs to whoever follows
             self._error = error
         finally:

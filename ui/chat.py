@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import dataclass
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from rag.config import load_settings
-from rag.errors import IndexMissing, OnRecordError, QuestionError
+from rag.config import Settings, load_settings
+from rag.errors import IndexDamaged, IndexIncompatible, IndexMissing, OnRecordError, QuestionError
 from rag.generate import Piece
 from rag.records import Answer, Claim
 from rag.write import Event, Stage
 
-from . import components
-from .archive import Desk, build_command, generator_label, generators, holdings, open_archive, open_desk, searched
+from . import components, mending, sidebar
+from .archive import Desk, build_command, finder, holdings, open_archive, open_desk, open_store, searched
 from .asking import Asking
-from .session import Conversation, Exchange, conversation, start_over
-from .view import capitalised, counted, plain_label, why
+from .choices import Choices, restriction
+from .session import Conversation, Exchange, ask, conversation, edit
+from .view import capitalised, counted, duration, plain_label, why
 
-NAME = "On Record"
+TITLE = "On Record"
 PROMISE = "Ask a folder of news articles. Every sentence of an answer points at the exact words that carry it."
 STAGES = {
     "searching": "Searching the archive",
@@ -31,30 +33,39 @@ STAGES = {
 BROKEN = "Something went wrong inside the program. The question is kept, and the server's log says what happened."
 CUT_OFF = "The answer broke off before its end. The question is kept."
 INPUT = "question"
+PATIENCE = 1.0  # seconds after which an answer can be stopped: a button that comes and goes at once is no use
 TICK = 0.25  # seconds between looks at an answer that is being made
 CHAT_WIDTH = 760  # pixels, about 90 characters a line
-SIDEBAR_WIDTH = 280  # pixels
-ICON = (  # drawn here, for the browser would fetch a named icon from another site
-    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="#1d4e89"/>'
-    '<path d="M8 20v-6l4-6h3l-3 6h3v6zm10 0v-6l4-6h3l-3 6h3v6z" fill="#fff"/></svg>'
-)
 LOG = logging.getLogger(__name__)
 
 
-def main() -> None:
-    """Draw the page once; Streamlit calls this again at every event."""
-    st.set_page_config(NAME, page_icon=ICON, layout="wide", initial_sidebar_state=SIDEBAR_WIDTH)
-    components.page_style()
-    talk = conversation()
-    with st.sidebar:
-        st.subheader(NAME, anchor=False)
-        st.button("New conversation", key="new", icon=":material/add:", width="stretch", on_click=start_over)
+@dataclass(frozen=True)
+class Room:
+    """What a run of the page works with: without an archive there is no desk, and without that no choices."""
+
+    settings: Settings | None
+    talk: Conversation
+    desk: Desk | None
+    choices: Choices | None
+
+
+def page() -> None:
+    """Draw the chat once; Streamlit calls this again at every event."""
+    settings, desk, trouble = _opened()
+    store = open_store(settings) if settings is not None else None
+    talk = conversation(store, finder(settings) if settings is not None and desk is not None else None)
+    choices = sidebar.draw(settings, store, talk, desk) if settings is not None else None
+    room = Room(settings, talk, desk, choices)
     chat, beside = _columns(talk)
     if talk.opened:
         with beside, st.container(key="article"):
             components.article(talk, talk.opened)
     with chat, st.container(horizontal_alignment="center"), st.container(width=CHAT_WIDTH):
-        desk = _desk()
+        if trouble is not None:
+            _closed(trouble, settings)
+        if talk.trouble:
+            with st.container(border=True, key="trouble"):
+                st.text(capitalised(talk.trouble))
         _question_box(talk, enabled=desk is not None)
         with st.empty():  # emptied at the first question, where it would else fade out under the answer
             if desk is not None and not talk.exchanges:
@@ -62,7 +73,7 @@ def main() -> None:
         with st.container(key="exchanges"):
             for exchange in talk.exchanges:
                 with st.container(key=f"exchange-{exchange.number}"):
-                    _draw(exchange, talk, desk)
+                    _draw(exchange, room)
 
 
 def _columns(talk: Conversation) -> tuple[DeltaGenerator, DeltaGenerator]:
@@ -71,33 +82,33 @@ def _columns(talk: Conversation) -> tuple[DeltaGenerator, DeltaGenerator]:
     return left, right
 
 
-def _desk() -> Desk | None:
-    """Open the archive and say in the sidebar what it holds; or say why it cannot be opened and what to do."""
-    command = ""
+def _opened() -> tuple[Settings | None, Desk | None, OnRecordError | None]:
+    """The settings and the archive, each as far as it can be had, and why not all."""
+    settings = None
     try:
         settings = load_settings()
-        command = build_command(settings)
-        archive = open_archive(settings)
-        with st.sidebar:
-            llm = st.selectbox(
-                "Answers are written from", generators(settings), format_func=generator_label, key="generator"
-            )
-        desk = open_desk(settings, archive, llm)
+        return settings, open_desk(settings, open_archive(settings)), None
     except OnRecordError as error:
-        _closed(error, command)
-        return None
-    with st.sidebar, st.container(key="archive"):
-        st.text("\n".join(["The archive", *holdings(desk.status), f"index: {settings.index}"]))
-    return desk
+        return settings, None, error
 
 
-def _closed(error: OnRecordError, command: str) -> None:
+def _closed(error: OnRecordError, settings: Settings | None) -> None:
+    """Say why the archive cannot be opened, and offer what mends it."""
     with st.container(border=True, key="closed"):
         st.subheader("The archive cannot be opened", anchor=False)
         st.text(capitalised(str(error)))
-        if isinstance(error, IndexMissing):
-            st.code(command, language=None)
-        st.button("Try again", key="reopen")
+        if settings is not None and isinstance(error, IndexMissing):
+            st.text(f"The articles are read from {settings.seeds}. In a terminal this does the same:")
+            st.code(build_command(settings), language=None)
+            mending.button(settings, "build")
+        elif settings is not None and isinstance(error, IndexDamaged):
+            mending.button(settings, "repair")
+        elif settings is not None and isinstance(error, IndexIncompatible):
+            mending.button(settings, "build anew")
+        else:
+            st.button("Try again", key="reopen")
+        if settings is not None:
+            mending.follow(settings)
 
 
 def _question_box(talk: Conversation, enabled: bool) -> None:
@@ -107,7 +118,7 @@ def _question_box(talk: Conversation, enabled: bool) -> None:
             st.chat_input(
                 "Ask about the articles",
                 key=INPUT,
-                on_submit=lambda: talk.ask(st.session_state[INPUT]),
+                on_submit=lambda: ask(talk, st.session_state[INPUT]),
                 disabled=not enabled,
             )
 
@@ -115,80 +126,146 @@ def _question_box(talk: Conversation, enabled: bool) -> None:
 def _welcome(desk: Desk, talk: Conversation) -> None:
     """The empty page: what this is, what the archive holds, and questions to begin with."""
     with st.container(key="welcome"):
-        st.title(NAME, anchor=False)
+        st.title(TITLE, anchor=False)
         st.text(PROMISE)
         with st.container(key="holdings"):
             st.text("The archive: " + " · ".join(holdings(desk.status)))
+        if not desk.status["articles"]:
+            st.text("It is empty. Add articles on the archive page, and ask about them here.")
         for number, question in enumerate(desk.examples):
             label, key = plain_label(question), f"example-{number}"
-            st.button(label, key=key, width="stretch", on_click=talk.ask, args=(question,))
+            st.button(label, key=key, width="stretch", on_click=ask, args=(talk, question))
 
 
-def _draw(exchange: Exchange, talk: Conversation, desk: Desk | None) -> None:
+def _draw(exchange: Exchange, room: Room) -> None:
     """A question and what became of it; it is asked first when nothing has."""
     with st.chat_message("user", avatar=":material/person:"):
-        components.question(exchange)
+        if exchange.editing:
+            _editor(exchange, room.talk)
+        else:
+            components.question(room.talk, exchange)
     with st.chat_message("assistant", avatar=":material/format_quote:"):
-        if exchange.settled or desk is None:
+        if exchange.settled or room.desk is None or room.choices is None:
             with st.container():
-                _settled(exchange, talk)
+                _settled(exchange, room)
             return
         place = st.empty()
         with place.container():
-            _follow(exchange, talk, desk)
+            _follow(exchange, room.talk, room.desk, room.choices)
         with place.container():  # where the next run of the page draws it too, so that nothing moves
-            _settled(exchange, talk)
+            _settled(exchange, room)
 
 
-def _settled(exchange: Exchange, talk: Conversation) -> None:
+def _editor(exchange: Exchange, talk: Conversation) -> None:
+    """The question as a text to change."""
+    key = f"text-{exchange.number}"
+
+    def submit() -> None:
+        question = st.session_state[key].strip()
+        if question:
+            edit(talk, exchange, question)
+
+    with st.form(f"edit-form-{exchange.number}", border=False):
+        st.text_area("The question", exchange.question, key=key, label_visibility="collapsed")
+        if exchange is not talk.exchanges[-1]:
+            st.caption("It is asked in a new conversation that has what came before; this one stays as it is.")
+        with st.container(horizontal=True):
+            st.form_submit_button("Ask", type="primary", on_click=submit)
+            st.form_submit_button("Cancel", on_click=_set_editing, args=(exchange, False))
+
+
+def _set_editing(exchange: Exchange, editing: bool) -> None:
+    exchange.editing = editing
+
+
+def _settled(exchange: Exchange, room: Room) -> None:
     if exchange.answer is not None:
-        components.answer(talk, exchange)
+        components.answer(room.talk, exchange)
         if exchange.answer.hits:
-            told, rows = why(exchange.answer)
-            with st.expander("Why these passages?", key=f"why-{exchange.number}"):
-                st.text(told)
-                st.dataframe(rows, hide_index=True)
+            box = st.expander("Why these passages?", key=f"why-{exchange.number}", type="compact", on_change="rerun")
+            if box.open:  # a long conversation would else be a page of tables
+                told, rows = why(exchange.answer)
+                box.text(told)
+                box.dataframe(rows, hide_index=True)
     elif exchange.error:
         with st.container(border=True, key=f"failed-{exchange.number}"):
             st.markdown("**This question was not answered.**")
             st.text(capitalised(exchange.error))
-            if exchange.retry:
-                st.button("Try again", key=f"again-{exchange.number}", on_click=exchange.again)
+            if exchange.damaged and room.settings is not None:
+                mending.button(room.settings, "repair", place=str(exchange.number))
+    if exchange.settled and not exchange.editing and room.desk is not None:
+        _actions(exchange, room.talk)
 
 
-def _follow(exchange: Exchange, talk: Conversation, desk: Desk) -> None:
+def _actions(exchange: Exchange, talk: Conversation) -> None:
+    with st.container(horizontal=True, gap="small", key=f"actions-{exchange.number}"):
+        st.button(
+            "Edit the question",
+            key=f"edit-{exchange.number}",
+            type="tertiary",
+            icon=":material/edit:",
+            on_click=_set_editing,
+            args=(exchange, True),
+        )
+        if exchange.answer is not None or exchange.retry:
+            st.button(
+                "Ask again" if exchange.answer is not None else "Try again",
+                key=f"again-{exchange.number}",
+                type="tertiary",
+                icon=":material/refresh:",
+                on_click=talk.ask_again,
+                args=(exchange,),
+            )
+
+
+def _follow(exchange: Exchange, talk: Conversation, desk: Desk, choices: Choices) -> None:
     """Show the answer while it is made, and keep what it comes to in the exchange."""
     if exchange.asking is None:
-        history = talk.history(before=exchange)
-        exchange.searched = searched(desk.status)
-        exchange.asking = Asking(lambda: desk.archive.stream(exchange.question, history, llm=desk.llm))
+        question, history = exchange.question, talk.history(before=exchange)
+        talk.begin(
+            exchange,
+            lambda: desk.archive.stream(
+                question, history, choices.filters, choices.llm, refuse_below=choices.refuse_below
+            ),
+            searched(desk.status, restriction(choices.filters)),
+        )
+    assert exchange.asking is not None
     try:
-        _show_events(exchange.asking, exchange)
+        _show_events(exchange.asking, exchange, talk)
     except OnRecordError as error:
-        exchange.error, exchange.retry = str(error), not isinstance(error, QuestionError)
+        talk.fail(exchange, str(error), not isinstance(error, QuestionError), damaged=isinstance(error, IndexDamaged))
     except Exception:
         LOG.exception("answering failed")
-        exchange.error = BROKEN
+        talk.fail(exchange, BROKEN)
     else:
-        if exchange.answer is None:
-            exchange.error = CUT_OFF
+        if not exchange.settled:
+            talk.fail(exchange, CUT_OFF)
 
 
-def _show_events(asking: Asking[Event], exchange: Exchange) -> None:
-    label, text, checked = STAGES["searching"], "", 0
-    status, words = st.status(label, type="compact"), st.empty()
-    for event in asking.follow(TICK):
+def _show_events(asking: Asking[Event], exchange: Exchange, talk: Conversation) -> None:
+    """Draw every event as it comes: the stages that are done with their times, the one under way, and the words."""
+    done: list[str] = []
+    now, since = STAGES["searching"], asking.began
+    text, checked = "", 0
+    status, words, stop = st.status(now, type="compact"), st.empty(), st.empty()
+    stoppable = False
+    for at, event in asking.follow(TICK):
         match event:
             case Stage(name=name):
-                label = STAGES[name]
+                if STAGES[name] != now:
+                    done.append(f"{now.split()[0]} {duration((at - since) * 1000)}")
+                    now, since = STAGES[name], at
             case Piece(text=piece):
                 text += piece
                 words.text(text)
             case Claim():
                 checked += 1
-                label = f"{STAGES['writing']}, {counted(checked, 'sentence')} checked"
             case Answer():
                 exchange.answer = event
-        waited = time.monotonic() - asking.began
+        label = f"{now}, {counted(checked, 'sentence')} checked" if checked else now
+        if not stoppable and time.monotonic() - asking.began >= PATIENCE:
+            stoppable, key = True, f"stop-{exchange.number}"
+            stop.button("Stop", key=key, icon=":material/stop_circle:", on_click=talk.stop, args=(exchange,))
+        waited = time.monotonic() - since
         # Saying so also when nothing came lets a click through: Streamlit stops a run only where it draws.
-        status.update(label=f"{label} · {waited:.0f} s" if waited >= 1 else label)
+        status.update(label=" · ".join([*done, f"{label} · {waited:.0f} s" if waited >= 1 else label]))

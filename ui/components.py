@@ -39,9 +39,11 @@ def page_style() -> None:
     st.html(f"<style>{_read('page.css')}</style>")
 
 
-def question(exchange: Exchange) -> None:
-    """Draw what was asked; scroll to it while its answer is still to come."""
-    _question(key=f"question-{exchange.number}", data={"question": exchange.question, "fresh": not exchange.settled})
+def question(talk: Conversation, exchange: Exchange) -> None:
+    """Draw what was asked; scroll to it each time that the conversation shows it anew."""
+    number, serial = talk.shown or (None, 0)
+    shown = serial if number == exchange.number else None
+    _question(key=f"question-{exchange.number}", data={"question": exchange.question, "shown": shown})
 
 
 def answer(talk: Conversation, exchange: Exchange) -> None:

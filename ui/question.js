@@ -1,9 +1,15 @@
-// A question as it was typed. A new one comes into sight.
+// A question as it was typed. It comes into sight when it is new, and whenever it is shown anew.
 
 export default function ({ data, parentElement }) {
-  if (kept.has(parentElement)) return;
-  const words = element("p", { class: "question", dir: "auto" }, data.question);
-  kept.set(parentElement, words);
-  parentElement.append(words);
-  if (data.fresh) requestAnimationFrame(() => words.scrollIntoView({ block: "start" }));
+  let view = kept.get(parentElement);
+  if (!view) {
+    view = { words: element("p", { class: "question", dir: "auto" }), shown: null };
+    parentElement.append(view.words);
+    kept.set(parentElement, view);
+  }
+  if (view.words.textContent !== data.question) view.words.textContent = data.question;
+  if (data.shown !== null && data.shown !== view.shown) {
+    requestAnimationFrame(() => view.words.scrollIntoView({ block: "start" }));
+  }
+  view.shown = data.shown;
 }

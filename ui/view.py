@@ -30,8 +30,17 @@ STAGES = {  # stage of the search -> heading, and what its score is
     "outlet": ("outlet", "1 for an article of the outlet asked for"),
     "reranker": ("read again", "what the reranker says, 0 to 1"),
 }
+LAPS = {  # stage as it is shown -> the laps of `Answer.timings_ms` that it is made of
+    "searching": ("condense", "encode", "retrieve"),
+    "reading": ("evidence",),
+    "writing and checking": ("generate",),
+}
+GONE = "the article is no longer in the archive"
+CHANGED = "the article has changed and no longer has these words"
+CLOSED = "the archive could not be opened"
 PASSAGE_SHOWN = 160  # characters
 _MARKER = re.compile(r"\s*\[(\d+)\]")
+_LEAD = re.compile(r"\*\*([^*]+)\*\*")  # a short answer in bold type, before the sentences that carry it
 _BULLET = re.compile(r"^\s*[-•*]\s+")
 
 
@@ -102,14 +111,18 @@ def answer_lines(answer: Answer) -> list[Json]:
     known = {c.n for c in answer.citations}
     lines: list[Json] = []
     cursor = 0
-    for claim in answer.claims:
-        found = answer.text.find(claim.text, cursor)
+    for place, claim in enumerate(answer.claims):
+        shown = f"**{claim.text}**" if place == 0 and answer.text.startswith(f"**{claim.text}**") else claim.text
+        found = answer.text.find(shown, cursor)
         if found >= 0:
             lines += _plain_lines(answer.text[cursor:found], known, titles)
-            cursor = _after_markers(answer.text, found + len(claim.text))
+            cursor = _after_markers(answer.text, found + len(shown))
+        lead = _LEAD.match(shown) if place == 0 else None
+        parts = [{"text": lead[1], "role": "lead"}] if lead else []
+        parts += _parts(shown[lead.end() :] if lead else shown, titles)
         sign, word, hint = SUPPORT_SIGNS[claim.support]
         support = {"name": claim.support, "sign": sign, "word": word, "hint": hint}
-        lines.append({"parts": _parts(claim.text, titles), "citations": list(claim.citations), "support": support})
+        lines.append({"parts": parts, "citations": list(claim.citations), "support": support})
     return lines + _plain_lines(answer.text[cursor:], known, titles)
 
 
@@ -125,10 +138,10 @@ def _parts(text: str, titles: re.Pattern[str]) -> list[Json]:
     parts: list[Json] = []
     cursor = 0
     for match in titles.finditer(text):
-        parts.append({"text": text[cursor : match.start()], "title": False})
-        parts.append({"text": match[0][1:-1], "title": True})
+        parts.append({"text": text[cursor : match.start()], "role": "plain"})
+        parts.append({"text": match[0][1:-1], "role": "title"})
         cursor = match.end()
-    parts.append({"text": text[cursor:], "title": False})
+    parts.append({"text": text[cursor:], "role": "plain"})
     return [part for part in parts if part["text"]]
 
 
@@ -160,6 +173,12 @@ def byline(article: Article) -> str:
     return f"{article.publisher} · {day}" if article.publisher else day
 
 
+def why_lost(article: Article) -> str:
+    """Why nothing but the quoted words of an article are left, as `stored` says it; empty when it is whole."""
+    reason = article.provenance.get("text", "")
+    return reason if reason in (GONE, CHANGED, CLOSED) else ""
+
+
 def _citation(citation: Citation) -> Json:
     return {
         "n": citation.n,
@@ -167,12 +186,20 @@ def _citation(citation: Citation) -> Json:
         "byline": byline(citation.article),
         "speaker": citation.speaker,
         "quote": citation.quote,
+        "lost": capitalised(why_lost(citation.article)),
     }
 
 
 def _sources(citations: Sequence[Citation]) -> str:
-    articles = len({c.article.id for c in citations})
-    return f"{counted(len(citations), 'citation')} in {counted(articles, 'article')}"
+    articles = {(c.article.id, c.article.path): c.article for c in citations}.values()
+    outlets = {a.publisher.casefold() for a in articles if a.publisher}
+    days = sorted(a.published[:10] for a in articles if a.published)
+    told = f"{counted(len(citations), 'citation')} in {counted(len(articles), 'article')}"
+    if outlets:
+        told += f" of {counted(len(outlets), 'outlet')}"
+    if days:
+        told += f", as of {days[-1]}" if len(days) == len(articles) else f", as of {days[-1]} where dates are known"
+    return told
 
 
 def _nearest(answer: Answer) -> list[Json]:
@@ -188,8 +215,11 @@ def _nearest(answer: Answer) -> list[Json]:
 
 
 def _made(answer: Answer) -> str:
-    total = answer.timings_ms.get("total")
-    return answer.generator if total is None else f"{answer.generator} · {duration(total)}"
+    """Who wrote the answer, and how long each stage took."""
+    spent = answer.timings_ms
+    stages = {name: sum(spent.get(lap, 0.0) for lap in laps) for name, laps in LAPS.items()}
+    facts = [answer.generator, *(f"{name} {duration(ms)}" for name, ms in stages.items() if ms >= 0.5)]
+    return " · ".join(facts if "total" not in spent else [*facts, f"{duration(spent['total'])} in all"])
 
 
 def article_view(open_marks: Sequence[Mark], current: Mark) -> Json:
@@ -200,6 +230,7 @@ def article_view(open_marks: Sequence[Mark], current: Mark) -> Json:
     name = "Citation" if current.kind == "citation" else "Nearest passage"
     return {
         "headline": headline(article),
+        "lost": capitalised(why_lost(article)),
         "details": list(filter(None, [byline(article), ", ".join(article.authors), article.path, article.url])),
         "position": f"{name} {kin.index(current) + 1} of {len(kin)}",
         "kind": current.kind,
@@ -207,7 +238,7 @@ def article_view(open_marks: Sequence[Mark], current: Mark) -> Json:
         "speaker": current.speaker,
         "previous": _way(open_marks, place - 1),
         "next": _way(open_marks, place + 1),
-        "paragraphs": paragraphs(article.text, [m for m in open_marks if m.article.id == article.id], current),
+        "paragraphs": paragraphs(article.text, [m for m in open_marks if m.article == article], current),
         "removed": [{"line": r.line, "text": r.text, "reason": r.reason} for r in article.removed],
         "copy": attributed(current),
     }
@@ -260,5 +291,8 @@ def duration(milliseconds: float) -> str:
 
 
 def plain_label(text: str) -> str:
-    """Escape `text` for a Streamlit label, which is Markdown, so that it shows as it stands."""
+    """Escape `text` for the label of a button, which is Markdown, so that it shows as it stands.
+
+    Addresses become links in Markdown although they are escaped; in buttons alone Streamlit takes links for text.
+    """
     return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", " ".join(text.split()))

@@ -1,0 +1,245 @@
+"""The conversations, kept in one SQLite file so that they outlast the server. No Streamlit here.
+
+The file belongs to one person on one computer: every browser that can reach the chat sees all of them.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from rag.config import Settings
+from rag.errors import OnRecordError
+
+Json = dict[str, Any]
+
+APPLICATION_ID = 0x4F6E4368  # "OnCh", in the file's header: says whose SQLite file it is
+BUSY_SECONDS = 5.0  # how long a connection waits for another one's lock
+KEPT_DELETED = timedelta(hours=24)  # how long a deleted conversation can be brought back
+TITLE_CHARS = 80
+
+# What brings a file from each format to the next; its user_version counts those it has. Only ever add to the end.
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        """CREATE TABLE conversations (
+            id TEXT PRIMARY KEY,
+            title TEXT NOT NULL,
+            updated TEXT NOT NULL,  -- ISO 8601, UTC
+            deleted TEXT            -- when; NULL while it is not
+        ) WITHOUT ROWID""",
+        """CREATE TABLE exchanges (
+            id INTEGER PRIMARY KEY,
+            conversation TEXT NOT NULL REFERENCES conversations ON DELETE CASCADE,
+            asked TEXT NOT NULL,
+            question TEXT NOT NULL,
+            searched TEXT NOT NULL DEFAULT '',  -- what the archive held
+            answer TEXT,                        -- as JSON; NULL until there is one
+            said TEXT NOT NULL DEFAULT '',      -- the answer's text alone, to search in
+            error TEXT NOT NULL DEFAULT ''
+        )""",
+        "CREATE INDEX exchanges_of ON exchanges (conversation)",
+    ),
+)
+_KNOWN = """FROM conversations AS c WHERE deleted IS NULL AND (holds(c.title) OR EXISTS (
+    SELECT 1 FROM exchanges AS e WHERE e.conversation = c.id AND holds(e.question || ' ' || e.said)))"""
+
+
+class StoreError(OnRecordError):
+    """Conversations that cannot be read or kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A conversation as it is listed."""
+
+    id: str
+    title: str
+    updated: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class KeptExchange:
+    """A question and what became of it, as kept: `answer` is its JSON, None when there is none."""
+
+    id: int
+    asked: datetime
+    question: str
+    searched: str
+    answer: Json | None
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A conversation with its exchanges, oldest first."""
+
+    id: str
+    title: str
+    exchanges: tuple[KeptExchange, ...]
+
+
+def store_path(settings: Settings) -> Path:
+    """The file of the conversations; a relative one counts from the folder that holds the index."""
+    return settings.index.parent / settings.conversations
+
+
+class Store:
+    """The conversations of one file. Safe to share between threads; every method raises `StoreError`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def begin(self, question: str, conversation: str | None = None) -> tuple[str, int]:
+        """Keep a question in a conversation, which brings it back when it was deleted; in a new one when none is named,
+        or that one is gone for good. Return both their ids."""
+        with self._writing() as connection:
+            change = "UPDATE conversations SET updated = ?, deleted = NULL WHERE id = ?"
+            if not connection.execute(change, (_now(), conversation)).rowcount:
+                conversation = secrets.token_urlsafe(9)
+                title = " ".join(question.split())[:TITLE_CHARS] or "Empty question"
+                connection.execute("INSERT INTO conversations VALUES (?, ?, ?, NULL)", (conversation, title, _now()))
+            assert conversation is not None
+            row = (conversation, _now(), question)
+            made = connection.execute("INSERT INTO exchanges (conversation, asked, question) VALUES (?, ?, ?)", row)
+            assert made.lastrowid is not None
+            return conversation, made.lastrowid
+
+    def begin_again(self, exchange: int, question: str) -> None:
+        """Ask a kept question anew, or another one in its place: what became of it is forgotten."""
+        change = "UPDATE exchanges SET question = ?, asked = ?, answer = NULL, said = '', error = '' WHERE id = ?"
+        with self._writing() as connection:
+            connection.execute(change, (question, _now(), exchange))
+
+    def settle(self, exchange: int, answer: Json | None, searched: str = "", error: str = "") -> None:
+        """Keep what became of a question; an answer that is there stays there."""
+        encoded, said = (None, "") if answer is None else (json.dumps(answer, ensure_ascii=False), answer["text"])
+        change = "UPDATE exchanges SET answer = ?, said = ?, searched = ?, error = ? WHERE id = ? AND answer IS NULL"
+        with self._writing() as connection:
+            connection.execute(change, (encoded, said, searched, error, exchange))
+
+    def listing(self, words: str = "", limit: int = 50) -> tuple[list[Entry], int]:
+        """The latest conversations that hold all `words` in a title, a question or an answer; and how many do."""
+        with self._connected() as connection:
+            wanted = words.casefold().split()
+            connection.create_function("holds", 1, lambda text: all(w in text.casefold() for w in wanted))
+            rows = connection.execute(f"SELECT id, title, updated {_KNOWN} ORDER BY updated DESC LIMIT ?", (limit,))
+            found = [Entry(id_, title, datetime.fromisoformat(updated)) for id_, title, updated in rows]
+            return found, connection.execute(f"SELECT count(*) {_KNOWN}").fetchone()[0]
+
+    def load(self, conversation: str) -> Kept | None:
+        """A conversation that was not deleted; None when there is none with this id."""
+        with self._connected() as connection:
+            query = "SELECT title FROM conversations WHERE id = ? AND deleted IS NULL"
+            row = connection.execute(query, (conversation,)).fetchone()
+            query = """SELECT id, asked, question, searched, answer, error FROM exchanges
+                WHERE conversation = ? ORDER BY id"""
+            rows = connection.execute(query, (conversation,)).fetchall()
+        return None if row is None else Kept(conversation, row[0], tuple(map(_exchange, rows)))
+
+    def fork(self, conversation: str, before: int) -> str:
+        """Copy what a conversation held before one of its exchanges into a new one; return the new one's id."""
+        made = secrets.token_urlsafe(9)
+        columns = "asked, question, searched, answer, said, error"
+        with self._writing() as connection:
+            connection.execute(
+                "INSERT INTO conversations SELECT ?, title, ?, NULL FROM conversations WHERE id = ?",
+                (made, _now(), conversation),
+            )
+            connection.execute(
+                f"INSERT INTO exchanges (conversation, {columns}) SELECT ?, {columns} FROM exchanges "  # noqa: S608
+                "WHERE conversation = ? AND id < ? ORDER BY id",
+                (made, conversation, before),
+            )
+        return made
+
+    def rename(self, conversation: str, title: str) -> None:
+        with self._writing() as connection:
+            connection.execute("UPDATE conversations SET title = ? WHERE id = ?", (title[:TITLE_CHARS], conversation))
+
+    def delete(self, conversation: str) -> None:
+        """Delete a conversation; `restore` brings it back until the first `purge` after a day."""
+        with self._writing() as connection:
+            connection.execute("UPDATE conversations SET deleted = ? WHERE id = ?", (_now(), conversation))
+
+    def restore(self, conversation: str) -> None:
+        with self._writing() as connection:
+            connection.execute("UPDATE conversations SET deleted = NULL WHERE id = ?", (conversation,))
+
+    def purge(self) -> None:
+        """Take out of the file what was deleted a day ago or longer."""
+        with self._writing() as connection:
+            connection.execute("DELETE FROM conversations WHERE deleted <= ?", (_now(-KEPT_DELETED),))
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self._connected() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
+
+    @contextmanager
+    def _connected(self) -> Iterator[sqlite3.Connection]:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            if not self.path.exists():
+                self.path.touch(mode=0o600)  # what was asked is nobody else's business
+            connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
+            try:
+                self._prepare(connection)
+                yield connection
+            finally:
+                connection.close()
+        except (sqlite3.Error, OSError, ValueError) as error:
+            raise StoreError(
+                f"conversations cannot be kept in {self.path} ({error}): see to the file, or name another one with "
+                "`conversations` in onrecord.toml"
+            ) from error
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        """Bring the file to the present format; refuse one of another program or of a later version."""
+        connection.execute("BEGIN")  # of one moment: another process may be making the file just now
+        (format_,) = connection.execute("PRAGMA user_version").fetchone()
+        (owner,) = connection.execute("PRAGMA application_id").fetchone()
+        empty = not connection.execute("SELECT EXISTS (SELECT 1 FROM sqlite_master)").fetchone()[0]
+        connection.execute("COMMIT")
+        if owner != APPLICATION_ID and not empty:
+            raise ValueError("it is a file of another program")
+        if format_ > len(MIGRATIONS):
+            raise ValueError(f"a later version of On Record wrote it, in format {format_}")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA secure_delete = ON")
+        if format_ < len(MIGRATIONS):
+            with suppress(sqlite3.OperationalError):  # locked: by another that does just this
+                connection.execute("PRAGMA journal_mode = WAL")
+            self._migrate(connection)
+
+    def _migrate(self, connection: sqlite3.Connection) -> None:
+        connection.execute("BEGIN IMMEDIATE")  # another process may be at it: whoever comes second finds it done
+        (format_,) = connection.execute("PRAGMA user_version").fetchone()
+        for statement in chain.from_iterable(MIGRATIONS[format_:]):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+        connection.execute("COMMIT")
+
+
+def _now(after: timedelta = timedelta()) -> str:
+    return (datetime.now(UTC) + after).isoformat(timespec="milliseconds")
+
+
+def _exchange(row: tuple[int, str, str, str, str | None, str]) -> KeptExchange:
+    id_, asked, question, searched, answer, error = row
+    decoded = None if answer is None else json.loads(answer)
+    return KeptExchange(id_, datetime.fromisoformat(asked), question, searched, decoded, error)
