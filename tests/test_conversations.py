@@ -433,14 +433,14 @@ def test_a_broken_file_is_said_and_stops_nothing(page: AppTest, tmp_path: Path) 
 def test_a_key_is_in_memory_and_nowhere_else(
     page: AppTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("OPENAI_API_KEY", "")
-    monkeypatch.setattr(choices, "check_generator", lambda spec: None)
+    monkeypatch.setenv("ONRECORD_LLM_KEY", "")
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     page.selectbox(key="generator").set_value(choices.OTHER).run()
-    page.text_input(key="model").set_value("openai:some-model").run()
+    page.text_input(key="model").set_value("openai:some-model@http://127.0.0.1:9/v1").run()
     page.text_input(key="model-key").set_value("sk-planted").run()
     assert not page.exception
-    assert os.environ["OPENAI_API_KEY"] == "sk-planted"
-    assert "ONRECORD_LLM_KEY" not in os.environ
+    assert os.environ["ONRECORD_LLM_KEY"] == "sk-planted"
+    assert "OPENAI_API_KEY" not in os.environ
     assert page.text_input(key="model-key").value == ""
     assert "sk-planted" not in str(page.session_state) + str(dict(page.query_params))
     ask(page, EXPORTS)

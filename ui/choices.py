@@ -12,15 +12,13 @@ import streamlit as st
 from rag.config import Settings
 from rag.errors import ConfigError
 from rag.filters import Filters
-from rag.generators import check_generator
+from rag.generators import choices
+from rag.spec import SERVICES, read_spec
 from rag.write import generator
 
-from .archive import generator_label, generators
 from .view import capitalised
 
 OTHER = "another model…"
-KEYS = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY", "google": "GOOGLE_API_KEY"}
-OWN_KEY = "ONRECORD_LLM_KEY"  # of a server that is named by its address: it never sees the key of another
 _ALL = "All outlets"
 
 
@@ -44,31 +42,38 @@ def choose(settings: Settings, status: dict[str, Any]) -> Choices:
 
 
 def _model(settings: Settings) -> str:
-    options = [*generators(settings), OTHER]
+    known = choices(settings.llm)
+    usable = {c.spec: c.label for c in known if c.spec == settings.llm or not (c.needs_model or c.why_not)}
     chosen = st.selectbox(
-        "Answers are written from", options, format_func=generator_label, key="generator", persist_state="session"
+        "Answers are written from",
+        [*usable, OTHER],
+        format_func=lambda spec: usable.get(spec, spec),
+        key="generator",
+        persist_state="session",
     )
     if chosen != OTHER:
         return chosen
-    spec = st.text_input("Model", key="model", placeholder="local:/path/to/model.gguf", persist_state="session").strip()
+    spec = st.text_input(
+        "Model",
+        key="model",
+        placeholder="openai:MODEL, ollama:MODEL, local:/path/to/model.gguf",
+        help="Or anthropic:MODEL, google:MODEL; openai:MODEL@http://HOST:PORT/v1 names any server of that protocol.",
+        persist_state="session",
+    ).strip()
     if not spec:
         return settings.llm
     try:
-        check_generator(spec)
+        read = read_spec(spec)
     except ConfigError as error:
         st.text(capitalised(str(error)))
         return settings.llm
-    _key(spec)
+    if read.kind in SERVICES:
+        _key(read.key_variables[0], bool(read.key))
     return spec
 
 
-def _key(spec: str) -> None:
+def _key(variable: str, known: bool) -> None:
     """Ask for the key of a hosted model. It stays in this process's memory, and goes with it."""
-    kind, _, model = spec.partition(":")
-    variable = OWN_KEY if "@" in model else KEYS.get(kind)
-    if variable is None:
-        return
-    known = bool(os.environ.get(variable))
     told = "A key is set. It is kept in memory until the chat ends." if known else "Kept in memory until the chat ends."
     st.text_input("Key", type="password", key="model-key", on_change=_take_key, args=(variable,), autocomplete="off")
     st.caption(told)
