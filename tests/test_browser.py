@@ -211,7 +211,7 @@ def test_a_conversation(address: str, page: Page, seen: Seen) -> None:
     assert "publish date unknown" in page.locator(".pane header").inner_text()
     assert page.locator("article.answer").count() == 1
 
-    page.locator("article.answer .claim .chip[aria-pressed=true]").wait_for()
+    page.locator("article.answer .claim .chip[aria-pressed=true]").first.wait_for()
     page.keyboard.press("Escape")
     mark.first.wait_for(state="detached")
     page.wait_for_function("() => document.activeElement?.shadowRoot?.activeElement?.textContent === '[1]'")
@@ -400,10 +400,10 @@ def test_it_is_quick(address: str, folder: Path, page: Page) -> None:
         chips.first.wait_for()
         answered = time.monotonic() - began
         clicks = []
-        for n in (0, 1, 0, 1, 0):
+        for n in (1, 2, 1, 2, 1):
             began = time.monotonic()
-            chips.nth(n).click()
-            page.locator(".pane .position").get_by_text(f"Citation {n + 1} of").wait_for()
+            page.locator(f'article.answer .claim .chip[data-n="{n}"]').first.click()
+            page.locator(".pane .position").get_by_text(f"Citation {n} of").wait_for()
             clicks.append(time.monotonic() - began)
     click = statistics.median(clicks)
     LOG.warning("page up after %.1f s, first answer after %.2f s, a citation open after %.2f s", up, answered, click)
