@@ -80,7 +80,7 @@ function disagreement(view, { about, sides }) {
   return element(
     "section",
     { class: "disagreement", "aria-label": "Sources disagree" },
-    element("h4", { dir: "auto" }, element("span", { "aria-hidden": "true" }, "⇄ "), "Sources disagree", about ? ` about ${about}` : ""),
+    element("h4", { dir: "auto" }, element("span", { "aria-hidden": "true" }, "⇄ "), "Sources disagree", about ? `: “${about}”` : ""),
     element("ul", { class: "sides" }, ...columns),
   );
 }
