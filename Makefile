@@ -27,7 +27,7 @@ build: $(READY) ## bring the index up to date with seeds/
 	@$(BIN)/onrecord build >&2
 
 test: $(READY) ## run all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 reliability: $(READY) ## try to break an index in full: kills, failing disks, damage, races (ten minutes)
 	$(BIN)/python -m tests.reliability
