@@ -28,7 +28,6 @@ STAGES = {
     "searching": "Searching the archive",
     "reading": "Reading the passages found",
     "writing": "Writing the answer",
-    "checking": "Checking every sentence against the articles",
 }
 BROKEN = "Something went wrong inside the program. The question is kept, and the server's log says what happened."
 CUT_OFF = "The answer broke off before its end. The question is kept."
