@@ -61,7 +61,7 @@ $(READY): pyproject.toml constraints.txt
 		{ echo '$(PYTHON) cannot make environments: on Debian or Ubuntu, apt-get install python3-venv' >&2; exit 1; }
 	@echo 'setting up .venv: a few minutes, once' >&2
 	@$(PYTHON) -m venv .venv >&2
-	@$(BIN)/pip install --no-compile -c constraints.txt -e '.[dev,hosted]' >&2
+	@$(BIN)/pip install --no-compile -c constraints.txt -e '.[dev,fast,hosted]' >&2
 	@touch $@
 
 .PHONY: help chat ask build test reliability lint types eval bench local clean

