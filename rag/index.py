@@ -50,6 +50,15 @@ class Index:
             catalog.check_encoder(path, meta.encoder, name)
         return cls(path, meta.encoder)
 
+    def load(self) -> None:
+        """Read the vectors and words of the newest generation, which the first search would have to wait for.
+
+        Raises:
+            IndexMissing, IndexDamaged, IndexIncompatible: what became of the index since it was opened.
+        """
+        with self.snapshot() as snapshot:
+            snapshot.load()
+
     @contextmanager
     def snapshot(self) -> Iterator[Snapshot]:
         """Hold one generation: whatever a build does meanwhile, every read in the block is of the same state.
@@ -88,22 +97,23 @@ class Snapshot:
 
     @property
     def dense(self) -> Dense:
-        return self._load().dense
+        return self.load().dense
 
     @property
     def lexical(self) -> Lexical:
-        return self._load().lexical
+        return self.load().lexical
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What the user should know about this snapshot, one line each: damage made up for, vectors still to come."""
         pending = len(self.lexical) - len(self.dense)
         if not pending:
-            return self._load().notes
+            return self.load().notes
         words_alone = f"{pending:,} of {len(self.lexical):,} passages have no vector yet and are found by their words"
-        return (*self._load().notes, f"{words_alone} alone: `onrecord build` goes on with them")
+        return (*self.load().notes, f"{words_alone} alone: `onrecord build` goes on with them")
 
-    def _load(self) -> Derived:
+    def load(self) -> Derived:
+        """Return the vectors and words of this generation, read once."""
         if self._derived is None:
             self._derived = self._index.derived(self._connection, self._meta)
         return self._derived

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -46,14 +47,18 @@ class OnRecord:
 
     @classmethod
     def open(cls, settings: Settings) -> OnRecord:
-        """Open the index, its encoder and the reranker.
+        """Load the index, its encoder and the reranker.
 
         Raises:
             IndexMissing, IndexDamaged, IndexIncompatible: with the command that mends it.
             ConfigError: a model that cannot be loaded.
         """
         index = Index.open(settings.index, settings.encoder)
-        return cls(settings, index, load_encoder(settings.encoder), load_reranker(settings.reranker))
+        with ThreadPoolExecutor(1) as pool:  # the index is read while the encoder is: each takes a quarter of a second
+            loading = pool.submit(index.load)
+            encoder, reranker = load_encoder(settings.encoder), load_reranker(settings.reranker)
+            loading.result()
+        return cls(settings, index, encoder, reranker)
 
     def ask(
         self,

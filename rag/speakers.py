@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 Span = tuple[int, int]
 
@@ -156,7 +157,8 @@ def _mask_quotations(text: str, start: int, end: int) -> str:
     return masked
 
 
-def _subjects(masked: str) -> list[_Subject]:
+@lru_cache(maxsize=8)  # of a sentence, which is asked about at each of its verbs
+def _subjects(masked: str) -> tuple[_Subject, ...]:
     subjects = [_Subject("pronoun", *m.span()) for m in _PRONOUN.finditer(masked)]
     for match in _NAME.finditer(masked):
         name = _trim_name(match.group())
@@ -164,7 +166,7 @@ def _subjects(masked: str) -> list[_Subject]:
             subjects.append(_Subject("name", *_within(match, name)))
     names = {s.end for s in subjects}
     subjects += [_Subject("role", *m.span()) for m in _ROLE.finditer(masked) if m.end() not in names]
-    return sorted(subjects, key=lambda s: (s.end, s.kind != "name"))
+    return tuple(sorted(subjects, key=lambda s: (s.end, s.kind != "name")))
 
 
 def _subject_before(masked: str, cue: int) -> _Subject | None:
@@ -275,7 +277,11 @@ def _trim_name(words: str) -> str:
 
 def _within(match: re.Match[str], name: str) -> Span:
     """The span of a trimmed name in the text that was matched, which may have several spaces between its words."""
-    found = re.search(" +".join(map(re.escape, name.split(" "))), match.group())
+    words = match.group()
+    if "  " not in words:  # nearly always, and making a pattern takes a hundred times as long as this
+        start = match.start() + words.index(name)
+        return start, start + len(name)
+    found = re.search(" +".join(map(re.escape, name.split(" "))), words)
     assert found is not None
     return match.start() + found.start(), match.start() + found.end()
 
