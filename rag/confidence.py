@@ -9,11 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from functools import lru_cache
 
 import numpy as np
 
-from rag.evidence import Floats, Judged, fitted, sigmoid
+from rag.evidence import SUREST, Floats, Judged, fitted, sigmoid
 from rag.question import Question
 
 BEST = 3  # sentences that may support a question together
@@ -47,6 +46,7 @@ class Standing:
             the best of all sentences: 0 when the best one has it; 0 for other kinds.
         unsaid: 1 when it asks what somebody says and none of the three best sentences is theirs.
         relation: the least support, by the best sentence, of a word that is no part of a name.
+        answers: the most that the cross-encoder gives a sentence, -1 to 1.
         negated: 1 when the question or the best sentence says "not", and the other does not.
     """
 
@@ -60,6 +60,7 @@ class Standing:
     typed: float
     unsaid: float
     relation: float
+    answers: float
     negated: float
 
     def vector(self) -> Floats:
@@ -90,6 +91,7 @@ def standing(question: Question, judged: Sequence[Judged]) -> Standing | None:
             question.kind == "said" and bool(question.names) and all(j.signs.speaker < 1 for j in judged[:BEST])
         ),
         relation=min((s for s, name in zip(judged[0].support, judged[0].named, strict=True) if not name), default=1.0),
+        answers=max(j.answers for j in judged) / SUREST,
         negated=float(bool(_NEGATION.search(question.text)) != bool(_NEGATION.search(judged[0].evidence.text))),
     )
 
@@ -109,10 +111,5 @@ def confidence(question: Question, judged: Sequence[Judged]) -> float:
 
 def probability(signs: Floats) -> float:
     """Return the same for a `Standing.vector`."""
-    weights = _weights()
+    weights = fitted("confidence", STANDING_NAMES)
     return sigmoid(float(signs @ weights[:-1] + weights[-1]))
-
-
-@lru_cache(maxsize=1)
-def _weights() -> Floats:
-    return fitted("confidence", STANDING_NAMES)

@@ -23,8 +23,8 @@ class Settings:
         index: folder of the index.
         seeds: folder of the articles.
         encoder: "minilm" (embedded), or any sentence-transformers name or folder.
-        reranker: what reads the best passages once more: "none", or any cross-encoder of sentence-transformers by
-            name or folder.
+        reranker: what reads the best passages once more: "embedded", "none", or any cross-encoder of
+            sentence-transformers by name or folder.
         llm: what writes the answer: "extractive", "local", "local:/path/to/model.gguf", "openai:MODEL",
             "anthropic:MODEL", "google:MODEL", "ollama:MODEL", each of these also "…@ADDRESS".
         refuse_below: confidence (0 to 1) under which the answer is that the archive does not say.
@@ -36,7 +36,7 @@ class Settings:
     index: Path = Path("index")
     seeds: Path = Path("seeds")
     encoder: str = "minilm"
-    reranker: str = "none"
+    reranker: str = "embedded"
     llm: str = "extractive"
     refuse_below: float = 0.45
     max_claims: int = 4

@@ -3,17 +3,16 @@
 Every content word of the question is looked for in the sentence twice: as the same word, and as the most
 similar token (late interaction over the token vectors of the encoder, after ColBERT, Khattab & Zaharia 2020,
 untrained). What that leaves open is settled by a few readable signs (the expected kind of answer, the speaker
-asked about, words found next door) and by weights fitted on development questions (`eval/fit.py`).
+asked about, words found next door) and by weights fitted on development questions (`eval/fit.py`). The best sentences
+are then read once more, each beside the question, by the embedded cross-encoder.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import threading
-from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from importlib import resources
 
@@ -22,6 +21,8 @@ import numpy.typing as npt
 
 from rag.encode import Encoder, TokenVectors
 from rag.expected import expectation
+from rag.kept import Kept
+from rag.pair_reader import PairReader, pair_reader
 from rag.question import Question
 from rag.records import Evidence, Hit
 from rag.speakers import Attribution, attribute
@@ -32,6 +33,8 @@ Floats = npt.NDArray[np.float32]
 MIN_WORDS = 3  # a shorter line is no sentence
 NAME_TRUST = 0.6  # of the similarity of a name or a number with another one: Ottawa is like Washington, but is not it
 NEAR_DISCOUNT = 0.8  # what a word in the sentence before is worth
+READ_AGAIN = 16  # sentences, the best by their signs, that the cross-encoder reads
+SUREST = 6.0  # log odds beyond which it makes no difference how sure the cross-encoder is
 KEPT_PASSAGES = 512  # about 300 kB of token vectors each at most
 
 
@@ -82,6 +85,7 @@ class Signs:
 
 
 SIGN_NAMES = tuple(f.name for f in fields(Signs))
+READING_NAMES = ("first", "answers")  # of what the signs and what the cross-encoder say of a sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +95,17 @@ class Judged:
     Attributes:
         support: for each question word, 0 to 1.
         named: for each question word, whether it is part of a name.
+        first: the log odds that the signs alone give.
+        answers: the log odds by the cross-encoder, at most SUREST either way; of a sentence that it did not read, those
+            of the worst it read.
     """
 
     evidence: Evidence
     signs: Signs
     support: tuple[float, ...]
     named: tuple[bool, ...]
+    first: float
+    answers: float = -SUREST
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +135,11 @@ class _Sentence:
 class Reader:
     """Reads passages for evidence. Keeps the token vectors of passages read lately; safe to share between threads."""
 
-    def __init__(self, encoder: Encoder) -> None:
+    def __init__(self, encoder: Encoder, pairs: PairReader | None = None) -> None:
+        """`pairs` is the embedded cross-encoder unless told."""
         self._encoder = encoder
-        self._kept: OrderedDict[str, TokenVectors] = OrderedDict()
-        self._lock = threading.Lock()
+        self._pairs = pairs or pair_reader()
+        self._kept: Kept[str, TokenVectors] = Kept(KEPT_PASSAGES)
 
     def judge(self, question: Question, hits: Sequence[Hit]) -> list[Judged]:
         """Judge every sentence of the hits' passages.
@@ -151,21 +161,34 @@ class Reader:
             for passage in passages
             for before, sentence in zip([None, *passage], passage, strict=False)
         ]
-        return sorted(judged, key=lambda j: (-j.evidence.score, j.evidence.article.id, j.evidence.start))
+        return self._read_again(question, sorted(judged, key=_order))
+
+    def _read_again(self, question: Question, judged: Sequence[Judged]) -> list[Judged]:
+        """Let the cross-encoder read the best of the sentences, and order all by both."""
+        best = [j.evidence for j in judged[:READ_AGAIN]]
+        odds = self._pairs.scores(question.text, [e.text for e in best], [e.article.title for e in best])
+        odds = np.clip(odds, -SUREST, SUREST)
+        rest = [odds.min(initial=SUREST)] * (len(judged) - len(best))
+        return sorted((_weighed(j, float(o)) for j, o in zip(judged, [*odds, *rest], strict=True)), key=_order)
 
     def _tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
-        with self._lock:
-            found = {text: self._kept[text] for text in texts if text in self._kept}
+        found = {text: kept for text in texts if (kept := self._kept.get(text)) is not None}
         missing = list(dict.fromkeys(text for text in texts if text not in found))
         if missing:
             found.update(zip(missing, self._encoder.encode_tokens(missing), strict=True))
-        with self._lock:
-            for text in texts:
-                self._kept[text] = found[text]
-                self._kept.move_to_end(text)
-            while len(self._kept) > KEPT_PASSAGES:
-                self._kept.popitem(last=False)
+        for text, vectors in found.items():
+            self._kept.put(text, vectors)
         return [found[text] for text in texts]
+
+
+def _order(judged: Judged) -> tuple[float, str, int]:
+    return -judged.evidence.score, judged.evidence.article.id, judged.evidence.start
+
+
+def _weighed(judged: Judged, answers: float) -> Judged:
+    weights = fitted("reading", READING_NAMES)
+    score = sigmoid(float(weights @ [judged.first, answers, 1.0]))
+    return replace(judged, evidence=replace(judged.evidence, score=score), answers=answers)
 
 
 def embedded(hit: Hit) -> str:
@@ -290,16 +313,17 @@ def _judge(
         heading=float(text[-1] not in ".!?”\"’'…)"),
         length=min(1.0, len(text.split()) / 40),
     )
-    weights = _weights()
+    weights = fitted("sentence", SIGN_NAMES)
+    first = float(signs.vector() @ weights[:-1] + weights[-1])
     evidence = Evidence(
         article=passage.article,
         start=sentence.start,
         end=sentence.end,
-        score=sigmoid(float(signs.vector() @ weights[:-1] + weights[-1])),
+        score=sigmoid(first),
         speaker=sentence.speaker or None,
         quote=sentence.attribution.quote_span if sentence.attribution else None,
     )
-    return Judged(evidence, signs, tuple(float(s) for s in support), named)
+    return Judged(evidence, signs, tuple(float(s) for s in support), named, first)
 
 
 def _mean(values: Floats, weights: Floats) -> float:
@@ -332,12 +356,8 @@ def sigmoid(x: float) -> float:
     return 1 / (1 + math.exp(-x))
 
 
-@lru_cache(maxsize=1)
-def _weights() -> Floats:
-    return fitted("sentence", SIGN_NAMES)
-
-
-def fitted(model: str, names: Sequence[str]) -> Floats:
+@lru_cache(maxsize=8)
+def fitted(model: str, names: tuple[str, ...]) -> Floats:
     """Return (len(names) + 1,) weights of a fitted model in the order of `names`, then its intercept."""
     table = json.loads(resources.files("rag").joinpath("data/evidence.json").read_text("utf-8"))[model]
     return np.array([*(table[name] for name in names), table["intercept"]], dtype=np.float32)

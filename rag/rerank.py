@@ -1,23 +1,29 @@
 """Rerank passages by reading: a cross-encoder sees the query beside each passage and says how well that answers it.
 
-None is embedded: the small ones trained for it so far did not win on questions they had not seen (`eval/LOG.md`). Who
-has a network, or a folder, names any cross-encoder of sentence-transformers.
+A small one is embedded, which reads the likeliest sentence of each passage. Who has a network, or a folder, names any
+cross-encoder of sentence-transformers, which reads whole passages.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from math import log1p
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from rag.encode import Floats
 from rag.records import Passage
+from rag.split import sentences
+from rag.words import keys
 
 if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder
 
 NONE = "none"
+EMBEDDED = "embedded"
+SOFTENED = 2.0  # the log odds are divided by this: the embedded one is surer than it is right
 
 
 class Reranker(Protocol):
@@ -36,13 +42,17 @@ class Reranker(Protocol):
 
 
 def load_reranker(name: str) -> Reranker | None:
-    """Load a cross-encoder from its folder, from what was downloaded before, or from the hub; `none` loads none.
+    """Load the embedded cross-encoder, or another from its folder, from what was downloaded before, or from the hub.
+
+    `none` loads none.
 
     Raises:
         ConfigError: no such model, or it is not on this machine and cannot be fetched.
     """
     if name == NONE:
         return None
+    if name == EMBEDDED:
+        return EmbeddedReranker()
     from sentence_transformers import CrossEncoder
 
     from rag.hub import load_model
@@ -64,3 +74,33 @@ class CrossEncoderReranker:
         pairs = [(query, text) for text in texts]
         scores = self._model.predict(pairs, show_progress_bar=False, activation_fn=torch.nn.Sigmoid())
         return np.asarray(scores, dtype=np.float32)
+
+
+class EmbeddedReranker:
+    """A `Reranker` that reads of each passage the sentence with most of the query's words, under the title."""
+
+    name = EMBEDDED
+
+    def __init__(self) -> None:
+        from rag.pair_reader import pair_reader
+
+        self._reader = pair_reader()
+
+    def scores(self, query: str, passages: Sequence[Passage]) -> Floats:
+        likely = likeliest(query, [passage.text for passage in passages])
+        odds = self._reader.scores(query, likely, [passage.article.title for passage in passages])
+        scores: Floats = 1 / (1 + np.exp(-odds / SOFTENED))
+        return scores
+
+
+def likeliest(query: str, texts: Sequence[str]) -> list[str]:
+    """Return of each text the sentence with most of the query's words; those that few sentences have weigh more."""
+    asked = keys(query)
+    split = [[text[start:end] for start, end in sentences(text)] or [text] for text in texts]
+    having = Counter(key for row in split for sentence in row for key in keys(sentence) & asked)
+    count = sum(map(len, split))
+
+    def likeness(sentence: str) -> float:
+        return sum(log1p(count / (1 + having[key])) for key in sorted(keys(sentence) & asked))
+
+    return [max(row, key=likeness) for row in split]

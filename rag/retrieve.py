@@ -26,8 +26,8 @@ from rag.when import When, read_when
 __all__ = ["Filters", "retrieve"]
 
 FAVOUR = 0.4  # added to the fused score, 0 to 1, of a passage from the days or the outlet the query speaks of
-RERANKED = 24  # passages that the reranker is given
-RERANKER_WEIGHT = 0.5  # of the reranker in the final score; the rest is the fused score's
+RERANKED = 16  # passages that the reranker is given
+RERANKER_WEIGHT = 0.7  # of the reranker in the final score; the rest is the fused score's
 MAX_QUERY_CHARS = 2_000  # what is beyond is neither searched nor encoded
 
 

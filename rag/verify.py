@@ -11,17 +11,15 @@ from __future__ import annotations
 import json
 import math
 import re
-import threading
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
-from typing import Generic, TypeVar
 
 from rag.alignment import Signs, Text, align, joined, statements, text_of
 from rag.contradiction import contradicts
 from rag.encode import Encoder
+from rag.kept import Kept
 from rag.quantities import Quantity, missing, quantities
 from rag.records import Article, Citation, Support
 from rag.split import Span, split
@@ -35,8 +33,6 @@ REFUTED = 0.49  # what is left of the score of a sentence with a number or a quo
 READ_PASSAGES = 12  # of a longer source only those that share most with the sentence are read
 KEPT_PASSAGES = 512  # about 300 kB of vectors each at most
 KEPT_SOURCES = 8
-Key = TypeVar("Key")
-Value = TypeVar("Value")
 _INTRODUCTION = re.compile(r"^(?:[^*“”\n]{1,80}, in )?\*[^*\n]+\*: ")
 
 
@@ -88,28 +84,6 @@ class _Known:
         return bool(missing(quantities(statement), self.quantities)) or any(q not in self.folded for q in quoted)
 
 
-class _Kept(Generic[Key, Value]):
-    """The `size` values used last. Safe to share between threads."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._values: OrderedDict[Key, Value] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, key: Key) -> Value | None:
-        with self._lock:
-            if key in self._values:
-                self._values.move_to_end(key)
-            return self._values.get(key)
-
-    def put(self, key: Key, value: Value) -> None:
-        with self._lock:
-            self._values[key] = value
-            self._values.move_to_end(key)
-            while len(self._values) > self._size:
-                self._values.popitem(last=False)
-
-
 NOTHING = Verdict("unsupported", 0.0)
 
 
@@ -126,9 +100,9 @@ class Verifier:
 
     def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
-        self._passages: _Kept[str, Text] = _Kept(KEPT_PASSAGES)
-        self._known: _Kept[str, _Known] = _Kept(KEPT_SOURCES)
-        self._texts: _Kept[tuple[str, tuple[Span, ...]], Text] = _Kept(KEPT_SOURCES)
+        self._passages: Kept[str, Text] = Kept(KEPT_PASSAGES)
+        self._known: Kept[str, _Known] = Kept(KEPT_SOURCES)
+        self._texts: Kept[tuple[str, tuple[Span, ...]], Text] = Kept(KEPT_SOURCES)
 
     def check(self, sentence: str, sources: Sequence[Source]) -> Verdict:
         """Judge a sentence, without its citation markers, against all its sources together.

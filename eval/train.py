@@ -1,0 +1,195 @@
+"""Train the cross-encoder that is embedded, from the encoder's own weights: `python -m eval.train --help`.
+
+Each step shows it some questions, each with one sentence that answers it and some that do not; the answer must score
+higher than the others and than "none of these", which is zero (after Nogueira & Cho 2019, with a softmax over the
+group). The word vectors stay as they are, so that they need not be kept twice.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import random
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.numpy import save
+from torch import Tensor, nn
+from transformers import AutoModel, AutoTokenizer, BatchEncoding
+
+from eval.pairs import Group, Sentence, disagreement_groups, quiz_groups, read_groups, squad_groups, write_groups
+
+from rag.index import Index
+from rag.minilm import DIMENSION, embedded_folder, renamed
+from rag.pair_reader import MAX_TOKENS, PRODUCT_SCALE, quantised, titled
+
+OUT = Path(__file__).resolve().parents[1] / "rag" / "data" / "pairs.safetensors"
+HARDEST = 14  # of the sentences that do not answer: most are drawn from the likest so many
+OF_HARDEST = 0.7  # how often they are
+UNTITLED = 0.25  # how often a sentence is shown without its title
+COSINE, BIAS = 6.0, -3.0  # before training the score is this much of the likeness, and this
+FIRST_TOLD = 50  # steps between two lines
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How it is trained.
+
+    Attributes:
+        step_groups: questions in a step.
+        negatives: sentences that do not answer, beside the one that does.
+        rate: of learning, at its highest; of the head ten times that.
+    """
+
+    epochs: int = 1
+    step_groups: int = 6
+    negatives: int = 7
+    rate: float = 6e-5
+    seed: int = 20
+
+
+class Model(nn.Module):
+    """The cross-encoder as PyTorch trains it; `rag.pair_reader` computes the same."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        none = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}  # drawing them doubles a step's time
+        self.trunk = AutoModel.from_pretrained(str(embedded_folder()), attn_implementation="sdpa", **none)
+        self.trunk.pooler = None
+        self.trunk.embeddings.word_embeddings.weight.requires_grad_(False)
+        self.head = nn.Linear(5 * DIMENSION, 1)
+        nn.init.normal_(self.head.weight, std=0.002)
+        nn.init.constant_(self.head.bias, BIAS)
+        self.cosine = nn.Parameter(torch.tensor(COSINE))
+        self.drop = nn.Dropout(0.1)
+
+    def forward(self, given: BatchEncoding) -> Tensor:
+        """Return (n,) log odds for n pairs."""
+        states = self.trunk(**given).last_hidden_state.float()
+        second = (given["token_type_ids"] * given["attention_mask"]).unsqueeze(-1).float()
+        first = given["attention_mask"].unsqueeze(-1).float() - second
+        asked = (states * first).sum(1) / first.sum(1).clamp(min=1)
+        told = (states * second).sum(1) / second.sum(1).clamp(min=1)
+        parts = [states[:, 0], asked, told, asked * told * PRODUCT_SCALE, (asked - told).abs()]
+        likeness = nn.functional.cosine_similarity(asked, told)
+        odds: Tensor = self.head(self.drop(torch.cat(parts, 1))).squeeze(1) + self.cosine * likeness
+        return odds
+
+    def kept(self) -> dict[str, np.ndarray]:
+        """Return the weights as they are shipped."""
+        state = {name: value.detach().float().numpy() for name, value in self.trunk.state_dict().items()}
+        weights = renamed(state)
+        del weights["words"]
+        weights["head.weight"] = self.head.weight.detach().numpy()[0]
+        weights["head.bias"] = self.head.bias.detach().numpy()
+        weights["cosine.weight"] = self.cosine.detach().numpy()[None]
+        return quantised(weights)
+
+
+def train(groups: Sequence[Group], recipe: Recipe) -> Model:
+    """Train on the groups, in an order and with sentences drawn by the recipe's seed."""
+    torch.manual_seed(recipe.seed)
+    rng = random.Random(recipe.seed)
+    model, tokenizer = Model(), AutoTokenizer.from_pretrained(str(embedded_folder()))
+    trunk = [p for p in model.trunk.parameters() if p.requires_grad]
+    head = [*model.head.parameters(), model.cosine]
+    optimizer = torch.optim.AdamW(
+        [{"params": trunk, "lr": recipe.rate}, {"params": head, "lr": 10 * recipe.rate}], weight_decay=0.01
+    )
+    steps = recipe.epochs * math.ceil(len(groups) / recipe.step_groups)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _share(step, steps))
+    started, told = time.monotonic(), 0.0
+    model.train()
+    for step, batch in enumerate(_batches(groups, recipe, rng), start=1):
+        drawn = [_drawn(group, recipe.negatives, rng) for group in batch]
+        pairs = [(group.question, text) for group, texts in zip(batch, drawn, strict=True) for text in texts]
+        given = tokenizer(
+            [question for question, _ in pairs],
+            [text for _, text in pairs],
+            truncation="longest_first",
+            max_length=MAX_TOKENS,
+            padding=True,
+            return_tensors="pt",
+        )
+        with torch.autocast("cpu", torch.bfloat16):
+            odds = model(given)
+        loss = _loss(odds, batch, [len(texts) for texts in drawn])
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        told += loss.item() / FIRST_TOLD
+        if step % FIRST_TOLD == 0:
+            print(f"step {step} of {steps}: loss {told:.3f}, {time.monotonic() - started:.0f} s", flush=True)
+            told = 0.0
+    return model.eval()
+
+
+def _share(step: int, steps: int) -> float:
+    """Of the learning rate: up over the first twelfth, then down to almost nothing."""
+    return min((step + 1) / (0.08 * steps), max(0.02, (steps - step) / (0.92 * steps)))
+
+
+def _batches(groups: Sequence[Group], recipe: Recipe, rng: random.Random) -> Iterator[Sequence[Group]]:
+    for _ in range(recipe.epochs):
+        order = list(groups)
+        rng.shuffle(order)
+        for start in range(0, len(order), recipe.step_groups):
+            yield order[start : start + recipe.step_groups]
+
+
+def _drawn(group: Group, most: int, rng: random.Random) -> list[str]:
+    """The texts shown of a group: one that answers first, if any does."""
+    bad = group.bad[:HARDEST] if rng.random() < OF_HARDEST else group.bad
+    shown = [rng.choice(group.good[:2])] if group.good else []
+    return [_shown(sentence, rng) for sentence in (*shown, *rng.sample(bad, min(most, len(bad))))]
+
+
+def _shown(sentence: Sentence, rng: random.Random) -> str:
+    return titled(sentence.text, None if rng.random() < UNTITLED else sentence.title)
+
+
+def _loss(odds: Tensor, groups: Sequence[Group], sizes: Sequence[int]) -> Tensor:
+    """Cross-entropy of each group, "none of these" at zero in front."""
+    losses = [
+        nn.functional.cross_entropy(torch.cat([torch.zeros(1), own])[None], torch.tensor([int(bool(group.good))]))
+        for group, own in zip(groups, odds.split(list(sizes)), strict=True)
+    ]
+    return torch.stack(losses).mean()
+
+
+def main() -> None:
+    """Collect the groups, unless they were kept, train on them and write the weights."""
+    parser = argparse.ArgumentParser(prog="python -m eval.train", description=__doc__.split("\n\n")[0])
+    parser.add_argument("--groups", type=Path, required=True, metavar="FILE", help="kept here, and read when there")
+    parser.add_argument("--quiz", type=Path, metavar="FILE", help="questions.jsonl of a news quiz")
+    parser.add_argument("--index", type=Path, metavar="DIR", help="the index of the archive the quiz was written from")
+    parser.add_argument("--year", default="2023", help="of the quiz questions to learn from (default %(default)s)")
+    parser.add_argument("--squad", type=Path, metavar="DIR", help="a SQuAD 2.0 sample")
+    parser.add_argument("--ramdocs", type=Path, metavar="FILE", help="a set in the form of RAMDocs")
+    parser.add_argument("--out", type=Path, default=OUT, metavar="FILE", help="the weights (default %(default)s)")
+    parser.add_argument("--seed", type=int, default=Recipe.seed)
+    arguments = parser.parse_args()
+    if not arguments.groups.exists():
+        if not all((arguments.quiz, arguments.index, arguments.squad, arguments.ramdocs)):
+            parser.error(f"{arguments.groups} is not there: give --quiz, --index, --squad and --ramdocs to make it")
+        with Index.open(arguments.index).snapshot() as snap:
+            groups = quiz_groups(snap, arguments.quiz, arguments.year, _told)
+        groups += squad_groups(arguments.squad) + disagreement_groups(arguments.ramdocs)
+        write_groups(arguments.groups, groups)
+    model = train(read_groups(arguments.groups), Recipe(seed=arguments.seed))
+    arguments.out.write_bytes(save(model.kept()))
+
+
+def _told(done: int, total: int) -> None:
+    if done % 100 == 0:
+        print(f"question {done} of {total}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
