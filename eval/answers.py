@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -29,6 +29,9 @@ class Asker(Protocol):
     """The product, as far as a question set needs it."""
 
     def ask(self, question: str, *, history: Sequence[Turn]) -> Answer: ...
+
+
+Opener = Callable[[Settings, bool], AbstractContextManager[Asker]]
 
 
 @contextmanager
