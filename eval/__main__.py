@@ -6,7 +6,6 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
-from eval.answers import Opener, open_product
 from eval.commands.answers import add_answers
 from eval.commands.apart import add_disagreement, add_followups
 from eval.commands.common import Commands
@@ -15,8 +14,9 @@ from eval.commands.faithfulness import add_faithfulness
 from eval.commands.retrieval import add_retrieval
 from eval.commands.short import add_choices, add_squad
 from eval.commands.speed import add_bench, add_scale
-from eval.report import visible
+from eval.product import Opener, open_product
 from rag.errors import OnRecordError
+from rag.evaluation.told import visible
 
 COMMANDS: tuple[Callable[[Commands], None], ...] = (  # in the order of --help
     add_answers,

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from eval.measures import Difference
 from eval.qrels import Qrels, Query
+from rag.evaluation.measures import Difference
 from rag.records import Hit
 
 # Our name: that of ir-measures. All are over articles.

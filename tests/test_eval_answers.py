@@ -16,14 +16,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eval.__main__ import main
-from eval.answers import Asker, run
-from eval.compare import compare
-from eval.questions import EvalError, check_gold, read_set
-from eval.records import CitationCheck, Gold, Outcome, Question
-from eval.report import visible
-from eval.runs import ROOT, Run, groups, outcome_from_json, outcome_json, read_run
 from rag.config import Settings
 from rag.errors import GeneratorError
+from rag.evaluation.answers import Asker, run
+from rag.evaluation.compare import compare
+from rag.evaluation.questions import EvalError, check_gold, read_set
+from rag.evaluation.records import CitationCheck, Gold, Outcome, Question
+from rag.evaluation.runs import ROOT, Run, groups, outcome_from_json, outcome_json, read_run
+from rag.evaluation.told import visible
 from rag.records import Answer, Article, Citation, Claim, Status, Turn
 
 STEEL = Article("a1", "steel.txt", "The duty on steel is 25 per cent. It began in May.")

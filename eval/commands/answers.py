@@ -6,13 +6,14 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from eval.answers import Opener, run
-from eval.compare import compare
-from eval.measures import BY_KEY
-from eval.questions import EvalError, check_gold, read_set
+from eval.product import Opener
 from eval.report import Reporter
-from eval.runs import Json, Run, new_run, read_run, summary, write_run
 from rag.config import Settings, load_settings
+from rag.evaluation.answers import run
+from rag.evaluation.compare import compare
+from rag.evaluation.measures import BY_KEY
+from rag.evaluation.questions import EvalError, check_gold, read_set
+from rag.evaluation.runs import Json, Run, new_run, read_run, summary, write_run
 
 from .common import Commands, add_result_options, own_seeds
 

@@ -9,15 +9,16 @@ from pathlib import Path
 
 from rich.table import Table
 
-from eval.answers import open_product
 from eval.disagreement import alarms, ask_cases, by_half, open_cases, over_questions, read_cases
 from eval.followups import overlap, read_followups, searched, write_pool
-from eval.questions import read_set
-from eval.report import Reporter, plain_table, visible
-from eval.runs import ROOT, Json, provenance
+from eval.product import open_product
+from eval.report import Reporter, plain_table
 from rag.bars import bars
 from rag.config import load_settings
 from rag.encode import load_encoder
+from rag.evaluation.questions import read_set
+from rag.evaluation.runs import ROOT, Json, provenance
+from rag.evaluation.told import visible
 from rag.index import Index, build
 
 from .common import Commands, add_result_options, finish

@@ -7,14 +7,14 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from eval.answers import open_product
+from eval.product import open_product
 from eval.qrels import read_retrieval_set
-from eval.questions import EvalError, read_set
 from eval.report import Reporter
-from eval.runs import ROOT
 from rag.bars import bars
 from rag.config import load_settings
 from rag.encode import load_encoder
+from rag.evaluation.questions import EvalError, read_set
+from rag.evaluation.runs import ROOT
 from rag.index import Index
 
 from .common import Commands, add_result_options, count, finish, index_of, own_seeds

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from eval.questions import SETS, EvalError
 from eval.report import Reporter
-from eval.runs import ROOT
 from rag.config import load_settings
 from rag.encode import load_encoder
+from rag.evaluation.questions import SETS, EvalError
+from rag.evaluation.runs import ROOT
 
 from .common import Commands, add_result_options, finish, names, without_rows
 

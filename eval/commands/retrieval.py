@@ -10,11 +10,11 @@ from eval.ranked import MEASURES
 from eval.report import Reporter
 from eval.retrieval import Options, benchmark, compare_results, read_result, without_questions
 from eval.retrieval_report import comparison_tables, result_tables
-from eval.runs import ROOT
 from eval.systems import SYSTEMS, USUAL
 from rag.bars import bars
 from rag.config import load_settings
 from rag.encode import load_encoder
+from rag.evaluation.runs import ROOT
 from rag.index import Index
 
 from .common import Commands, add_result_options, count, finish, index_of, names

@@ -2,55 +2,26 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-from eval.evidence import cited_gold, contains_answer, is_exact, touches_gold
-from eval.questions import source_text
-from eval.records import CitationCheck, Outcome, Question
-from rag.config import Settings
 from rag.errors import OnRecordError
+from rag.evaluation.evidence import cited_gold, contains_answer, is_exact, touches_gold
+from rag.evaluation.questions import source_text
+from rag.evaluation.records import CitationCheck, Outcome, Question
 from rag.records import Answer, Turn
 from rag.split import sentences
 
 Progress = Callable[[int, int], None]  # questions done, questions in all
-
-if TYPE_CHECKING:
-    from rag.pipeline import OnRecord
 
 
 class Asker(Protocol):
     """The product, as far as a question set needs it."""
 
     def ask(self, question: str, *, history: Sequence[Turn]) -> Answer: ...
-
-
-Opener = Callable[[Settings, bool], AbstractContextManager[Asker]]
-
-
-@contextmanager
-def open_product(settings: Settings, fresh: bool) -> Iterator[OnRecord]:
-    """Open the product on its index, or on a `fresh` one built from the seeds and thrown away afterwards.
-
-    Raises:
-        OnRecordError: no articles, no index, or one that cannot be used.
-    """
-    from rag.index import build
-    from rag.pipeline import OnRecord
-
-    if not fresh:
-        yield OnRecord.open(settings)
-        return
-    with tempfile.TemporaryDirectory(prefix="onrecord-eval-") as folder:
-        settings = replace(settings, index=Path(folder) / "index")
-        build(settings.seeds, settings.index, encoder=settings.encoder)
-        yield OnRecord.open(settings)
 
 
 def run(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
-from eval.measures import MEASURES, Difference, difference
-from eval.questions import EvalError
-from eval.records import Outcome, Question
-from eval.runs import Json, Run, outcome_json
+from rag.evaluation.measures import MEASURES, Difference, difference
+from rag.evaluation.questions import EvalError
+from rag.evaluation.records import Outcome, Question
+from rag.evaluation.runs import Json, Run, outcome_json
 
 
 @dataclass(frozen=True, slots=True)
