@@ -424,6 +424,24 @@ def test_fail_under(archive: Path, capsys: pytest.CaptureFixture[str], threshold
     assert result(archive).exists()
 
 
+def test_every_measure_under_its_floor_has_a_line(archive: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    floors = [f"--fail-under={floor}" for floor in ("hit_one=0.6", "right=0.5", "refused_answerable=0.4")]
+    assert answers(archive, knows_when(), *floors) == 1
+    written, *lines = capsys.readouterr().err.splitlines()[-3:]
+    assert written.startswith("written to ")
+    assert [line.partition(":")[2].partition(":")[0] for line in lines] == [
+        " hit_one is 0.5, under 0.6",
+        " refused_answerable is 0.5, over 0.4",
+    ]
+
+
+def test_an_unknown_measure_is_told_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["answers", "mine.jsonl", "--fail-under", "luck=1"], knows_when().opener)
+    assert caught.value.code == 2
+    assert "no measure 'luck'; there are right, hit_one, hit_several, " in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "wrong",
     [[], ["mine.jsonl", "--compare", "a", "b"], ["mine.jsonl", "--fail-under", "luck=1"], ["x", "--half", "train"]],

@@ -51,7 +51,8 @@ def add_answers(commands: Commands) -> None:
         action="append",
         default=[],
         metavar="MEASURE=VALUE",
-        help="exit 1 when a measure over all questions asked is worse (a ceiling where lower is better)",
+        help="exit 1 when a measure over all questions asked is worse (a ceiling where lower is better); give it again "
+        "for each measure",
     )
     parser.set_defaults(run=_answers)
 
@@ -69,8 +70,10 @@ def _answers(arguments: argparse.Namespace) -> int:
     if notices:
         reporter.note(f"{len(notices)} answers carry a notice, the first: {notices[0]}")
     reporter.note(f"written to {file}")
-    _check_thresholds(arguments.fail_under, numbers)
-    return 0
+    failed = missed(arguments.fail_under, numbers)
+    for line in failed:
+        reporter.note(f"error: {line}")
+    return 1 if failed else 0
 
 
 def _run_set(arguments: argparse.Namespace, reporter: Reporter) -> Run:
@@ -120,17 +123,19 @@ def _threshold(text: str) -> tuple[str, float]:
         raise argparse.ArgumentTypeError(f"{text!r} is not MEASURE=VALUE with a number") from None
 
 
-def _check_thresholds(thresholds: Sequence[tuple[str, float]], numbers: Json) -> None:
-    """Raise EvalError for all thresholds that the measures over the whole run do not meet."""
+def missed(floors: Sequence[tuple[str, float]], numbers: Json) -> list[str]:
+    """A line for each floor that its measure over the whole run does not meet or has no value for."""
     (*_, whole) = numbers["measures"].values()
-    failed = []
-    for key, threshold in thresholds:
+    lines = []
+    for key, floor in floors:
         found = whole.get(key)
         if found is None:
-            failed.append(f"{key} has no value on this set")
-        elif not BY_KEY[key].meets(found["value"], threshold):
-            failed.append(
-                f"{key} is {found['value']:.4g}, {'over' if BY_KEY[key].lower_is_better else 'under'} {threshold}"
+            lines.append(
+                f"{key} has no value on this set: leave --fail-under {key} out, or give questions that have it"
             )
-    if failed:
-        raise EvalError("; ".join(failed))
+        elif not BY_KEY[key].meets(found["value"], floor):
+            side = "over" if BY_KEY[key].lower_is_better else "under"
+            lines.append(
+                f"{key} is {found['value']:.4g}, {side} {floor}: --show-misses tells which questions went wrong"
+            )
+    return lines
