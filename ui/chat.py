@@ -19,6 +19,7 @@ from . import components, mending, sidebar
 from .archive import Desk, build_command, finder, holdings, open_archive, open_desk, open_store, searched
 from .asking import Asking
 from .choices import Choices, restriction
+from .judging import thumbs
 from .session import Conversation, Exchange, ask, conversation, edit
 from .view import capitalised, counted, duration, plain_label, why
 
@@ -215,6 +216,7 @@ def _actions(exchange: Exchange, talk: Conversation) -> None:
                 on_click=talk.ask_again,
                 args=(exchange,),
             )
+        thumbs(exchange, talk)
 
 
 def _follow(exchange: Exchange, talk: Conversation, desk: Desk, choices: Choices) -> None:
