@@ -168,7 +168,7 @@ def test_a_thumb_makes_a_case_in_one_click_and_undo_takes_it_back(
     (case,) = cases(Store(path))
     assert (case.good, case.question, case.decided) == (False, EXPORTS, False)
     assert case.answer == kept_answer(page.session_state[KEY].exchanges[0].answer)
-    assert any("can be said on the Evaluation page" in text.value for text in page.main.text)
+    assert any("The Evaluation page takes the right answer" in text.value for text in page.main.text)
     click(page, "judge-undo-")
     assert cases(Store(path)) == []
     click(page, "judge-right-")

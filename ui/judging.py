@@ -7,7 +7,7 @@ import streamlit as st
 from .session import Conversation, Exchange
 
 GOOD = "Kept as a case that must stay right."
-BAD = "Kept as a case. What a right answer is can be said on the Evaluation page."
+BAD = "Kept as a case. The Evaluation page takes the right answer."
 
 
 def thumbs(exchange: Exchange, talk: Conversation) -> None:
@@ -19,7 +19,8 @@ def thumbs(exchange: Exchange, talk: Conversation) -> None:
         _button(exchange, talk, "Wrong", "thumb_down", False)
         return
     _button(exchange, talk, "Undo", "undo", None)
-    st.text(GOOD if exchange.good else BAD)
+    with st.container(key=f"facts-judged-{exchange.number}", width="content"):
+        st.text(GOOD if exchange.good else BAD)
 
 
 def _button(exchange: Exchange, talk: Conversation, label: str, icon: str, good: bool | None) -> None:

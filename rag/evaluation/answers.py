@@ -25,12 +25,17 @@ class Asker(Protocol):
 
 
 def run(
-    app: Asker, questions: Sequence[Question], seeds: Path | None, progress: Progress = lambda done, total: None
+    app: Asker,
+    questions: Sequence[Question],
+    seeds: Path | None,
+    progress: Progress = lambda done, total: None,
+    keep: Callable[[Question, Answer], None] = lambda question, answer: None,
 ) -> list[Outcome]:
     """Ask the questions in order; one that raises is a failed outcome, so that every question counts.
 
     Args:
         seeds: folder that citations are checked against; None checks their offsets only.
+        keep: is given every answer, whole, as it comes.
 
     Raises:
         EvalError: a cited article's file is not under `seeds`.
@@ -49,6 +54,7 @@ def run(
             outcomes.append(Outcome(question, "failed", error=str(error), ms=_since(started)))
         else:
             outcomes.append(judge(question, answer, _since(started), source))
+            keep(question, answer)
         progress(done, len(questions))
     return outcomes
 
