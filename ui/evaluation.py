@@ -61,7 +61,8 @@ def _choose(settings: Settings, known: list[Choice]) -> Choice:
     """Which set, and the button that asks it; while one is asked, how far it is and a button that stops it."""
     by_name = {choice.name: choice for choice in known}
     if st.session_state.get(_SET) not in by_name:
-        st.session_state.pop(_SET, None)  # it is gone: the last of its cases was deleted
+        # A new session goes on with what was asked last; a set is gone when the last of its cases was deleted.
+        st.session_state[_SET] = max(known, key=lambda choice: _latest(settings, choice)).name
     with st.container(horizontal=True, vertical_alignment="bottom", key="which"):
         name = st.selectbox("Questions", list(by_name), format_func=lambda n: by_name[n].label, key=_SET)
         writer = choose_writer(settings)
@@ -133,6 +134,11 @@ def _chosen(settings: Settings, store: Store, choice: Choice) -> None:
         st.text(capitalised(str(error)))
         return
     outcomes.draw(settings, result, before)
+
+
+def _latest(settings: Settings, choice: Choice) -> str:
+    """When a set was last asked, as its run's file says; empty when it was not."""
+    return next((path.name for path in runs(settings, choice.name)), "")
 
 
 def _moment(name: str) -> datetime:
