@@ -58,17 +58,17 @@ def _case(store: Store, case: Case) -> None:
         with st.container(key=f"facts-case-{case.id}"):
             st.text(_facts(case))
         expected, refuse = f"expected-{case.id}", f"refuse-{case.id}"
-        with st.container(horizontal=True, vertical_alignment="bottom"):
-            said = (store, case, expected, refuse)
-            st.text_input(
-                "The right answer",
-                case.expected,
-                key=expected,
-                placeholder="a few words that a right answer has",
-                disabled=case.refuse,
-                on_change=_expect,
-                args=said,
-            )
+        said = (store, case, expected, refuse)
+        st.text_input(
+            "The right answer",
+            case.expected,
+            key=expected,
+            placeholder="a few words that a right answer has",
+            disabled=case.refuse,
+            on_change=_expect,
+            args=said,
+        )
+        with st.container(horizontal=True, vertical_alignment="center"):
             st.checkbox("Should be refused", case.refuse, key=refuse, on_change=_expect, args=said)
             st.button(
                 "Delete",
@@ -83,12 +83,13 @@ def _case(store: Store, case: Case) -> None:
 def _facts(case: Case) -> str:
     """How it came about, and what a right answer is as long as nothing is typed."""
     judged = f"Judged {'right' if case.good else 'wrong'} {told(case.judged)}, index generation "
-    said = " ".join(part["text"] for line in answer_lines(restored(case.answer, None)) for part in line["parts"])
-    lines = [f"{judged}{case.answer['generation']}", f"Answered: {shorten(said, SAID, placeholder=' …')}"]
+    lines = answer_lines(restored(case.answer, None))
+    said = " ".join("".join(part["text"] for part in line["parts"]) for line in lines)
+    facts = [f"{judged}{case.answer['generation']}", f"Answered: {shorten(said, SAID, placeholder=' …')}"]
     if case.good and not case.expected and not case.refuse:
         again = "be refused again" if case.answer["status"] == "abstained" else "cite the same words again"
-        lines.append(f"It must {again}.")
-    return "\n".join(lines)
+        facts.append(f"It must {again}.")
+    return "\n".join(facts)
 
 
 def _expect(store: Store, case: Case, expected: str, refuse: str) -> None:

@@ -70,7 +70,7 @@ def _choose(settings: Settings, known: list[Choice]) -> Choice:
         job = jobs.last
         if job is not None and job.running:
             st.button("Stop", key="stop", icon=":material/stop_circle:", on_click=job.stop)
-        elif st.button("Ask them", key="run", type="primary", icon=":material/play_arrow:"):
+        elif st.button("Ask them", key="run", icon=":material/play_arrow:"):
             _start(settings, by_name[name], writer.llm, writer.refuse_below)
     job = jobs.last
     if job is not None and (job.running or job.error):
