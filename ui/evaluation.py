@@ -128,8 +128,8 @@ def _chosen(settings: Settings, store: Store, choice: Choice) -> None:
         )
         place = made.index(chosen)
     try:
-        result = outcomes.result(str(made[place]))
-        before = outcomes.result(str(made[place + 1])) if place + 1 < len(made) else None
+        result = outcomes.result(made[place])
+        before = outcomes.result(made[place + 1]) if place + 1 < len(made) else None
     except OnRecordError as error:
         st.text(capitalised(str(error)))
         return

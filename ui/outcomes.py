@@ -29,15 +29,33 @@ LEGEND = "✓ right, ✗ wrong, – nothing to judge it by"
 _OPENED = "opened outcome"
 
 
+def result(path: Path) -> Result:
+    """A run by its file.
+
+    Raises:
+        EvalError: it cannot be read, or is none.
+    """
+    return _result(str(path), _written(path))
+
+
+def _written(path: Path) -> int:
+    """When a file was written: the name of a run tells seconds, and two may be made in one."""
+    return path.stat().st_mtime_ns if path.exists() else 0
+
+
 @st.cache_resource(show_spinner=False, max_entries=8)
-def result(path: str) -> Result:
-    """A run by its file, which is never written again."""
+def _result(path: str, written: int) -> Result:
     return load(Path(path))
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
-def _comparison(before: str, after: str) -> Comparison | None:
-    return against(result(before), result(after))
+def _comparison(before: str, after: str, written: tuple[int, int]) -> Comparison | None:
+    return against(_result(before, written[0]), _result(after, written[1]))
+
+
+def compared(before: Result, after: Result) -> Comparison | None:
+    """Two runs side by side; None when they share no question."""
+    return _comparison(str(before.path), str(after.path), (_written(before.path), _written(after.path)))
 
 
 def told(moment: datetime) -> str:
@@ -48,7 +66,7 @@ def told(moment: datetime) -> str:
 
 def draw(settings: Settings, now: Result, before: Result | None) -> None:
     """Everything of a run, held against the one before it where there is one."""
-    comparison = _comparison(str(before.path), str(now.path)) if before is not None else None
+    comparison = compared(before, now) if before is not None else None
     found = rows(now, comparison)
     results = [now] if before is None else [now, before]
     with st.container(key="facts-run"):
