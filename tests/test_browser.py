@@ -373,7 +373,7 @@ def test_an_evaluation_shows_what_got_worse_first(address: str, folder: Path, pa
     page.get_by_text(f"{len(lines)} questions · ").wait_for()
     page.locator(".st-key-outcomes-all").wait_for()
 
-    # The run is made an earlier one in which the product knew how to refuse what it now answers.
+    # An earlier run is laid beside it, in which a question was answered right that is now answered wrong.
     (kept,) = (folder / "evaluations").glob("*-answers-*.json")
     content = json.loads(kept.read_text(encoding="utf-8"))
     seeded = next(row for row in content["results"] if row["id"] == "1")
@@ -403,6 +403,7 @@ def test_an_evaluation_shows_what_got_worse_first(address: str, folder: Path, pa
     assert "over 75% of Canadian exports" in "".join(mark.all_inner_texts())
     assert page.locator("[data-testid=stVegaLiteChart] :is(canvas, svg)").count() == 2
     assert page.evaluate(MARKUP) == []
+    # Streamlit looks for its own files beside the address of a page that is opened by it, before it finds them.
     assert (seen.elsewhere, [c for c in seen.complaints if "404" not in c]) == ([], [])
 
 
