@@ -25,15 +25,15 @@ import numpy as np
 
 from eval.drawn import real_vectors
 from eval.made_up import write_made_up
-from eval.questions import EvalError
 from eval.ranked import nearest_rank
 from eval.rehearsal import Killed, Random, Twice
-from eval.runs import ROOT, Json, provenance
 from eval.scale import DEPTH, TOP, nearest, openings, questions_of
 from eval.systems import model_path
 from rag import catalog, rows
 from rag.build import ENCODE_WINDOW
 from rag.encode import Encoder, load_encoder
+from rag.evaluation.questions import EvalError
+from rag.evaluation.runs import ROOT, Json, provenance
 from rag.index import Index, Progress, build
 from rag.records import Article
 

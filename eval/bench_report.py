@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.table import Table
 
 from eval.report import MET, MISSED, plain_table
-from eval.runs import Json
+from rag.evaluation.runs import Json
 
 
 def bench_table(result: Json) -> Table:

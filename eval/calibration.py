@@ -8,7 +8,10 @@ from dataclasses import asdict
 import numpy as np
 from rich.table import Table
 
-from eval.calibrated import (
+from eval.report import plain_table
+from eval.sources import Row
+from rag.confidence import probability
+from rag.evaluation.calibrated import (
     Floats,
     Labels,
     Refusals,
@@ -21,10 +24,7 @@ from eval.calibrated import (
     threshold_for,
     threshold_interval,
 )
-from eval.report import plain_table
-from eval.runs import Json, provenance
-from eval.sources import Row
-from rag.confidence import probability
+from rag.evaluation.runs import Json, provenance
 
 COVERAGES = tuple(n / 10 for n in range(1, 11))
 REFUSED_ANSWERABLE = 0.10

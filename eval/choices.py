@@ -13,11 +13,11 @@ import numpy as np
 from rich.table import Table
 
 from eval.qrels import ARTICLES, QUESTIONS
-from eval.questions import EvalError, json_rows
 from eval.report import plain_table
-from eval.runs import Json, provenance
 from rag.dates import iso_date
 from rag.encode import Encoder
+from rag.evaluation.questions import EvalError, json_rows
+from rag.evaluation.runs import Json, provenance
 from rag.evidence import Judged, Reader
 from rag.index import Index
 from rag.question import checked, read

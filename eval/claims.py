@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from eval.edits import changed, names_in, shortened
-from eval.questions import EvalError, read_set
-from eval.records import Question
+from rag.evaluation.questions import EvalError, read_set
+from rag.evaluation.records import Question
 from rag.split import sentences
 
 EDITED_EVERY = 3  # articles: one sentence of each is changed

@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eval.answers import Asker, Progress
-from eval.questions import EvalError
 from eval.ranked import words_of
-from eval.records import Half
-from eval.records import Question as Asked
-from eval.runs import Json
 from rag.config import Settings
 from rag.encode import Encoder
+from rag.evaluation.answers import Asker, Progress
+from rag.evaluation.questions import EvalError
+from rag.evaluation.records import Half
+from rag.evaluation.records import Question as Asked
+from rag.evaluation.runs import Json
 from rag.filters import Filters
 from rag.pipeline import OnRecord
 from rag.records import Answer

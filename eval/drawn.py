@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from eval.questions import EvalError
 from rag import catalog, rows
 from rag.encode import Floats, Ints, unit
+from rag.evaluation.questions import EvalError
 
 NEIGHBOURS = 10
 # How long the noise is beside the vector. With this the nearest neighbour of a drawn vector is as near (median cosine

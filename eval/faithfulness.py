@@ -17,9 +17,9 @@ from sklearn.metrics import roc_auc_score
 
 from eval.claims import Example
 from eval.report import plain_table
-from eval.runs import Json, provenance
 from rag.alignment import SIGN_NAMES, statements
 from rag.encode import Encoder, Floats
+from rag.evaluation.runs import Json, provenance
 from rag.records import Support
 from rag.verify import SUPPORTED, Source, Verifier
 

@@ -18,12 +18,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from eval.calibrated import threshold_for
 from eval.calibration import REFUSED_ANSWERABLE
-from eval.evidence import covers
-from eval.records import Question as Asked
 from eval.sources import Row
 from rag.confidence import STANDING_NAMES
+from rag.evaluation.calibrated import threshold_for
+from rag.evaluation.evidence import covers
+from rag.evaluation.records import Question as Asked
 from rag.evidence import READ_AGAIN, READING_NAMES, SIGN_NAMES, Floats
 from rag.pipeline import OnRecord
 from rag.records import Turn

@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eval.qrels import Qrels, Query
-from eval.questions import EvalError
 from eval.ranked import Ranking, article_values, ranking
-from eval.runs import Json
 from eval.systems import NEVER
 from rag.condense import condense
 from rag.encode import Encoder
+from rag.evaluation.questions import EvalError
+from rag.evaluation.runs import Json
 from rag.index import Index
 from rag.pipeline import REMEMBERED
 from rag.records import Turn

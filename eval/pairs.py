@@ -18,7 +18,7 @@ from math import log1p
 from pathlib import Path
 
 from eval.disagreement import read_cases
-from eval.questions import json_rows
+from rag.evaluation.questions import json_rows
 from eval.squad import read_squad
 from rag.dates import iso_date
 from rag.filters import Filters

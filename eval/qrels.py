@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from eval.questions import EvalError, json_rows
 from rag.dates import iso_date
+from rag.evaluation.questions import EvalError, json_rows
 
 ARTICLES = ("articles.jsonl", "articles.jsonl.gz")
 QUESTIONS = "questions.jsonl"

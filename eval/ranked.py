@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eval.qrels import Qrels, Query
+from rag.evaluation.measures import Difference
 from rag.records import Hit
 
 # Our name: that of ir-measures. All are over articles.
@@ -129,26 +130,16 @@ def words_of(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Paired:
-    """A measure of two systems over the same questions.
+class Paired(Difference):
+    """A measure of two systems over the same questions, as means.
 
     Attributes:
         n: number of questions.
-        a, b: the means.
-        low, high: 95 % interval of b - a (percentile bootstrap over questions).
         p: two-sided: how often the difference falls on the other side of 0 when the questions are drawn anew.
     """
 
     n: int
-    a: float
-    b: float
-    low: float
-    high: float
     p: float
-
-    @property
-    def change(self) -> float:
-        return self.b - self.a
 
 
 def paired(a: Values, b: Values, seed: int, draws: int = DRAWS) -> Paired:
@@ -167,7 +158,7 @@ def paired(a: Values, b: Values, seed: int, draws: int = DRAWS) -> Paired:
     low, high = np.percentile(drawn, [2.5, 97.5])
     rarer = min(np.count_nonzero(drawn <= _NOTHING), np.count_nonzero(drawn >= -_NOTHING))
     p = min(1.0, 2 * (1 + int(rarer)) / (1 + draws))
-    return Paired(len(shared), float(one.mean()), float(two.mean()), float(low), float(high), p)
+    return Paired(float(one.mean()), float(two.mean()), float(low), float(high), len(shared), p)
 
 
 _NOTHING = 1e-12  # sums of the same numbers in another order differ by less

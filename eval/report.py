@@ -13,11 +13,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from eval.answers import Progress as OnProgress
-from eval.compare import Comparison, comparison_json
-from eval.measures import BY_KEY, MEASURES, Difference, Measure
-from eval.records import Outcome
-from eval.runs import Json, outcome_json
+from rag.evaluation.answers import Progress as OnProgress
+from rag.evaluation.compare import Comparison, comparison_json
+from rag.evaluation.measures import BY_KEY, MEASURES, Measure
+from rag.evaluation.records import Outcome
+from rag.evaluation.runs import Json, outcome_json
+from rag.evaluation.told import ending, headline, number, target, verdict, visible
 
 PLAIN_WIDTH = 110  # columns, where output is no terminal
 MET, MISSED = "✓", "✗"
@@ -81,13 +82,6 @@ class Reporter:
             self._out.print(visible(line, keep_indent=True), soft_wrap=True)
 
 
-def visible(text: str, keep_indent: bool = False) -> str:
-    """One line of printable characters: white space folded, control and invisible characters spelled out."""
-    indent = text[: len(text) - len(text.lstrip(" "))] if keep_indent else ""
-    folded = " ".join(text.split())
-    return indent + "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in folded)
-
-
 # --- tables
 
 
@@ -102,7 +96,7 @@ def measure_table(summary: Json) -> Table:
         values = [summary["measures"][half].get(measure.key) for half in halves]
         if any(values):
             cells = [cell for found in values for cell in _value_cells(measure, found)]
-            table.add_row(measure.label, _target(measure), *cells)
+            table.add_row(measure.label, target(measure), *cells)
     return table
 
 
@@ -132,9 +126,9 @@ def difference_table(comparison: Comparison) -> Table:
     table.add_column("")
     for key, found in comparison.differences.items():
         measure = BY_KEY[key]
-        interval = f"{_number(measure, found.low, sign=True)} to {_number(measure, found.high, sign=True)}"
-        numbers = (_number(measure, found.a), _number(measure, found.b), _number(measure, found.change, sign=True))
-        table.add_row(measure.label, *numbers, interval, _verdict(measure, found))
+        interval = f"{number(measure, found.low, sign=True)} to {number(measure, found.high, sign=True)}"
+        numbers = (number(measure, found.a), number(measure, found.b), number(measure, found.change, sign=True))
+        table.add_row(measure.label, *numbers, interval, verdict(measure, found))
     return table
 
 
@@ -163,26 +157,8 @@ def _value_cells(measure: Measure, found: Json | None) -> tuple[str, str, str]:
     mark = ""
     if measure.target is not None:
         mark = " " + (MET if measure.meets(found["value"], measure.target) else MISSED)
-    interval = f"{_number(measure, found['low'])}–{_number(measure, found['high'])}"
-    return str(found["n"]), _number(measure, found["value"]) + mark, interval
-
-
-def _target(measure: Measure) -> str:
-    if measure.target is None:
-        return ""
-    return f"{'≤' if measure.lower_is_better else '≥'} {_number(measure, measure.target)}"
-
-
-def _number(measure: Measure, number: float, sign: bool = False) -> str:
-    places = {"share": 3, "count": 1, "ms": 1}[measure.unit]
-    return f"{number:+z.{places}f}" if sign else f"{number:.{places}f}"
-
-
-def _verdict(measure: Measure, found: Difference) -> str:
-    """In words when the interval of the difference leaves out zero."""
-    if found.low <= 0 <= found.high:
-        return ""
-    return "better" if (found.low > 0) != measure.lower_is_better else "worse"
+    interval = f"{number(measure, found['low'])}–{number(measure, found['high'])}"
+    return str(found["n"]), number(measure, found["value"]) + mark, interval
 
 
 # --- single questions
@@ -190,11 +166,11 @@ def _verdict(measure: Measure, found: Difference) -> str:
 
 def _miss(outcome: Outcome) -> list[str]:
     question = outcome.question
-    lines = ["", f"{MISSED} {_headline(outcome)}"]
+    lines = ["", f"{MISSED} {headline(outcome)}"]
     lines += [f"  after: {earlier}" for earlier in question.history]
     if outcome.standalone_question not in ("", question.question):
         lines += [f"  asked as: {outcome.standalone_question}"]
-    lines += [f"  {_ending(outcome)}"]
+    lines += [f"  {ending(outcome)}"]
     lines += [f"  said: {claim}" for claim in outcome.claims]
     lines += [
         f"  {'cited' if i in outcome.cited else 'not cited'}: {gold.path}: {gold.quote}"
@@ -204,23 +180,10 @@ def _miss(outcome: Outcome) -> list[str]:
 
 
 def _change(a: Outcome, b: Outcome) -> list[str]:
-    lines = ["", _headline(a), f"  A: {_ending(a)}"]
+    lines = ["", headline(a), f"  A: {ending(a)}"]
     lines += [f"     said: {claim}" for claim in a.claims]
-    lines += [f"  B: {_ending(b)}"]
+    lines += [f"  B: {ending(b)}"]
     return lines + [f"     said: {claim}" for claim in b.claims]
-
-
-def _headline(outcome: Outcome) -> str:
-    question = outcome.question
-    where = ", ".join(part for part in (question.kind, question.half) if part)
-    return f"{question.id} ({where}) {question.question}"
-
-
-def _ending(outcome: Outcome) -> str:
-    if outcome.status == "failed":
-        return f"failed: {outcome.error}"
-    wanted = "" if outcome.answerable is not False else ", should be refused"
-    return f"{outcome.status}, confidence {outcome.confidence:.2f}{wanted}"
 
 
 def _console(file: TextIO) -> Console:

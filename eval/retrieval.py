@@ -13,7 +13,6 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from eval.qrels import Qrels, Query, RetrievalSet, choose, joined
-from eval.questions import EvalError
 from eval.ranked import (
     DRAWS,
     Ranking,
@@ -24,9 +23,10 @@ from eval.ranked import (
     paired,
     ranking,
 )
-from eval.runs import Json, provenance
 from eval.systems import SYSTEMS, USUAL, Bench, SharedEncoder, System, check_systems
 from rag.encode import Encoder
+from rag.evaluation.questions import EvalError
+from rag.evaluation.runs import Json, provenance
 from rag.index import BuildReport, Index, Progress, Snapshot, build, status
 
 FORMAT = 1

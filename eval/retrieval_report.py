@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from eval.ranked import MEASURES
-from eval.report import plain_table, visible
-from eval.runs import Json
+from eval.report import plain_table
+from rag.evaluation.runs import Json
+from rag.evaluation.told import visible
 
 
 def result_tables(result: Json) -> list[Table]:

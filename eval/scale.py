@@ -15,13 +15,13 @@ from rich.table import Table
 
 from eval.drawn import Drawn, real_vectors
 from eval.plot import log_log
-from eval.questions import EvalError, json_rows
 from eval.ranked import nearest_rank
 from eval.report import plain_table
-from eval.runs import Json, provenance
 from rag import dense
 from rag.dense import Dense, Segment
 from rag.encode import Encoder, Floats, Ints
+from rag.evaluation.questions import EvalError, json_rows
+from rag.evaluation.runs import Json, provenance
 from rag.index import Index
 
 TOP = 10

@@ -16,18 +16,18 @@ from typing import Any
 
 import numpy as np
 
-from eval.answers import open_product
-from eval.evidence import contains_answer, covers
 from eval.premises import names_in, swapped
+from eval.product import open_product
 from eval.qrels import QUESTIONS, Query, RetrievalSet, choose
-from eval.questions import EvalError, json_rows, read_set
-from eval.records import Gold, Half
 from eval.retrieval import build_index
 from eval.squad import Asked, f1, given, read_squad
 from rag import rows as stored
 from rag.confidence import standing
 from rag.config import Settings, load_settings
 from rag.encode import Encoder, Floats, Ints
+from rag.evaluation.evidence import contains_answer, covers
+from rag.evaluation.questions import EvalError, json_rows, read_set
+from rag.evaluation.records import Gold, Half
 from rag.evidence import Judged, Reader
 from rag.filters import Filters
 from rag.index import Index, Progress, Snapshot

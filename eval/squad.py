@@ -17,13 +17,13 @@ from pathlib import Path
 import numpy as np
 from rich.table import Table
 
-from eval.calibrated import auroc
-from eval.questions import EvalError
-from eval.records import Half
 from eval.report import plain_table
-from eval.runs import Json, provenance
 from rag.confidence import confidence
 from rag.encode import Encoder
+from rag.evaluation.calibrated import auroc
+from rag.evaluation.questions import EvalError
+from rag.evaluation.records import Half
+from rag.evaluation.runs import Json, provenance
 from rag.evidence import Judged, Reader
 from rag.question import Question, checked, read
 from rag.records import Article, Hit, Passage

@@ -13,9 +13,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from eval.questions import EvalError
 from rag.dates import iso_date
 from rag.encode import EMBEDDED_NAMES, Encoder, Floats, TokenVectors
+from rag.evaluation.questions import EvalError
 from rag.index import Index, Snapshot
 from rag.records import Article, Hit, Passage
 from rag.retrieve import retrieve

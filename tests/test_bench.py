@@ -17,12 +17,12 @@ from eval.bench_report import bench_table
 from eval.drawn import BLOCK, Drawn, real_vectors
 from eval.made_up import write_made_up
 from eval.plot import log_log
-from eval.questions import EvalError
 from eval.rehearsal import Twice
 from eval.scale import nearest, openings, questions_of, scale, scale_plot, scale_table
 from eval.systems import model_path
 from rag import build as build_module
 from rag.encode import Encoder, Floats
+from rag.evaluation.questions import EvalError
 from rag.load import Source, SourceFile, read_file
 from tests.conftest import SEEDS, HashEncoder
 

@@ -357,6 +357,56 @@ def test_nothing_hostile_is_rendered(address: str, folder: Path, page: Page, see
     assert (seen.elsewhere, seen.complaints) == ([], [])
 
 
+def test_an_evaluation_shows_what_got_worse_first(address: str, folder: Path, page: Page, seen: Seen) -> None:
+    exports = "What percentage of Canada's exports go to the United States?"
+    questions = [{"question": payload, "kind": payload, "answer": payload} for payload in PAYLOADS[:TOGETHER]]
+    lines = [*questions, {"id": "exports", "question": exports, "answer": "75%"}, {"question": HOSTILE}]
+    data = "\n".join(map(json.dumps, lines)).encode()
+    page.goto(address)
+    page.get_by_role("link", name="Evaluation").click()
+    page.get_by_text("Add a set of questions").click()
+    page.locator("input[type=file]").set_input_files(
+        {"name": "<b>x</b>.jsonl", "mimeType": "text/plain", "buffer": data}
+    )
+    page.get_by_text("These questions have not been asked yet.").wait_for()
+    page.get_by_role("button", name="Ask them").click()
+    page.get_by_text(f"{len(lines)} questions · ").wait_for()
+    page.locator(".st-key-outcomes-all").wait_for()
+
+    # An earlier run is laid beside it, in which a question was answered right that is now answered wrong.
+    (kept,) = (folder / "evaluations").glob("*-answers-*.json")
+    content = json.loads(kept.read_text(encoding="utf-8"))
+    seeded = next(row for row in content["results"] if row["id"] == "1")
+    seeded["answer_found"], seeded["status"], seeded["right"] = True, "answered", True
+    earlier = kept.with_name(f"2026-01-02T030405Z{kept.name[18:]}")
+    earlier.write_text(json.dumps(content | {"made": "2026-01-02T03:04:05Z"}), encoding="utf-8")
+    page.reload()
+    page.get_by_role("heading", name="1 regression").wait_for()
+    regression = page.locator(".st-key-outcomes-regressions button")
+    regression.first.wait_for()
+    settled(page)
+    assert regression.count() == 1
+    assert regression.inner_text().endswith(f"✓ → ✗ {PAYLOADS[0]}")
+    assert page.evaluate(
+        "() => document.querySelector('.st-key-outcomes-regressions')"
+        ".compareDocumentPosition(document.querySelector('.st-key-outcomes-all')) & Node.DOCUMENT_POSITION_FOLLOWING"
+    )
+    regression.click()
+    page.get_by_text("Before: ✓").wait_for()
+    settled(page)
+    assert page.evaluate(MARKUP) == []
+
+    page.locator(".st-key-outcomes-all button", has_text="What percentage").click()
+    page.locator("article.answer .claim .chip").first.click()
+    mark = page.locator(".pane mark.current")
+    mark.first.wait_for()
+    assert "over 75% of Canadian exports" in "".join(mark.all_inner_texts())
+    assert page.locator("[data-testid=stVegaLiteChart] :is(canvas, svg)").count() == 2
+    assert page.evaluate(MARKUP) == []
+    # Streamlit looks for its own files beside the address of a page that is opened by it, before it finds them.
+    assert (seen.elsewhere, [c for c in seen.complaints if "404" not in c]) == ([], [])
+
+
 @pytest.mark.skipif(not AXE.exists(), reason=f"no axe-core at {AXE}")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_shuts_anybody_out(address: str, browser: Browser, scheme: Literal["light", "dark"]) -> None:
@@ -372,6 +422,9 @@ def test_nothing_shuts_anybody_out(address: str, browser: Browser, scheme: Liter
         assert violations(page) == []
         page.goto(f"{address}/archive")
         page.get_by_text("not readable").first.wait_for()
+        assert violations(page) == []
+        page.goto(f"{address}/evaluation")
+        page.get_by_text("Ask a set of questions").wait_for()
         assert violations(page) == []
 
 

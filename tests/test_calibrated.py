@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval.calibrated import (
+from rag.evaluation.calibrated import (
     Bin,
     Refusals,
     aurc,

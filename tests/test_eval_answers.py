@@ -16,14 +16,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eval.__main__ import main
-from eval.answers import Asker, run
-from eval.compare import compare
-from eval.questions import EvalError, check_gold, read_set
-from eval.records import CitationCheck, Gold, Outcome, Question
-from eval.report import visible
-from eval.runs import ROOT, Run, groups, outcome_from_json, outcome_json, read_run
 from rag.config import Settings
 from rag.errors import GeneratorError
+from rag.evaluation.answers import Asker, run
+from rag.evaluation.compare import compare
+from rag.evaluation.questions import EvalError, check_gold, read_set
+from rag.evaluation.records import CitationCheck, Gold, Outcome, Question
+from rag.evaluation.runs import ROOT, Run, groups, outcome_from_json, outcome_json, read_run
+from rag.evaluation.told import visible
 from rag.records import Answer, Article, Citation, Claim, Status, Turn
 
 STEEL = Article("a1", "steel.txt", "The duty on steel is 25 per cent. It began in May.")
@@ -422,6 +422,24 @@ def test_fail_under(archive: Path, capsys: pytest.CaptureFixture[str], threshold
     assert answers(archive, knows_when(), "--fail-under", threshold) == (1 if message else 0)
     assert capsys.readouterr().err.splitlines()[-1].startswith(f"error: {message}" if message else "written to")
     assert result(archive).exists()
+
+
+def test_every_measure_under_its_floor_has_a_line(archive: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    floors = [f"--fail-under={floor}" for floor in ("hit_one=0.6", "right=0.5", "refused_answerable=0.4")]
+    assert answers(archive, knows_when(), *floors) == 1
+    written, *lines = capsys.readouterr().err.splitlines()[-3:]
+    assert written.startswith("written to ")
+    assert [line.partition(":")[2].partition(":")[0] for line in lines] == [
+        " hit_one is 0.5, under 0.6",
+        " refused_answerable is 0.5, over 0.4",
+    ]
+
+
+def test_an_unknown_measure_is_told_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["answers", "mine.jsonl", "--fail-under", "luck=1"], knows_when().opener)
+    assert caught.value.code == 2
+    assert "no measure 'luck'; there are right, hit_one, hit_several, " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 
 from eval.disagreement import Case, Judged, alarms, judge, measured, read_cases
 from eval.followups import FollowUp, overlap, read_followups, write_pool
-from eval.questions import EvalError
+from rag.evaluation.questions import EvalError
 from rag.records import Answer, Article, Citation, Disagreement
 
 CASE = Case("q000", "When did the bridge open?", ("It opened in 1997.", "It opened in 1998."), ("1997", "1998"))

@@ -14,10 +14,10 @@ from eval.choices import Quizzed, chosen_of, pick, read_quiz, support
 from eval.choices import summed as summed_choices
 from eval.fit import fit_confidence, fit_short
 from eval.premises import names_in, swapped
-from eval.questions import EvalError
 from eval.sources import Row, read_rows
 from eval.squad import Asked, exact, f1, half_of, read_squad, summed
 from rag.confidence import STANDING_NAMES
+from rag.evaluation.questions import EvalError
 from rag.evidence import SIGN_NAMES, Judged, Signs
 from rag.records import Article, Evidence, Hit, Passage
 from rag.short import SIGN_NAMES as SHORT_NAMES

@@ -15,9 +15,9 @@ from eval.__main__ import main
 from eval.claims import cited, half_of, read_claims
 from eval.edits import changed, names_in, shortened
 from eval.faithfulness import Judged, measures, regression
-from eval.questions import SETS, EvalError, read_set
 from rag.alignment import SIGN_NAMES
 from rag.contradiction import contradicts
+from rag.evaluation.questions import SETS, EvalError, read_set
 
 ROOT = Path(__file__).resolve().parent.parent
 ARTICLE = "The harbour opened in 1912, officials said. King George of Halifax was not there, and nobody minded much."

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from eval.__main__ import main
 from eval.qrels import Qrels, Query, choose, joined, read_retrieval_set
-from eval.questions import EvalError
 from eval.ranked import (
     Ranking,
     answer_values,
@@ -28,8 +27,9 @@ from eval.ranked import (
     words_of,
 )
 from eval.retrieval import Options, benchmark, build_index, compare_results, read_result, without_questions
-from eval.runs import Json
 from eval.systems import SYSTEMS, USUAL, Bench, SharedEncoder, System, check_systems, fuse_ranks
+from rag.evaluation.questions import EvalError
+from rag.evaluation.runs import Json
 from rag.index import Index, Snapshot
 from rag.records import Article, Hit, Passage
 from tests.conftest import SEEDS, HashEncoder

@@ -67,7 +67,7 @@ def modules() -> dict[str, ast.Module]:
 
 def product() -> set[str]:
     """The names of the modules that are neither the page nor the evaluation."""
-    return {name for name in modules() if not name.startswith(("rag.ui.", "eval."))}
+    return {name for name in modules() if not name.startswith(("rag.ui.", "rag.evaluation.", "eval."))}
 
 
 def nodes(tree: ast.AST, at_import: bool = False) -> Iterator[ast.AST]:
@@ -118,8 +118,18 @@ def test_the_words_and_the_errors_stand_alone() -> None:
 
 
 def test_the_product_imports_neither_its_page_nor_its_evaluation() -> None:
-    found = {name: {t for t in imported(name) if re.match(r"(?:rag\.)?ui\b|eval\b", t)} for name in product()}
+    above = re.compile(r"(?:rag\.)?ui\b|rag\.evaluation\b|eval\b")
+    found = {name: {target for target in imported(name) if above.match(target)} for name in product()}
     assert {name: targets for name, targets in found.items() if targets} == {}
+
+
+def test_what_is_installed_imports_nothing_of_the_checkout() -> None:
+    """The evaluation that an installed user has knows neither the page nor the benchmarks; the page may use it."""
+    for package, above in (("rag.evaluation.", ("rag.ui", "ui", "eval")), ("rag.ui.", ("ui", "eval"))):
+        names = [name for name in modules() if name.startswith(package)]
+        assert names
+        found = {name: {t for t in imported(name) if t.startswith(tuple(f"{a}." for a in above))} for name in names}
+        assert {name: targets for name, targets in found.items() if targets} == {}
 
 
 @pytest.mark.parametrize("upper", ABOVE)

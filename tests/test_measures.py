@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from eval.evidence import (
+from rag.evaluation.evidence import (
     cited_gold,
     contains_answer,
     covered,
@@ -20,8 +20,8 @@ from eval.evidence import (
     locate,
     touches_gold,
 )
-from eval.measures import BY_KEY, DRAWS, MEASURES, SEED, auroc, difference, percentile, value
-from eval.records import CitationCheck, Gold, Outcome, Question
+from rag.evaluation.measures import BY_KEY, DRAWS, MEASURES, SEED, auroc, difference, percentile, value
+from rag.evaluation.records import CitationCheck, Gold, Outcome, Question
 from rag.records import Article, Citation
 
 STEEL = Article("a1", "steel.txt", "The duty on steel is 25 per cent.\nIt began in May.")

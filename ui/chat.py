@@ -7,7 +7,6 @@ import time
 from dataclasses import dataclass
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from rag.config import Settings, load_settings
 from rag.errors import IndexDamaged, IndexIncompatible, IndexMissing, OnRecordError, QuestionError
@@ -19,6 +18,7 @@ from . import components, mending, sidebar
 from .archive import Desk, build_command, finder, holdings, open_archive, open_desk, open_store, searched
 from .asking import Asking
 from .choices import Choices, restriction
+from .judging import thumbs
 from .session import Conversation, Exchange, ask, conversation, edit
 from .view import capitalised, counted, duration, plain_label, why
 
@@ -55,7 +55,7 @@ def page() -> None:
     talk = conversation(store, finder(settings) if settings is not None and desk is not None else None)
     choices = sidebar.draw(settings, store, talk, desk) if settings is not None else None
     room = Room(settings, talk, desk, choices)
-    chat, beside = _columns(talk)
+    chat, beside = components.columns(talk)
     if talk.opened:
         with beside, st.container(key="article"):
             components.article(talk, talk.opened)
@@ -73,12 +73,6 @@ def page() -> None:
             for exchange in talk.exchanges:
                 with st.container(key=f"exchange-{exchange.number}"):
                     _draw(exchange, room)
-
-
-def _columns(talk: Conversation) -> tuple[DeltaGenerator, DeltaGenerator]:
-    """The chat and the article beside it. Both columns are always there: only then does the chat keep its state."""
-    left, right = st.columns([1, 0.9] if talk.opened else [1, 0.001], gap="medium" if talk.opened else None)
-    return left, right
 
 
 def _opened() -> tuple[Settings | None, Desk | None, OnRecordError | None]:
@@ -112,7 +106,7 @@ def _closed(error: OnRecordError, settings: Settings | None) -> None:
 
 def _question_box(talk: Conversation, enabled: bool) -> None:
     with st.bottom:
-        left, _ = _columns(talk)
+        left, _ = components.columns(talk)
         with left, st.container(horizontal_alignment="center"), st.container(width=CHAT_WIDTH):
             st.chat_input(
                 "Ask about the articles",
@@ -215,6 +209,7 @@ def _actions(exchange: Exchange, talk: Conversation) -> None:
                 on_click=talk.ask_again,
                 args=(exchange,),
             )
+        thumbs(exchange, talk)
 
 
 def _follow(exchange: Exchange, talk: Conversation, desk: Desk, choices: Choices) -> None:

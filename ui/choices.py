@@ -41,6 +41,12 @@ def choose(settings: Settings, status: dict[str, Any]) -> Choices:
         return Choices(_model(settings), _strictness(settings), _filters(status))
 
 
+def choose_writer(settings: Settings) -> Choices:
+    """Draw the same settings without those that leave articles out."""
+    with st.popover("Settings", icon=":material/tune:", key="settings"):
+        return Choices(_model(settings), _strictness(settings), Filters())
+
+
 def _model(settings: Settings) -> str:
     known = choices(settings.llm)
     usable = {c.spec: c.label for c in known if c.spec == settings.llm or not (c.needs_model or c.why_not)}

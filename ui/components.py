@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from .session import Conversation, Exchange, Opened
 from .view import Json, answer_view, article_view, marks
@@ -37,6 +38,12 @@ _article = _component("article")
 def page_style() -> None:
     """The page's own constant style sheet."""
     st.html(f"<style>{_read('page.css')}</style>")
+
+
+def columns(talk: Conversation) -> tuple[DeltaGenerator, DeltaGenerator]:
+    """The page and the article beside it. Both columns are always there: only then does the page keep its state."""
+    left, right = st.columns([1, 0.9] if talk.opened else [1, 0.001], gap="medium" if talk.opened else None)
+    return left, right
 
 
 def question(talk: Conversation, exchange: Exchange) -> None:

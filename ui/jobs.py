@@ -1,4 +1,5 @@
-"""Work on the index that a button starts: building, mending, checking. One at a time, on a thread of its own.
+"""Work that a button starts: building, mending and checking the index, asking it a set of questions. One at a time of
+those that share a `Jobs`, on a thread of its own.
 
 The chat goes on meanwhile: readers of the index see the last generation until the next one is whole.
 """
@@ -18,7 +19,7 @@ from rag.index import BuildReport, build
 from rag.repair import repair
 from rag.staging import Progress
 
-Kind = Literal["build", "build anew", "repair", "check"]
+Kind = Literal["build", "build anew", "repair", "check", "evaluation"]
 Work = Callable[[Progress], tuple[str, ...]]
 
 LABELS: dict[Kind, str] = {
@@ -26,8 +27,10 @@ LABELS: dict[Kind, str] = {
     "build anew": "Building the index anew",
     "repair": "Repairing the index",
     "check": "Checking the index",
+    "evaluation": "Evaluation",
 }
 BROKEN = "It broke off: something went wrong inside the program, and the server's log says what."
+STOPPED = "it was stopped before its end, and nothing of it is kept"
 LOG = logging.getLogger(__name__)
 
 
@@ -36,7 +39,8 @@ class Job:
     """What was started, how far it is, and what it came to.
 
     Attributes:
-        stage, done, total: "reading" files, "encoding" passages or "writing" the index; total 0 is not known.
+        stage, done, total: "reading" files, "encoding" passages, "writing" the index or "asking" questions; total 0 is
+            not known.
         lines: what was done, once it is.
         error: why it was not done.
     """
@@ -48,8 +52,15 @@ class Job:
     total: int = 0
     lines: tuple[str, ...] = ()
     error: str = ""
+    stopping: bool = False
+
+    def stop(self) -> None:
+        """End the job at its next step. Only for what can be left halfway: a build is not."""
+        self.stopping = True
 
     def progress(self, stage: str, done: int, total: int) -> None:
+        if self.stopping:
+            raise OnRecordError(STOPPED)
         self.stage, self.done, self.total = stage, done, total
 
 
@@ -85,7 +96,7 @@ def _run(job: Job, work: Work) -> None:
 
 
 def work(kind: Kind, settings: Settings) -> Work:
-    """What a job of this kind does."""
+    """What a job of this kind does to the index."""
     if kind == "repair":
         return lambda progress: _repaired(settings, progress)
     if kind == "check":

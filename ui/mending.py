@@ -40,7 +40,11 @@ def button(settings: Settings, kind: Kind, label: str = "", place: str = "") -> 
 
 def follow(settings: Settings) -> None:
     """Show the last job and go on showing it while it runs; the page is drawn anew when it ends."""
-    job = jobs(str(settings.index)).last
+    watch(jobs(str(settings.index)).last)
+
+
+def watch(job: Job | None) -> None:
+    """Show a job, if there is one; see `follow`."""
     if job is not None:
         st.fragment(_show, run_every=EVERY if job.running else None)(job, job.running)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from . import chat, collection, components
+from . import chat, collection, components, evaluation
 
 NAME = "On Record"
 SIDEBAR_WIDTH = 280  # pixels
@@ -21,5 +21,6 @@ def main() -> None:
     pages = [
         st.Page(chat.page, title="Chat", icon=":material/forum:", default=True),
         st.Page(collection.page, title="Archive", icon=":material/library_books:", url_path="archive"),
+        st.Page(evaluation.page, title="Evaluation", icon=":material/checklist:", url_path="evaluation"),
     ]
     st.navigation(pages, position="top").run()

@@ -19,6 +19,7 @@ from rag.records import Answer, Turn
 from rag.write import Event
 
 from .asking import Asking
+from .cases import judge
 from .store import Kept, KeptExchange, Store, StoreError
 from .stored import FindArticle, kept_answer, restored
 from .view import Mark, marks
@@ -45,6 +46,7 @@ class Exchange:
         retry: whether asking the same again could help after `error`.
         damaged: whether `error` is a damage that a repair mends.
         editing: whether the question is being changed.
+        good: whether a reader judged the answer right; None when nobody did.
     """
 
     question: str
@@ -57,6 +59,7 @@ class Exchange:
     retry: bool = True
     damaged: bool = False
     editing: bool = False
+    good: bool | None = None
 
     @property
     def settled(self) -> bool:
@@ -115,6 +118,7 @@ class Conversation:
             self.opened = None
         exchange.question = question or exchange.question
         exchange.asking, exchange.answer, exchange.error, exchange.editing = None, None, "", False
+        exchange.good = None
         self._keep(lambda store: store.begin_again(exchange.kept, exchange.question) if exchange.kept else None)
         self.show(exchange)
 
@@ -149,6 +153,13 @@ class Conversation:
     def _keep_answer(self, exchange: Exchange, answer: Answer) -> None:
         row = kept_answer(answer)
         self._keep(lambda store: store.settle(exchange.kept, row, exchange.searched) if exchange.kept else None)
+
+    def judge(self, exchange: Exchange, good: bool | None) -> None:
+        """Keep an answer as a case, right or wrong; None takes that back."""
+        trouble, self.trouble = self.trouble, ""
+        self._keep(lambda store: judge(store, exchange.kept, good) if exchange.kept else None)
+        if not self.trouble:
+            exchange.good, self.trouble = good, trouble
 
     def history(self, before: Exchange) -> list[Turn]:
         """The answered turns before an exchange, oldest first."""
@@ -187,7 +198,7 @@ def opened_from(kept: Kept, store: Store, find: FindArticle | None) -> Conversat
 
 
 def _exchange(row: KeptExchange, find: FindArticle | None, asking: Asking[Any] | None) -> Exchange:
-    exchange = Exchange(row.question, kept=row.id, searched=row.searched, error=row.error)
+    exchange = Exchange(row.question, kept=row.id, searched=row.searched, error=row.error, good=row.good)
     if row.answer is not None:
         exchange.answer = restored(row.answer, find)
     elif not row.error and asking is not None:

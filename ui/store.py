@@ -47,6 +47,20 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         )""",
         "CREATE INDEX exchanges_of ON exchanges (conversation)",
     ),
+    (
+        """CREATE TABLE cases (  -- answers that a reader judged: see `cases`
+            id INTEGER PRIMARY KEY,
+            exchange INTEGER UNIQUE REFERENCES exchanges ON DELETE SET NULL,  -- a case outlasts its conversation
+            judged TEXT NOT NULL,               -- when
+            good INTEGER NOT NULL,              -- 1 for right, 0 for wrong
+            question TEXT NOT NULL,
+            history TEXT NOT NULL,              -- the earlier questions, as JSON
+            answer TEXT NOT NULL,               -- as it was given, as JSON
+            expected TEXT NOT NULL DEFAULT '',  -- the right answer, once somebody typed it
+            refuse INTEGER NOT NULL DEFAULT 0,  -- 1 where the archive does not hold the answer
+            deleted TEXT
+        )""",
+    ),
 )
 _KNOWN = """FROM conversations AS c WHERE deleted IS NULL AND (holds(c.title) OR EXISTS (
     SELECT 1 FROM exchanges AS e WHERE e.conversation = c.id AND holds(e.question || ' ' || e.said)))"""
@@ -67,7 +81,8 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class KeptExchange:
-    """A question and what became of it, as kept: `answer` is its JSON, None when there is none."""
+    """A question and what became of it, as kept: `answer` is its JSON, None when there is none; `good` says whether a
+    reader judged it right, None when nobody did."""
 
     id: int
     asked: datetime
@@ -75,6 +90,7 @@ class KeptExchange:
     searched: str
     answer: Json | None
     error: str
+    good: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +116,14 @@ class Store:
     def begin(self, question: str, conversation: str | None = None) -> tuple[str, int]:
         """Keep a question in a conversation, which brings it back when it was deleted; in a new one when none is named,
         or that one is gone for good. Return both their ids."""
-        with self._writing() as connection:
+        with self.writing() as connection:
             change = "UPDATE conversations SET updated = ?, deleted = NULL WHERE id = ?"
-            if not connection.execute(change, (_now(), conversation)).rowcount:
+            if not connection.execute(change, (now(), conversation)).rowcount:
                 conversation = secrets.token_urlsafe(9)
                 title = " ".join(question.split())[:TITLE_CHARS] or "Empty question"
-                connection.execute("INSERT INTO conversations VALUES (?, ?, ?, NULL)", (conversation, title, _now()))
+                connection.execute("INSERT INTO conversations VALUES (?, ?, ?, NULL)", (conversation, title, now()))
             assert conversation is not None
-            row = (conversation, _now(), question)
+            row = (conversation, now(), question)
             made = connection.execute("INSERT INTO exchanges (conversation, asked, question) VALUES (?, ?, ?)", row)
             assert made.lastrowid is not None
             return conversation, made.lastrowid
@@ -115,19 +131,20 @@ class Store:
     def begin_again(self, exchange: int, question: str) -> None:
         """Ask a kept question anew, or another one in its place: what became of it is forgotten."""
         change = "UPDATE exchanges SET question = ?, asked = ?, answer = NULL, said = '', error = '' WHERE id = ?"
-        with self._writing() as connection:
-            connection.execute(change, (question, _now(), exchange))
+        with self.writing() as connection:
+            connection.execute(change, (question, now(), exchange))
+            connection.execute("UPDATE cases SET exchange = NULL WHERE exchange = ?", (exchange,))
 
     def settle(self, exchange: int, answer: Json | None, searched: str = "", error: str = "") -> None:
         """Keep what became of a question; an answer that is there stays there."""
         encoded, said = (None, "") if answer is None else (json.dumps(answer, ensure_ascii=False), answer["text"])
         change = "UPDATE exchanges SET answer = ?, said = ?, searched = ?, error = ? WHERE id = ? AND answer IS NULL"
-        with self._writing() as connection:
+        with self.writing() as connection:
             connection.execute(change, (encoded, said, searched, error, exchange))
 
     def listing(self, words: str = "", limit: int = 50) -> tuple[list[Entry], int]:
         """The latest conversations that hold all `words` in a title, a question or an answer; and how many do."""
-        with self._connected() as connection:
+        with self.connected() as connection:
             wanted = words.casefold().split()
             connection.create_function("holds", 1, lambda text: all(w in text.casefold() for w in wanted))
             rows = connection.execute(f"SELECT id, title, updated {_KNOWN} ORDER BY updated DESC LIMIT ?", (limit,))
@@ -136,11 +153,11 @@ class Store:
 
     def load(self, conversation: str) -> Kept | None:
         """A conversation that was not deleted; None when there is none with this id."""
-        with self._connected() as connection:
+        with self.connected() as connection:
             query = "SELECT title FROM conversations WHERE id = ? AND deleted IS NULL"
             row = connection.execute(query, (conversation,)).fetchone()
-            query = """SELECT id, asked, question, searched, answer, error FROM exchanges
-                WHERE conversation = ? ORDER BY id"""
+            query = """SELECT e.id, asked, e.question, searched, e.answer, error, good FROM exchanges AS e
+                LEFT JOIN cases AS c ON c.exchange = e.id AND c.deleted IS NULL WHERE conversation = ? ORDER BY e.id"""
             rows = connection.execute(query, (conversation,)).fetchall()
         return None if row is None else Kept(conversation, row[0], tuple(map(_exchange, rows)))
 
@@ -148,10 +165,10 @@ class Store:
         """Copy what a conversation held before one of its exchanges into a new one; return the new one's id."""
         made = secrets.token_urlsafe(9)
         columns = "asked, question, searched, answer, said, error"
-        with self._writing() as connection:
+        with self.writing() as connection:
             connection.execute(
                 "INSERT INTO conversations SELECT ?, title, ?, NULL FROM conversations WHERE id = ?",
-                (made, _now(), conversation),
+                (made, now(), conversation),
             )
             connection.execute(
                 f"INSERT INTO exchanges (conversation, {columns}) SELECT ?, {columns} FROM exchanges "  # noqa: S608
@@ -161,26 +178,28 @@ class Store:
         return made
 
     def rename(self, conversation: str, title: str) -> None:
-        with self._writing() as connection:
+        with self.writing() as connection:
             connection.execute("UPDATE conversations SET title = ? WHERE id = ?", (title[:TITLE_CHARS], conversation))
 
     def delete(self, conversation: str) -> None:
         """Delete a conversation; `restore` brings it back until the first `purge` after a day."""
-        with self._writing() as connection:
-            connection.execute("UPDATE conversations SET deleted = ? WHERE id = ?", (_now(), conversation))
+        with self.writing() as connection:
+            connection.execute("UPDATE conversations SET deleted = ? WHERE id = ?", (now(), conversation))
 
     def restore(self, conversation: str) -> None:
-        with self._writing() as connection:
+        with self.writing() as connection:
             connection.execute("UPDATE conversations SET deleted = NULL WHERE id = ?", (conversation,))
 
     def purge(self) -> None:
         """Take out of the file what was deleted a day ago or longer."""
-        with self._writing() as connection:
-            connection.execute("DELETE FROM conversations WHERE deleted <= ?", (_now(-KEPT_DELETED),))
+        with self.writing() as connection:
+            connection.execute("DELETE FROM conversations WHERE deleted <= ?", (now(-KEPT_DELETED),))
+            connection.execute("DELETE FROM cases WHERE deleted <= ?", (now(-KEPT_DELETED),))
 
     @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._connected() as connection:
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """A connection in a transaction, which is kept when the block ends and undone when it raises."""
+        with self.connected() as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
@@ -190,7 +209,8 @@ class Store:
             connection.execute("COMMIT")
 
     @contextmanager
-    def _connected(self) -> Iterator[sqlite3.Connection]:
+    def connected(self) -> Iterator[sqlite3.Connection]:
+        """A connection to the file, in the present format; what goes wrong with it is a `StoreError`."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             if not self.path.exists():
@@ -235,11 +255,13 @@ class Store:
         connection.execute("COMMIT")
 
 
-def _now(after: timedelta = timedelta()) -> str:
+def now(after: timedelta = timedelta()) -> str:
+    """The moment as the file writes it: ISO 8601, UTC."""
     return (datetime.now(UTC) + after).isoformat(timespec="milliseconds")
 
 
-def _exchange(row: tuple[int, str, str, str, str | None, str]) -> KeptExchange:
-    id_, asked, question, searched, answer, error = row
+def _exchange(row: tuple[int, str, str, str, str | None, str, int | None]) -> KeptExchange:
+    id_, asked, question, searched, answer, error, good = row
     decoded = None if answer is None else json.loads(answer)
-    return KeptExchange(id_, datetime.fromisoformat(asked), question, searched, decoded, error)
+    known = None if good is None else bool(good)
+    return KeptExchange(id_, datetime.fromisoformat(asked), question, searched, decoded, error, known)

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-from eval.evidence import cited_gold, contains_answer, is_exact, touches_gold
-from eval.questions import source_text
-from eval.records import CitationCheck, Outcome, Question
-from rag.config import Settings
 from rag.errors import OnRecordError
+from rag.evaluation.evidence import cited_gold, contains_answer, is_exact, touches_gold
+from rag.evaluation.questions import source_text
+from rag.evaluation.records import CitationCheck, Outcome, Question
 from rag.records import Answer, Turn
 from rag.split import sentences
 
 Progress = Callable[[int, int], None]  # questions done, questions in all
-
-if TYPE_CHECKING:
-    from rag.pipeline import OnRecord
 
 
 class Asker(Protocol):
@@ -31,32 +24,18 @@ class Asker(Protocol):
     def ask(self, question: str, *, history: Sequence[Turn]) -> Answer: ...
 
 
-@contextmanager
-def open_product(settings: Settings, fresh: bool) -> Iterator[OnRecord]:
-    """Open the product on its index, or on a `fresh` one built from the seeds and thrown away afterwards.
-
-    Raises:
-        OnRecordError: no articles, no index, or one that cannot be used.
-    """
-    from rag.index import build
-    from rag.pipeline import OnRecord
-
-    if not fresh:
-        yield OnRecord.open(settings)
-        return
-    with tempfile.TemporaryDirectory(prefix="onrecord-eval-") as folder:
-        settings = replace(settings, index=Path(folder) / "index")
-        build(settings.seeds, settings.index, encoder=settings.encoder)
-        yield OnRecord.open(settings)
-
-
 def run(
-    app: Asker, questions: Sequence[Question], seeds: Path | None, progress: Progress = lambda done, total: None
+    app: Asker,
+    questions: Sequence[Question],
+    seeds: Path | None,
+    progress: Progress = lambda done, total: None,
+    keep: Callable[[Question, Answer], None] = lambda question, answer: None,
 ) -> list[Outcome]:
     """Ask the questions in order; one that raises is a failed outcome, so that every question counts.
 
     Args:
         seeds: folder that citations are checked against; None checks their offsets only.
+        keep: is given every answer, whole, as it comes.
 
     Raises:
         EvalError: a cited article's file is not under `seeds`.
@@ -75,6 +54,7 @@ def run(
             outcomes.append(Outcome(question, "failed", error=str(error), ms=_since(started)))
         else:
             outcomes.append(judge(question, answer, _since(started), source))
+            keep(question, answer)
         progress(done, len(questions))
     return outcomes
 

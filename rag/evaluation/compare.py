@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
-from eval.measures import MEASURES, Difference, difference
-from eval.questions import EvalError
-from eval.records import Outcome, Question
-from eval.runs import Json, Run, outcome_json
+from rag.evaluation.measures import MEASURES, Difference, difference
+from rag.evaluation.questions import EvalError
+from rag.evaluation.records import Outcome, Question
+from rag.evaluation.runs import Json, Run, outcome_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,20 +16,30 @@ class Comparison:
     """Measures over the questions that two runs share, and the questions whose outcome changed.
 
     Attributes:
-        shared: number of questions that both runs asked, in the same words, against the same gold.
+        pairs: the outcomes of the questions that both runs asked, in the same words, against the same gold.
         only_a, only_b: numbers of questions that only one of them asked.
-        regressions: right in a, wrong in b.
-        mended: wrong in a, right in b.
     """
 
     a: Run
     b: Run
-    shared: int
+    pairs: tuple[tuple[Outcome, Outcome], ...]
     only_a: int
     only_b: int
     differences: dict[str, Difference]
-    regressions: tuple[tuple[Outcome, Outcome], ...]
-    mended: tuple[tuple[Outcome, Outcome], ...]
+
+    @property
+    def shared(self) -> int:
+        return len(self.pairs)
+
+    @property
+    def regressions(self) -> tuple[tuple[Outcome, Outcome], ...]:
+        """Right in a, wrong in b."""
+        return tuple((a, b) for a, b in self.pairs if a.right is True and b.right is False)
+
+    @property
+    def mended(self) -> tuple[tuple[Outcome, Outcome], ...]:
+        """Wrong in a, right in b."""
+        return tuple((a, b) for a, b in self.pairs if a.right is False and b.right is True)
 
 
 def compare(a: Run, b: Run, half: str = "all") -> Comparison:
@@ -47,12 +57,10 @@ def compare(a: Run, b: Run, half: str = "all") -> Comparison:
     return Comparison(
         a=a,
         b=b,
-        shared=len(pairs),
+        pairs=tuple(pairs),
         only_a=len(one) - len(pairs),
         only_b=len(two) - len(pairs),
         differences=differences,
-        regressions=tuple((x, y) for x, y in pairs if x.right is True and y.right is False),
-        mended=tuple((x, y) for x, y in pairs if x.right is False and y.right is True),
     )
 
 

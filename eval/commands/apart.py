@@ -9,41 +9,46 @@ from pathlib import Path
 
 from rich.table import Table
 
-from eval.answers import open_product
 from eval.disagreement import alarms, ask_cases, by_half, open_cases, over_questions, read_cases
 from eval.followups import overlap, read_followups, searched, write_pool
-from eval.questions import read_set
-from eval.report import Reporter, plain_table, visible
-from eval.runs import RESULTS, ROOT, Json, provenance, write_result
+from eval.product import open_product
+from eval.report import Reporter, plain_table
 from rag.bars import bars
 from rag.config import load_settings
 from rag.encode import load_encoder
+from rag.evaluation.questions import read_set
+from rag.evaluation.runs import ROOT, Json, provenance
+from rag.evaluation.told import visible
 from rag.index import Index, build
+
+from .common import Commands, add_result_options, finish
 
 FORMAT = 1
 
 
-def add_apart(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add both commands to `python -m eval`."""
-    disagreement = commands.add_parser(
+def add_disagreement(commands: Commands) -> None:
+    parser = commands.add_parser(
         "disagreement",
         help="measure whether sources that disagree come out apart",
         description="Ask questions whose documents answer differently, or the question set over the seeds.",
     )
-    disagreement.add_argument("set", choices=("ramdocs", "seeds"), help="the form of the set")
-    disagreement.add_argument("path", nargs="?", type=Path, metavar="DIR", help="of ramdocs: its folder or .jsonl file")
-    disagreement.set_defaults(run=_disagreement)
-    followups = commands.add_parser(
+    parser.add_argument("set", choices=("ramdocs", "seeds"), help="the form of the set")
+    parser.add_argument("path", nargs="?", type=Path, metavar="DIR", help="of ramdocs: its folder or .jsonl file")
+    parser.add_argument("--cache", type=Path, metavar="DIR", help="keeps the index (.cache/NAME)")
+    add_result_options(parser)
+    parser.set_defaults(run=_disagreement)
+
+
+def add_followups(commands: Commands) -> None:
+    parser = commands.add_parser(
         "followups",
         help="measure how follow-ups are made to stand alone",
         description="Hold follow-ups made to stand alone against a person's rewrites, over MTRAG's folder.",
     )
-    followups.add_argument("path", type=Path, metavar="DIR", help="MTRAG's folder, with retrieval_tasks/ in it")
-    followups.set_defaults(run=_followups)
-    for parser in (disagreement, followups):
-        parser.add_argument("--cache", type=Path, metavar="DIR", help="keeps the index (.cache/NAME)")
-        parser.add_argument("--out", type=Path, default=RESULTS, metavar="DIR", help="where results go (eval/results)")
-        parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("path", type=Path, metavar="DIR", help="MTRAG's folder, with retrieval_tasks/ in it")
+    parser.add_argument("--cache", type=Path, metavar="DIR", help="keeps the index (.cache/NAME)")
+    add_result_options(parser)
+    parser.set_defaults(run=_followups)
 
 
 def _disagreement(arguments: argparse.Namespace) -> int:
@@ -98,10 +103,8 @@ def _report(
 ) -> int:
     """Print a table of halves and write the dated result, which holds ids and numbers and no text."""
     result = {"format": FORMAT, "command": command, "set": {"name": name}, **provenance(), "halves": dict(halves)}
-    file = write_result(result | {"results": list(rows)}, command, arguments.out)
-    reporter.data(result | {"file": str(file)}, [_table(f"{command}: {name}", halves)])
-    reporter.note(f"written to {file}")
-    return 0
+    table = _table(f"{command}: {name}", halves)
+    return finish(arguments, reporter, command, result | {"results": list(rows)}, [table])
 
 
 def _table(title: str, halves: Mapping[str, Json]) -> Table:

@@ -16,13 +16,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from eval.measures import MEASURES, RIGHT, Value, value
-from eval.questions import EvalError, QuestionSet
-from eval.records import CitationCheck, Gold, Half, Outcome, Question
 from rag.config import Settings
+from rag.evaluation.measures import MEASURES, RIGHT, Value, value
+from rag.evaluation.questions import EvalError, QuestionSet
+from rag.evaluation.records import CitationCheck, Gold, Half, Outcome, Question
 
 FORMAT = 1
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]  # the checkout, or wherever the package is installed
 RESULTS = ROOT / "eval" / "results"
 PACKAGES = (
     "onrecord",
@@ -120,9 +120,12 @@ def summary(run: Run) -> Json:
     }
 
 
-def write_run(run: Run, folder: Path) -> Path:
-    """Write `<date>-answers-<set>.json`; see `write_result`."""
-    return write_result(summary(run) | {"results": [outcome_json(o) for o in run.outcomes]}, "answers", folder)
+def write_run(run: Run, folder: Path, answers: Json | None = None) -> Path:
+    """Write `<date>-answers-<set>.json`, with the whole `answers` by question id if they are given; see
+    `write_result`."""
+    results = {"results": [outcome_json(o) for o in run.outcomes]}
+    whole = {} if answers is None else {"answers": answers}
+    return write_result(summary(run) | results | whole, "answers", folder)
 
 
 def write_result(content: Json, command: str, folder: Path) -> Path:
@@ -245,7 +248,9 @@ def _versions() -> dict[str, str]:
 
 
 def _git() -> Json | None:
-    """The commit, and whether the working tree differs from it other than by results; None outside a repository."""
+    """The commit, and whether the working tree differs from it other than by results; None where it is installed."""
+    if not (ROOT / "pyproject.toml").is_file():
+        return None  # the repository around an environment, if there is one, is another project's
     commit = _git_says("rev-parse", "HEAD")
     changes = _git_says("status", "--porcelain", "--", ".", ":(exclude)eval/results")
     return None if commit is None else {"commit": commit, "dirty": bool(changes)}

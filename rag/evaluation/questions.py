@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn, cast, get_args
 
-from eval.evidence import fold
-from eval.records import Gold, Half, Question
 from rag.errors import OnRecordError
+from rag.evaluation.evidence import fold
+from rag.evaluation.records import Gold, Half, Question
 
-SETS = Path(__file__).resolve().parent / "sets"
+SETS = Path(__file__).resolve().parents[2] / "eval" / "sets"  # only a checkout has any
 COLUMNS = ("id", "kind", "question", "history", "gold", "need", "answer", "half")
 SUFFIXES = (".jsonl", ".csv")
 
@@ -54,9 +54,22 @@ def read_set(name_or_path: str, sets: Path = SETS) -> QuestionSet:
     """
     path = find_set(name_or_path, sets)
     try:
-        data = path.read_bytes()
+        return parse_set(path, path.read_bytes())
+    except OSError as error:
+        raise EvalError(f"{path} cannot be read ({error}): give a file that can be") from error
+
+
+def parse_set(path: Path, data: bytes) -> QuestionSet:
+    """Read a set from the bytes of a file; `path` names it, says by its ending what it is, and need not be there.
+
+    Raises:
+        EvalError: it is neither JSON lines nor CSV, it holds no question, or a line is wrong.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise EvalError(f"{path} is no question set: give a file of JSON lines (.jsonl) or a .csv file")
+    try:
         text = data.decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise EvalError(f"{path} cannot be read ({error}): save the set as UTF-8 text") from error
     rows = _csv_rows(path, text) if path.suffix.lower() == ".csv" else json_rows(path, text)
     questions: dict[str, Question] = {}
@@ -78,8 +91,6 @@ def find_set(name_or_path: str, sets: Path = SETS) -> Path:
     known = sorted(p.name for p in sets.iterdir() if p.is_dir()) if sets.is_dir() else []
     path = sets / name_or_path if name_or_path in known else Path(name_or_path)
     if path.is_file():
-        if path.suffix.lower() not in SUFFIXES:
-            raise EvalError(f"{path} is no question set: give a file of JSON lines (.jsonl) or a .csv file")
         return path
     if not path.is_dir():
         raise EvalError(f"no question set {name_or_path!r}: give a path, or one of {', '.join(known) or '(none)'}")

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 
-from eval.records import Gold
+from rag.evaluation.records import Gold
 from rag.records import Citation, Evidence
 
 COVERED = 0.5  # share of a gold quote's characters that one citation must hold to cite it

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from eval.records import Outcome
+from rag.evaluation.records import Outcome
 
 DRAWS = 2_000
 SEED = 20

@@ -1,0 +1,141 @@
+"""The command `answers`: a set of questions is asked and the answers are measured, or two such runs are compared."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from eval.product import Opener
+from eval.report import Reporter
+from rag.config import Settings, load_settings
+from rag.evaluation.answers import run
+from rag.evaluation.compare import compare
+from rag.evaluation.measures import BY_KEY
+from rag.evaluation.questions import EvalError, check_gold, read_set
+from rag.evaluation.runs import Json, Run, new_run, read_run, summary, write_run
+
+from .common import Commands, add_result_options, own_seeds
+
+
+def add_answers(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "answers",
+        help="ask a set of questions and measure the answers",
+        description="Ask a set of questions and measure the answers, or compare two such runs.",
+        epilog=f"Measures: {', '.join(BY_KEY)}.",
+    )
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument(
+        "set",
+        nargs="?",
+        metavar="SET",
+        help="a name under eval/sets, or a folder, .jsonl or .csv file with columns question, answer and, as you "
+        "have them, id, kind, history, gold, need, half",
+    )
+    what.add_argument("--compare", nargs=2, type=Path, metavar=("A.json", "B.json"), help="two results of the same set")
+    parser.add_argument("--half", choices=("tune", "test", "all"), default="all", help="ask only this half of the set")
+    parser.add_argument("--seeds", type=Path, metavar="DIR", help="folder of the articles")
+    parser.add_argument(
+        "--index",
+        type=Path,
+        metavar="DIR",
+        help="ask this index; else one is built from --seeds or the set's own folder",
+    )
+    parser.add_argument("--llm", metavar="SPEC", help="what writes the answers")
+    add_result_options(parser)
+    parser.add_argument("--show-misses", action="store_true", help="print every question that went wrong")
+    parser.add_argument(
+        "--fail-under",
+        type=_threshold,
+        action="append",
+        default=[],
+        metavar="MEASURE=VALUE",
+        help="exit 1 when a measure over all questions asked is worse (a ceiling where lower is better); give it again "
+        "for each measure",
+    )
+    parser.set_defaults(run=_answers)
+
+
+def _answers(arguments: argparse.Namespace) -> int:
+    if arguments.compare:
+        return _compare(arguments)
+    reporter = Reporter(as_json=arguments.json)
+    finished = _run_set(arguments, reporter)
+    numbers = summary(finished)
+    file = write_run(finished, arguments.out)
+    misses = [outcome for outcome in finished.outcomes if outcome.right is False or outcome.error]
+    reporter.run(numbers, misses if arguments.show_misses else None, str(file))
+    notices = [outcome.notice for outcome in finished.outcomes if outcome.notice]
+    if notices:
+        reporter.note(f"{len(notices)} answers carry a notice, the first: {notices[0]}")
+    reporter.note(f"written to {file}")
+    failed = missed(arguments.fail_under, numbers)
+    for line in failed:
+        reporter.note(f"error: {line}")
+    return 1 if failed else 0
+
+
+def _run_set(arguments: argparse.Namespace, reporter: Reporter) -> Run:
+    questions = read_set(arguments.set)
+    if questions.unused:
+        reporter.note(f"not used in {questions.path}: {', '.join(questions.unused)}")
+    asked = tuple(q for q in questions.questions if arguments.half in ("all", q.half))
+    if not asked:
+        raise EvalError(f"{questions.path} has no question of half {arguments.half!r}: leave --half out")
+
+    folder = arguments.seeds or own_seeds(questions)
+    settings = load_settings(index=arguments.index, seeds=folder, llm=arguments.llm)
+    fresh = arguments.index is None and folder is not None
+    seeds = _files_of(settings, known=folder is not None or arguments.index is None)
+    if seeds is None:
+        reporter.note("no --seeds: quotes are not looked up in their files")
+    else:
+        check_gold(asked, seeds)
+    if fresh:
+        reporter.note(f"building an index of {settings.seeds} for this run")
+    opener: Opener = arguments.opener
+    with opener(settings, fresh) as app, reporter.progress() as progress:
+        outcomes = run(app, asked, seeds, progress)
+    return new_run(questions, arguments.half, settings, fresh, outcomes)
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    if arguments.fail_under:
+        raise EvalError("--fail-under is about one run: leave it out, or give a SET instead of --compare")
+    a, b = (read_run(path) for path in arguments.compare)
+    Reporter(as_json=arguments.json).comparison(compare(a, b, arguments.half))
+    return 0
+
+
+def _files_of(settings: Settings, known: bool) -> Path | None:
+    """The folder that the index was built from; None when not known, as with an index given alone."""
+    return settings.seeds if known and settings.seeds.is_dir() else None
+
+
+def _threshold(text: str) -> tuple[str, float]:
+    key, _, number = text.partition("=")
+    if key not in BY_KEY:
+        raise argparse.ArgumentTypeError(f"no measure {key!r}; there are {', '.join(BY_KEY)}")
+    try:
+        return key, float(number)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not MEASURE=VALUE with a number") from None
+
+
+def missed(floors: Sequence[tuple[str, float]], numbers: Json) -> list[str]:
+    """A line for each floor that its measure over the whole run does not meet or has no value for."""
+    (*_, whole) = numbers["measures"].values()
+    lines = []
+    for key, floor in floors:
+        found = whole.get(key)
+        if found is None:
+            lines.append(
+                f"{key} has no value on this set: leave --fail-under {key} out, or give questions that have it"
+            )
+        elif not BY_KEY[key].meets(found["value"], floor):
+            side = "over" if BY_KEY[key].lower_is_better else "under"
+            lines.append(
+                f"{key} is {found['value']:.4g}, {side} {floor}: --show-misses tells which questions went wrong"
+            )
+    return lines

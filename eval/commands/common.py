@@ -1,0 +1,76 @@
+"""What several commands share: their options, the index of a set, and the end of a run."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+from rich.table import Table
+
+from eval.report import Reporter
+from eval.retrieval import build_index
+from rag.bars import bars
+from rag.encode import Encoder
+from rag.evaluation.questions import SETS, QuestionSet
+from rag.evaluation.runs import RESULTS, ROOT, Json, write_result
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def add_result_options(parser: argparse.ArgumentParser) -> None:
+    """Where the result goes, and whether it is printed as JSON."""
+    parser.add_argument("--out", type=Path, default=RESULTS, metavar="DIR", help="where results go (eval/results)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def finish(
+    arguments: argparse.Namespace,
+    reporter: Reporter,
+    command: str,
+    result: Json,
+    tables: Sequence[Table],
+    notes: Sequence[str] = (),
+    shown: Json | None = None,
+) -> int:
+    """Write the result whole, print what is `shown` of it (all but its single questions unless told), and say the
+    notes and where it is."""
+    file = write_result(result, command, arguments.out)
+    reporter.data((without_rows(result) if shown is None else shown) | {"file": str(file)}, tables)
+    for note in (*notes, f"written to {file}"):
+        reporter.note(note)
+    return 0
+
+
+def without_rows(result: Json) -> Json:
+    """A result without its single questions."""
+    return {key: value for key, value in result.items() if key != "results"}
+
+
+def index_of(articles: Path, cache: Path, encoder: Encoder, reporter: Reporter) -> Path:
+    """Bring the set's own index up to date and say what could not be read."""
+    reporter.note(f"bringing the index in {cache} up to date")
+    with bars() as told:
+        index, report = build_index(articles, cache, encoder, told)
+    if report.failures:
+        first = report.failures[0]
+        reporter.note(f"{report.failed} articles cannot be read, the first: {first.path}: {first.reason}")
+    return index
+
+
+def names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is not a whole number from 1 up")
+    return number
+
+
+def own_seeds(questions: QuestionSet) -> Path | None:
+    """The folder of articles that a set under eval/sets was made for: the one of its name in the checkout."""
+    folder = ROOT / questions.name
+    return folder if questions.path.resolve().is_relative_to(SETS) and folder.is_dir() else None

@@ -1,0 +1,79 @@
+"""The command `retrieval`: how well articles are found, or two such results side by side."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from eval.qrels import read_retrieval_set
+from eval.ranked import MEASURES
+from eval.report import Reporter
+from eval.retrieval import Options, benchmark, compare_results, read_result, without_questions
+from eval.retrieval_report import comparison_tables, result_tables
+from eval.systems import SYSTEMS, USUAL
+from rag.bars import bars
+from rag.config import load_settings
+from rag.encode import load_encoder
+from rag.evaluation.runs import ROOT
+from rag.index import Index
+
+from .common import Commands, add_result_options, count, finish, index_of, names
+
+
+def add_retrieval(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "retrieval",
+        help="measure how well articles are found",
+        description="Put the questions of a retrieval set to several systems and measure what they find, or compare "
+        "two such results.",
+        epilog=f"Systems: {', '.join(SYSTEMS)}. Measures: {', '.join(MEASURES)}.",
+    )
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument(
+        "set",
+        nargs="?",
+        type=Path,
+        metavar="SET",
+        help="a folder with articles.jsonl[.gz], questions.jsonl and qrels*.tsv",
+    )
+    what.add_argument("--compare", nargs=2, type=Path, metavar=("A.json", "B.json"), help="two results of the same set")
+    parser.add_argument("--systems", type=names, metavar="A,B", help=f"by default {','.join(USUAL)}")
+    parser.add_argument("--baseline", default="bm25", metavar="NAME", help="what the others are held against (bm25)")
+    parser.add_argument("--qrels", metavar="NAME", help="only these qrels")
+    parser.add_argument("--half", choices=("tune", "test", "all"), default="all", help="only this half, by date")
+    parser.add_argument("--limit", type=count, metavar="N", help="only the first N questions of each qrels")
+    parser.add_argument("--joined", action="store_true", help="ask two questions as one: are both found?")
+    parser.add_argument("--depth", type=count, default=100, metavar="K", help="passages a system returns (100)")
+    parser.add_argument("--seed", type=int, default=20, metavar="N", help="of the bootstrap (20)")
+    parser.add_argument("--cache", type=Path, metavar="DIR", help="keeps the index (.cache/retrieval/SET)")
+    parser.add_argument("--index", type=Path, metavar="DIR", help="ask this index instead of building one")
+    add_result_options(parser)
+    parser.set_defaults(run=_retrieval)
+
+
+def _retrieval(arguments: argparse.Namespace) -> int:
+    reporter = Reporter(as_json=arguments.json)
+    if arguments.compare:
+        a, b = (read_result(path) for path in arguments.compare)
+        found = compare_results(a, b, arguments.seed, arguments.systems or (), arguments.qrels)
+        if not found["same_files"]:
+            reporter.note("the two results are of different articles, questions or qrels")
+        reporter.data(found, comparison_tables(found))
+        return 0
+    options = Options(
+        systems=arguments.systems or USUAL,
+        **{key: getattr(arguments, key) for key in ("baseline", "half", "limit", "joined", "depth", "seed")},
+    )
+    of = read_retrieval_set(arguments.set, arguments.qrels)
+    cache = arguments.cache or ROOT / ".cache" / "retrieval" / of.name
+    encoder = load_encoder(load_settings().encoder)
+    index = arguments.index or index_of(of.articles, cache, encoder, reporter)
+    with bars() as told:
+        result = benchmark(of, Index.open(index, encoder), encoder, cache, options, told)
+    shown = without_questions(result)
+    notes = [
+        f"{name}: {qrels['missing']} relevant articles are not in the index and cannot be found"
+        for name, qrels in result["qrels"].items()
+        if qrels["missing"]
+    ]
+    return finish(arguments, reporter, "retrieval", result, result_tables(shown), notes, shown)

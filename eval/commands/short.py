@@ -1,0 +1,68 @@
+"""The commands `squad` and `choices`: answers of a few words, and the right one of several."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from eval.report import Reporter
+from rag.config import load_settings
+from rag.encode import load_encoder
+from rag.evaluation.questions import EvalError
+from rag.evaluation.runs import ROOT
+from rag.index import Index
+
+from .common import Commands, add_result_options, count, finish, index_of
+
+
+def add_squad(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "squad",
+        help="measure short answers on SQuAD 2.0",
+        description="Answer SQuAD 2.0 questions in the words of their paragraphs: exact match, F1, and the AUROC of "
+        "telling those that have an answer.",
+    )
+    parser.add_argument("set", type=Path, metavar="DIR", help="a folder with queries.json and ground_truth.json")
+    add_result_options(parser)
+    parser.set_defaults(run=_squad)
+
+
+def _squad(arguments: argparse.Namespace) -> int:
+    from eval.squad import read_squad, run, tables
+
+    settings = load_settings()
+    reporter = Reporter(as_json=arguments.json)
+    with reporter.progress() as progress:
+        result = run(read_squad(arguments.set), load_encoder(settings.encoder), settings.refuse_below, progress)
+    return finish(arguments, reporter, "squad", result, tables(result))
+
+
+def add_choices(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "choices",
+        help="measure multiple choice",
+        description="Choose the answer that the articles found support, or none, for questions with choices.",
+    )
+    parser.add_argument("set", type=Path, metavar="DIR", help="a folder with articles.jsonl[.gz] and questions.jsonl")
+    parser.add_argument("--half", choices=("tune", "test", "all"), default="all", help="only this half, by date")
+    parser.add_argument("--limit", type=count, metavar="N", help="only N questions, evenly spread")
+    parser.add_argument("--index", type=Path, metavar="DIR", help="ask this index instead of building one")
+    add_result_options(parser)
+    parser.set_defaults(run=_choices)
+
+
+def _choices(arguments: argparse.Namespace) -> int:
+    from eval.choices import chosen_of, read_quiz, run, tables
+
+    settings = load_settings()
+    reporter = Reporter(as_json=arguments.json)
+    articles, quiz = read_quiz(arguments.set)
+    asked = chosen_of(quiz, arguments.half, arguments.limit)
+    if not asked:
+        raise EvalError(f"{arguments.set} has no question of half {arguments.half!r}: leave --half out")
+    encoder = load_encoder(settings.encoder)
+    name = arguments.set.resolve().name
+    index = arguments.index or index_of(articles, ROOT / ".cache" / "retrieval" / name, encoder, reporter)
+    with reporter.progress() as progress:
+        result = run(asked, name, Index.open(index, encoder), encoder, settings.passages, progress)
+    return finish(arguments, reporter, "choices", result, tables(result))

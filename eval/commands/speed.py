@@ -1,0 +1,70 @@
+"""The commands `bench` and `scale`: time and memory, of the whole and of vector indexes alone."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from eval.report import Reporter
+from rag.bars import bars
+from rag.config import load_settings
+from rag.encode import load_encoder
+
+from .common import Commands, add_result_options, count, finish
+
+
+def add_bench(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "bench",
+        help="measure time and memory beside the bare encoder, bare FAISS and a peer",
+        description="Measure time and memory over an archive: all of it with random vectors, some of it encoded.",
+    )
+    parser.add_argument(
+        "archive", nargs="?", type=Path, metavar="ARCHIVE", help="a folder or file; else made-up articles"
+    )
+    parser.add_argument("--articles", type=count, default=200, metavar="N", help="encode so many (200)")
+    parser.add_argument("--questions", type=Path, metavar="FILE", help="JSON lines with question; else titles")
+    parser.add_argument("--peer", choices=("txtai",), help="give the same passages to this; needs its package")
+    add_result_options(parser)
+    parser.set_defaults(run=_bench)
+
+
+def _bench(arguments: argparse.Namespace) -> int:
+    from eval.bench import Options, bench
+    from eval.bench_report import bench_table
+
+    reporter = Reporter(as_json=arguments.json)
+    options = Options(**{key: getattr(arguments, key) for key in ("archive", "articles", "questions", "peer")})
+    with bars() as told:
+        result = bench(options, load_encoder(load_settings().encoder), reporter.note, told)
+    return finish(arguments, reporter, "bench", result, [bench_table(result)])
+
+
+def add_scale(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "scale",
+        help="measure vector indexes of any size against exact search",
+        description="Build vector indexes of the vectors of an index, and of as many drawn from them as you like, and "
+        "measure what each costs and finds.",
+    )
+    parser.add_argument("index", type=Path, metavar="INDEX", help="an index folder, built with vectors")
+    parser.add_argument("--sizes", type=_counts, default=(), metavar="N,M", help="numbers of vectors to draw")
+    parser.add_argument("--questions", type=Path, metavar="FILE", help="JSON lines with question; else titles")
+    parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="write a plot of time against size there")
+    add_result_options(parser)
+    parser.set_defaults(run=_scale)
+
+
+def _scale(arguments: argparse.Namespace) -> int:
+    from eval.scale import scale, scale_plot, scale_table
+
+    reporter = Reporter(as_json=arguments.json)
+    encoder = load_encoder(load_settings().encoder)
+    result = scale(arguments.index, encoder, arguments.sizes, arguments.questions, reporter.note)
+    if arguments.plot:
+        arguments.plot.write_text(scale_plot(result), encoding="utf-8")
+    return finish(arguments, reporter, "scale", result, [scale_table(result)])
+
+
+def _counts(text: str) -> tuple[int, ...]:
+    return tuple(count(number) for number in text.replace("_", "").split(","))
