@@ -23,6 +23,7 @@ from rag.catalog import CATALOG_FILE, Meta, transaction
 from rag.commit import commit, forget_vectors, rewrite
 from rag.encode import Encoder, encoder_name, load_encoder
 from rag.errors import ConfigError, IndexDamaged, IndexIncompatible, OnRecordError, SourceError
+from rag.files import make_folder
 from rag.load import Failure, SourceFile
 from rag.lock import writer_lock
 from rag.rows import vector_row
@@ -139,7 +140,7 @@ def _writing(index: Path, force: bool) -> Iterator[sqlite3.Connection]:
     """Lock the index, open its catalog to write, and say in the user's terms what goes wrong in the block."""
     path = index / CATALOG_FILE
     try:
-        index.mkdir(parents=True, exist_ok=True)
+        make_folder(index)
         with (
             writer_lock(index),
             closing(_open_or_set_aside(index) if force else catalog.connect(index, write=True)) as connection,

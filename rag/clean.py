@@ -54,7 +54,8 @@ def clean(source: Source) -> Article:
         draft.lines = _unwrap(draft.lines)
     last_step = _take_out_breadcrumbs(draft)
     draft.take_out(lambda line: furniture(line.text))
-    draft.take_out(_masthead(draft).get)
+    if reasons := _masthead(draft):
+        draft.take_out(reasons.get)
     _take_out_title(draft, last_step)
     return draft.article(source)
 
@@ -138,7 +139,9 @@ def _read(source: Source) -> _Draft:
     for number, line in lines:
         if not (line.isascii() and line.isprintable()):
             line, invisible[number] = INVISIBLE.subn("", line)
-        draft.lines.append(_Line(number, " ".join(line.split())))
+        if not line.isprintable() or "  " in line or line != line.strip():  # else all its white space is one space each
+            line = " ".join(line.split())
+        draft.lines.append(_Line(number, line))
     if count := invisible.total():
         first = next(number for number in invisible if invisible[number])
         draft.removed.append(Removed(first, f"{count} character{'s' * (count > 1)}", "invisible characters"))
@@ -182,8 +185,8 @@ def _take_out_breadcrumbs(draft: _Draft) -> str:
     """Remove the way to the page at the top; return its last step, which can be the title."""
     start = next((n for n, line in enumerate(draft.lines) if line.text), 0)
     count, last_step = breadcrumbs([line.text for line in draft.lines[start : start + TOP_LINES]])
-    gone = set(draft.lines[start : start + count])
-    draft.take_out(lambda line: "breadcrumb" if line in gone else "")
+    if gone := set(draft.lines[start : start + count]):
+        draft.take_out(lambda line: "breadcrumb" if line in gone else "")
     return last_step
 
 
@@ -270,7 +273,8 @@ def _take_out_title(draft: _Draft, last_step: str) -> None:
         draft.give("title", line.text, provenance)
     title = _key(str(draft.fields.get("title", "")))
     if any(_key(line.text) != title for line in draft.lines if line.text):
-        draft.take_out(lambda line: "title" if _key(line.text) == title else "")
+        # A key is never shorter than its text.
+        draft.take_out(lambda line: "title" if len(line.text) <= len(title) and _key(line.text) == title else "")
 
 
 def _titles(top: list[_Line], last_step: str) -> Iterator[tuple[_Line, str]]:

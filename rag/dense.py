@@ -21,8 +21,9 @@ from rag.encode import Floats, Ints
 from rag.errors import IndexDamaged
 
 MORE = 16  # results asked for beyond `k`, so that equal scores at its edge rarely need a second look
-# A scan takes a tenth of a second for a million vectors, and segments of at most this size add up to twice as many.
-LARGE = 200_000
+# A scan reads every vector from memory, ten milliseconds for this many, and segments of at most this size add up to
+# twice as many. On a busy machine the memory is what there is least of.
+LARGE = 100_000
 PROBED = 128  # cells that a search of a large segment scans, of about 2√n: so many find what counts at any n
 SPARE = 4  # times the results asked for: the least vectors that a search compares
 TRAINED_ON = 64  # vectors for each cell, from which its place is found

@@ -22,6 +22,18 @@ def link(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
+def make_folder(path: Path) -> None:
+    """Make the folder and those above it that are missing, so that their names are on the disk.
+
+    Raises:
+        OSError: the disk is full, or the like.
+    """
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    for folder in missing:
+        sync(folder.parent)
+
+
 def sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

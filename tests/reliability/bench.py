@@ -232,6 +232,13 @@ def make(archive: Path, index: Path) -> None:
     build(archive, index, ENCODER)
 
 
+def build_in_windows(archive: Path, index: Path) -> None:
+    """Build as if there were much to encode: the words first, and the vectors in growing batches."""
+    for name, value in {"MANY": 4, "ENCODE_WINDOW": 4, "COMMIT_SECONDS": 0.0}.items():
+        setattr(rag.build, name, value)
+    make(archive, index)
+
+
 def made(archive: Path, index: Path) -> str:
     make(archive, index)
     return state(index)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import os
 import pickle
 import sys
 from collections.abc import Callable, Iterator
@@ -46,6 +47,13 @@ def with_success_always() -> Iterator[None]:
             return BuildReport(2, 0, 0, 0, 0, 0, 0, 0, 0.0, ())
 
     with patch.object(rag.index, "build", pretend):
+        yield
+
+
+@contextmanager
+def without_sync() -> Iterator[None]:
+    """What was written is taken to be on the disk."""
+    with patch.object(os, "fsync", lambda file: None):
         yield
 
 

@@ -23,10 +23,10 @@ def missing() -> str:
     return "" if shutil.which("strace") else "strace is not installed"
 
 
-def traced(work: Callable[[], Any], calls: str, inject: str, log: Path) -> Outcome:
-    """Do the work in a child whose calls strace counts, and meddles with."""
+def traced(work: Callable[[], Any], calls: str, inject: str, log: Path, *more: str) -> Outcome:
+    """Do the work in a child whose calls strace counts, and meddles with; `more` are options of strace."""
     child = Child(work, held=True)
-    options = ["-f", "-p", str(child.pid), "-o", str(log), "-e", f"trace={calls}"]
+    options = ["-f", "-p", str(child.pid), "-o", str(log), "-e", f"trace={calls}", *more]
     if inject:
         options += ["-e", f"inject={inject}"]
     with subprocess.Popen(["strace", *options], stderr=subprocess.PIPE, text=True) as strace:
