@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rag.ui import mending
-from rag.ui.adding import Draft, add, drafted, pasted, safe_name, take_back
+from rag.ui.adding import Draft, add, drafted, from_page, pasted, safe_name, take_back
 from rag.ui.choices import restriction
 from rag.ui.jobs import BROKEN, Jobs, built_lines, work
 from streamlit.testing.v1 import AppTest
@@ -21,6 +21,7 @@ from rag import chat_server
 from rag.config import Settings
 from rag.encode import Encoder
 from rag.errors import SourceError
+from rag.fetch import Fetched
 from rag.filters import Filters
 from rag.index import build
 from rag.listing import listing
@@ -119,6 +120,29 @@ class TestAdding:
 
     def test_what_cannot_be_read_is_said(self) -> None:
         assert [f.reason for f in drafted("empty.txt", b"  \n").failures] == ["empty file"]
+
+    def test_a_fetched_page_is_a_file_that_says_where_it_is_from(self) -> None:
+        told = "Une pluie fine est tombée sur les collines lundi matin, et le maire parle d’une année très sèche."
+        body = f"<html><head><title>Été</title></head><body><article><p>{told}</p></article></body></html>"
+        draft = from_page(
+            Fetched("https://www.news.example/2025/a%20b/?q=1", "html", body.encode("cp1252"), "windows-1252")
+        )
+        (article,) = draft.articles
+        assert (draft.name, article.title) == ("news-example-2025-a-b.html", "Été")
+        assert article.text == told
+        assert (article.url, article.provenance["url"]) == ("https://www.news.example/2025/a%20b/?q=1", "saved page")
+
+    @pytest.mark.parametrize("charset", ["", "no-such-encoding", "ascii"])
+    def test_a_fetched_text_keeps_its_address(self, charset: str) -> None:
+        draft = from_page(Fetched("https://news.example/", "text", "Rain fell in Évian.\n".encode(), charset))
+        (article,) = draft.articles
+        assert (draft.name, article.url) == ("news-example.jsonl", "https://news.example/")
+        assert article.text == "Rain fell in Évian."
+
+    def test_a_fetched_page_that_is_no_article_says_why(self) -> None:
+        assert from_page(Fetched("https://news.example/", "text", b"\0\1")).failures[0].reason.startswith("binary")
+        empty = from_page(Fetched("https://news.example/", "html", b"<p></p>"))
+        assert empty.failures[0].reason == "no article text found in the HTML"
 
     def test_nothing_is_overwritten_and_only_what_was_added_is_taken_back(self, archive: Path) -> None:
         (archive / "the-budget.txt").write_text("mine")
