@@ -13,6 +13,7 @@ from typing import Any
 import streamlit as st
 
 from .session import Conversation, Exchange, Opened
+from .standing import standing
 from .view import Json, answer_view, article_view, marks
 
 _HERE = Path(__file__).parent
@@ -59,7 +60,7 @@ def answer(talk: Conversation, exchange: Exchange) -> None:
     _answer(
         key=key,
         data={
-            "answer": answer_view(exchange.answer, exchange.searched),
+            "answer": answer_view(exchange.answer, exchange.searched) | standing(exchange.answer.citations),
             "opened": opened.mark.n if opened is not None and cited else None,
         },
         on_open_change=open_mark,

@@ -191,15 +191,12 @@ def _citation(citation: Citation) -> Json:
 
 
 def _sources(citations: Sequence[Citation]) -> str:
-    articles = {(c.article.id, c.article.path): c.article for c in citations}.values()
-    outlets = {a.publisher.casefold() for a in articles if a.publisher}
-    days = sorted(a.published[:10] for a in articles if a.published)
-    told = f"{counted(len(citations), 'citation')} in {counted(len(articles), 'article')}"
-    if outlets:
-        told += f" of {counted(len(outlets), 'outlet')}"
-    if days:
-        told += f", as of {days[-1]}" if len(days) == len(articles) else f", as of {days[-1]} where dates are known"
-    return told
+    return f"{counted(len(citations), 'citation')} in {counted(len(cited_articles(citations)), 'article')}"
+
+
+def cited_articles(citations: Iterable[Citation]) -> list[Article]:
+    """The articles of citations, each once, in their order."""
+    return list({(c.article.id, c.article.path): c.article for c in citations}.values())
 
 
 def _nearest(answer: Answer) -> list[Json]:
