@@ -46,7 +46,7 @@ class Coverage:
         unit: what the periods are, of which each is an ISO day, month or year.
         bars: by period and then by outlet; none when no article has a date.
         outlets: the same without periods, the largest first. Small ones are counted together, as `OTHERS`.
-        undated: articles that have no publish date, or one less exact than the unit.
+        undated: articles that have no publish date.
     """
 
     unit: Unit
@@ -65,7 +65,7 @@ class Place:
 
     Attributes:
         x, y: -1 to 1; what is near is about the same things, and the directions mean nothing by themselves.
-        named: whether it stands for the articles around it.
+        above: the upper edge of the articles that it stands for, where its name can stand; None for most.
     """
 
     id: str
@@ -74,7 +74,7 @@ class Place:
     published: str | None
     x: float
     y: float
-    named: bool = False
+    above: float | None = None
 
 
 def coverage(index: Path) -> Coverage:
@@ -97,7 +97,7 @@ def coverage(index: Path) -> Coverage:
     for day, name, n in rows:
         outlet = None if not name else spelt[name.casefold()] if name.casefold() in kept else OTHERS
         outlets[outlet] += n
-        if len(day) >= LENGTHS[unit]:
+        if day:
             periods[day[: LENGTHS[unit]], outlet] += n
         else:
             undated += n
@@ -117,24 +117,13 @@ def _order(bar: Bar) -> tuple[str, str]:
 
 
 def _unit(days: list[str]) -> Unit:
-    """The finest unit in which the whole span fits into one picture, and that most of the dates have."""
+    """The finest unit in which the whole span fits into one picture."""
     if not days:
         return "day"
-    first, last = min(days), max(days)
-    months = (int(last[:4]) - int(first[:4])) * 12 + _month(last) - _month(first)
-    exact = sorted(map(len, days))[len(days) // 2]
-    if exact >= LENGTHS["day"] and _days(first, last) <= DAYS_SHOWN:
+    first, last = date.fromisoformat(min(days)), date.fromisoformat(max(days))
+    if (last - first).days <= DAYS_SHOWN:
         return "day"
-    return "month" if exact >= LENGTHS["month"] and months <= MONTHS_SHOWN else "year"
-
-
-def _month(day: str) -> int:
-    return int(day[5:7] or 1)
-
-
-def _days(first: str, last: str) -> int:
-    begin, end = (date(int(day[:4]), _month(day), int(day[8:10] or 1)) for day in (first, last))
-    return (end - begin).days
+    return "month" if (last.year - first.year) * 12 + last.month - first.month <= MONTHS_SHOWN else "year"
 
 
 def story_map(index: Path, limit: int = MAPPED) -> tuple[list[Place], int]:
@@ -156,7 +145,7 @@ def story_map(index: Path, limit: int = MAPPED) -> tuple[list[Place], int]:
     flat = projected(np.array(list(means.values())))
     named = _named(flat)
     places = [
-        Place(id_, *told[id_], float(x), float(y), place in named)
+        Place(id_, *told[id_], float(x), float(y), named.get(place))
         for place, (id_, (x, y)) in enumerate(zip(means, flat, strict=True))
     ]
     return places, len(ids)
@@ -201,20 +190,24 @@ def projected(vectors: Floats) -> Floats:
     flat = centred @ axes[:, :-3:-1]
     # Either sign of an axis would do, so that of the largest coordinate is made positive.
     flat *= np.where(flat[np.abs(flat).argmax(axis=0), [0, 1]] < 0, -1.0, 1.0)
-    reach = np.abs(flat).max(axis=0)
-    scaled: Floats = (flat / np.where(reach > 0, reach, 1.0)).astype(np.float32)
+    scaled: Floats = (flat / max(float(np.abs(flat).max()), 1e-6)).astype(np.float32)
     return scaled
 
 
-def _named(flat: Floats) -> set[int]:
-    """In each part of the map, the article nearest to the middle of those that lie there; none too near another."""
+def _named(flat: Floats) -> dict[int, float]:
+    """In each part of the map, the article nearest to the middle of those that lie there, and the highest `y` of these;
+    none whose name would cover another's."""
     parts = np.minimum(((flat + 1) / 2 * (COLUMNS, ROWS)).astype(int), (COLUMNS - 1, ROWS - 1))
     cells, sizes = np.unique(parts[:, 0] * ROWS + parts[:, 1], return_counts=True)
-    named: list[int] = []
+    named: dict[int, float] = {}
     for cell in cells[np.argsort(-sizes, kind="stable")]:
         inside = np.flatnonzero(parts[:, 0] * ROWS + parts[:, 1] == cell)
         away = np.linalg.norm(flat[inside] - flat[inside].mean(axis=0), axis=1)
-        nearest = int(inside[away.argmin()])
-        if all((np.abs(flat[nearest] - flat[other]) >= APART).any() for other in named):
-            named.append(nearest)
-    return set(named)
+        nearest, above = int(inside[away.argmin()]), float(flat[inside, 1].max())
+        apart = (
+            abs(flat[nearest, 0] - flat[other, 0]) >= APART[0] or abs(above - y) >= APART[1]
+            for other, y in named.items()
+        )
+        if all(apart):
+            named[nearest] = above
+    return named

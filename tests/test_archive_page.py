@@ -308,7 +308,7 @@ def test_the_chat_offers_to_repair_a_damaged_index(
     ended(mending.jobs(str(index_path)))
     (index_path / "catalog.sqlite").write_bytes(b"no database at all" * 1000)
     page.run()
-    assert page.main.subheader[0].value == "The archive cannot be opened"
+    assert page.main.subheader[0].value == "The index is damaged"
     page.button(key="repair-").click().run()
     ended(mending.jobs(str(index_path)))
     page.run()

@@ -73,6 +73,16 @@ class TestAnswerView:
         lines = view.answer_lines(make_answer("Snow fell.", Claim("Rain fell.", "unsupported", 0.1, ())))
         assert [words_of(line) for line in lines] == ["Rain fell.", "Snow fell."]
 
+    def test_claims_out_of_order_are_shown_once_and_as_the_text_has_them(self) -> None:
+        text = "Rain fell. [2]\nLater, on 2 March: Rain fell. Snow fell. [1]"
+        claims = Claim("Rain fell. Snow fell.", "verbatim", 1.0, (1,)), Claim("Rain fell.", "verbatim", 1.0, (2,))
+        citations = cite(1, UNTITLED, "Snow fell"), cite(2, TITLED, "Rain fell.")
+        lines = view.answer_lines(make_answer(text, *claims, citations=citations))
+        assert [(words_of(line), line["citations"]) for line in lines] == [
+            ("Rain fell.", [2]),
+            ("Later, on 2 March: Rain fell. Snow fell.", [1]),
+        ]
+
     def test_a_marker_without_a_citation_stays_text(self) -> None:
         answer = make_answer("Nearest: roads stay open. [1] [7]", citations=(cite(1, TITLED, "Roads stay open"),))
         (line,) = view.answer_lines(answer)

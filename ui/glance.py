@@ -133,9 +133,7 @@ def unknown(counts: Coverage) -> str:
         return f"{which} {no}, so there is no coverage over time to show."
     parts = []
     if counts.undated:
-        parts.append(
-            f"{counts.undated:,} of {counts.total:,} articles carry no publish date as exact as a {counts.unit}"
-        )
+        parts.append(f"{counts.undated:,} of {counts.total:,} articles carry no publish date")
     if unnamed:
         parts.append(f"{unnamed:,} of {counts.total:,} do not name their outlet")
     return "; ".join(parts) + "." if parts else f"{counted(counts.total, 'article')}, each with its date and outlet."
@@ -183,7 +181,8 @@ def points(places: list[Place]) -> list[Json]:
             "x": place.x,
             "y": place.y,
             "article": place.title,
-            "label": _short(place.title) if place.named else "",
+            "label": "" if place.above is None else _short(place.title),
+            "above": place.y if place.above is None else place.above,
             "outlet": place.publisher or UNNAMED,
             "group": outlets[(place.publisher or "").strip().casefold()],
             "published": place.published or UNKNOWN_DATE,
@@ -226,6 +225,6 @@ def map_spec(outlets: bool) -> Json:
             "aria": False,
         },
         "transform": [{"filter": "datum.label != ''"}],
-        "encoding": {**place, "text": {"field": "label", "type": "nominal"}},
+        "encoding": {**place, "y": {**place["y"], "field": "above"}, "text": {"field": "label", "type": "nominal"}},
     }
     return {"layer": [dots, names], "view": {"stroke": None}}
