@@ -7,18 +7,13 @@ import logging
 import os
 import re
 import shutil
-import socket
 import statistics
-import subprocess
 import time
-import urllib.request
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Literal, TypeVar
-from urllib.error import URLError
 from urllib.parse import urlsplit
 
 import pytest
@@ -26,10 +21,10 @@ from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Request, 
 from rag.ui.store import Store
 from rag.ui.stored import kept_answer
 
-from rag.chat_server import command
 from rag.encode import Encoder
 from rag.index import Index, build
 from rag.records import Answer, Article, Citation, Claim, Disagreement, Hit, Passage
+from tests.serving import serving
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = [
@@ -41,7 +36,6 @@ ARGUMENTS = [
     "--disable-sync",
     "--disable-quic",
 ]
-START = 60  # seconds the server may take
 ANSWER = 120_000  # milliseconds an answer may take, the opening of the archive with it
 AXE = Path(__file__).resolve().parent.parent / ".cache" / "axe.min.js"  # .ci/run puts it there
 HOSTILE = '<img src="http://203.0.113.1/a.png" onerror="alert(1)"> ![b](http://203.0.113.1/b.png) $x^2$ :red[c] #'
@@ -117,36 +111,6 @@ def address(folder: Path, seeds: Path, encoder: Encoder) -> Iterator[str]:
     build(articles, folder / "index", encoder)
     with serving(folder) as url:
         yield url
-
-
-@contextmanager
-def serving(folder: Path) -> Iterator[str]:
-    """The chat's server over what is in `folder`, from when it answers until the block ends."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    places = {"ONRECORD_INDEX": str(folder / "index"), "ONRECORD_SEEDS": str(folder / "seeds")}
-    with (folder / "server.log").open("a") as log:
-        server = subprocess.Popen(command(port), cwd=folder, env={**os.environ, **places}, stdout=log, stderr=log)
-        try:
-            wait_for(f"http://127.0.0.1:{port}/_stcore/health", server)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            server.terminate()
-            server.wait(timeout=20)
-
-
-def wait_for(url: str, server: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + START
-    while time.monotonic() < deadline:
-        assert server.poll() is None, "the server ended"
-        try:
-            urllib.request.urlopen(url, timeout=5).close()
-        except (URLError, ConnectionError, TimeoutError):
-            time.sleep(0.2)
-        else:
-            return
-    raise AssertionError(f"no answer from {url} in {START} s")
 
 
 @pytest.fixture
