@@ -133,7 +133,7 @@ class Session:
             self.exceptions.append(element.exception.message)
         elif kind == "bidi_component":
             component = element.bidi_component
-            data = json.loads(component.mixed.json or component.json)
+            (data,) = json.loads(component.json)
             if component.component_name == "onrecord.question":
                 self.questions[component.id] = data["question"]
             elif component.component_name == "onrecord.answer":

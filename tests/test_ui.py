@@ -355,7 +355,7 @@ class TestServer:
 
     def test_it_serves_this_computer_alone_and_tells_nobody(self) -> None:
         command = chat_server.command(8765)
-        assert command[1:4] == ["-m", "streamlit", "run"]
+        assert command[1:4] == ["-m", "rag.ui.server", "run"]
         assert Path(command[4]).name == "app.py"
         assert {
             "--server.address=127.0.0.1",
@@ -407,11 +407,7 @@ def opened() -> AppTest:
 def drawn(page: AppTest, component: str) -> list[dict[str, Any]]:
     """The data of every `component` on the page, in order."""
     protos = [element.proto for element in page.get("bidi_component")]
-    return [
-        json.loads(proto.mixed.json or proto.json)
-        for proto in protos
-        if proto.component_name == f"onrecord.{component}"
-    ]
+    return [json.loads(proto.json)[0] for proto in protos if proto.component_name == f"onrecord.{component}"]
 
 
 def ask(page: AppTest, question: str) -> dict[str, Any]:
