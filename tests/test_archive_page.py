@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rag.ui import mending
+from rag.ui import drafts, mending
 from rag.ui.adding import Draft, add, drafted, from_page, pasted, safe_name, take_back
 from rag.ui.choices import restriction
 from rag.ui.jobs import BROKEN, Jobs, built_lines, work
@@ -265,6 +265,39 @@ def test_a_text_is_looked_at_added_indexed_and_taken_back(page: AppTest, archive
     wait(page, index_path)
     assert not list(archive.iterdir())
     assert "0 articles" in page.text[0].value
+
+
+def test_an_address_is_fetched_at_a_click_and_looked_at_before_it_is_added(
+    page: AppTest, archive: Path, index_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched: list[str] = []
+
+    def fetch(url: str) -> Fetched:
+        fetched.append(url)
+        return Fetched(url, "text", LAW.encode())
+
+    page.text_input(key="address-0").set_value("http://127.0.0.1:1/").run()
+    page.button(key="fetch").click().run()
+    refused = "Not fetched: 127.0.0.1 is in this computer or its own network"
+    assert any(text.value.startswith(refused) for text in page.text)
+
+    monkeypatch.setattr(drafts, "fetch", fetch)
+    page.text_input(key="address-0").set_value("https://news.example/law").run()
+    assert fetched == []
+    page.button(key="fetch").click().run()
+    assert fetched == ["https://news.example/law"]
+    texts = [text.value for text in page.text]
+    assert "news-example-law.jsonl" in texts
+    assert "OTTAWA - Parliament passed the budget on Monday." in texts
+    assert not list(archive.iterdir())
+
+    page.button(key="leave-0").click().run()
+    assert "news-example-law.jsonl" not in [text.value for text in page.text]
+    page.button(key="fetch").click().run()
+    page.button(key="add").click().run()
+    wait(page, index_path)
+    assert [file.path for file in find_files(archive)[0]] == ["news-example-law.jsonl"]
+    assert page.text_input(key="address-1").value == ""
 
 
 def test_what_cannot_be_read_is_listed_with_its_reason(page: AppTest, archive: Path, index_path: Path) -> None:
