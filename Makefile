@@ -32,6 +32,9 @@ test: $(READY) ## run all tests
 reliability: $(READY) ## try to break an index in full: kills, failing disks, damage, races (ten minutes)
 	$(BIN)/python -m tests.reliability
 
+load: $(READY) ## let 20 people ask the chat at once: errors, mixed sessions, seconds
+	$(BIN)/python -m tests.load
+
 lint: $(READY) ## check style and format
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -64,4 +67,4 @@ $(READY): pyproject.toml constraints.txt
 	@$(BIN)/pip install --no-compile -c constraints.txt -e '.[dev,fast,hosted]' >&2
 	@touch $@
 
-.PHONY: help chat ask build test reliability lint types eval bench local clean
+.PHONY: help chat ask build test reliability load lint types eval bench local clean

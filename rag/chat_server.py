@@ -77,7 +77,7 @@ def command(port: int) -> list[str]:
     """
     options = [f"--{name}={value}" for name, value in OPTIONS.items()]
     options += [f"--server.allowedHosts={host}" for host in HOSTS]
-    return [sys.executable, "-m", "streamlit", "run", str(page()), *options, f"--server.port={port}"]
+    return [sys.executable, "-m", "rag.ui.server", "run", str(page()), *options, f"--server.port={port}"]
 
 
 def _free_port() -> int:

@@ -30,6 +30,9 @@ UNSEEN_STYLE = re.compile(
     r"|(left|top|text-indent):-\d{3,}"
 )
 UPDATED = re.compile(r"modif|update", re.IGNORECASE)
+# Where a page was saved from, as browsers write it at its top; the number counts the characters of the address.
+SAVED_FROM = re.compile(r"<!-- saved from url=\(\d{4}\)(https?://[^\s<>]{1,2000}?) -->", re.IGNORECASE)
+SAVED_FROM_WITHIN = 4096  # characters from the beginning
 
 LINE_BREAK = "\v"  # inside preformatted text
 LINE_NUMBER = "data-line"  # the attribute that carries a line number from the Markdown to the tree
@@ -119,8 +122,11 @@ def _read_html(text: str) -> Page:
     }
     if document.author:
         fields["authors"] = document.author.split("; ")
+    provenance = dict.fromkeys(fields, "html metadata")
+    if "url" not in fields and (saved := SAVED_FROM.search(text[:SAVED_FROM_WITHIN])):
+        fields["url"], provenance["url"] = saved[1], "saved page"
     lines = [(number, line) for number, (_, line) in enumerate(_lines(document.body), start=1)]
-    return Page(lines, fields, dict.fromkeys(fields, "html metadata"))
+    return Page(lines, fields, provenance)
 
 
 def _drop_unseen(tree: HtmlElement, keep: tuple[str, ...] = ()) -> None:

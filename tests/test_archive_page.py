@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rag.ui import mending
-from rag.ui.adding import Draft, add, drafted, pasted, safe_name, take_back
+from rag.ui import drafts, mending
+from rag.ui.adding import Draft, add, drafted, from_page, pasted, safe_name, take_back
 from rag.ui.choices import restriction
 from rag.ui.jobs import BROKEN, Jobs, built_lines, work
 from streamlit.testing.v1 import AppTest
@@ -21,6 +21,7 @@ from rag import chat_server
 from rag.config import Settings
 from rag.encode import Encoder
 from rag.errors import SourceError
+from rag.fetch import Fetched
 from rag.filters import Filters
 from rag.index import build
 from rag.listing import listing
@@ -119,6 +120,29 @@ class TestAdding:
 
     def test_what_cannot_be_read_is_said(self) -> None:
         assert [f.reason for f in drafted("empty.txt", b"  \n").failures] == ["empty file"]
+
+    def test_a_fetched_page_is_a_file_that_says_where_it_is_from(self) -> None:
+        told = "Une pluie fine est tombée sur les collines lundi matin, et le maire parle d’une année très sèche."
+        body = f"<html><head><title>Été</title></head><body><article><p>{told}</p></article></body></html>"
+        draft = from_page(
+            Fetched("https://www.news.example/2025/a%20b/?q=1", "html", body.encode("cp1252"), "windows-1252")
+        )
+        (article,) = draft.articles
+        assert (draft.name, article.title) == ("news-example-2025-a-b.html", "Été")
+        assert article.text == told
+        assert (article.url, article.provenance["url"]) == ("https://www.news.example/2025/a%20b/?q=1", "saved page")
+
+    @pytest.mark.parametrize("charset", ["", "no-such-encoding", "ascii"])
+    def test_a_fetched_text_keeps_its_address(self, charset: str) -> None:
+        draft = from_page(Fetched("https://news.example/", "text", "Rain fell in Évian.\n".encode(), charset))
+        (article,) = draft.articles
+        assert (draft.name, article.url) == ("news-example.jsonl", "https://news.example/")
+        assert article.text == "Rain fell in Évian."
+
+    def test_a_fetched_page_that_is_no_article_says_why(self) -> None:
+        assert from_page(Fetched("https://news.example/", "text", b"\0\1")).failures[0].reason.startswith("binary")
+        empty = from_page(Fetched("https://news.example/", "html", b"<p></p>"))
+        assert empty.failures[0].reason == "no article text found in the HTML"
 
     def test_nothing_is_overwritten_and_only_what_was_added_is_taken_back(self, archive: Path) -> None:
         (archive / "the-budget.txt").write_text("mine")
@@ -243,6 +267,39 @@ def test_a_text_is_looked_at_added_indexed_and_taken_back(page: AppTest, archive
     assert "0 articles" in page.text[0].value
 
 
+def test_an_address_is_fetched_at_a_click_and_looked_at_before_it_is_added(
+    page: AppTest, archive: Path, index_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched: list[str] = []
+
+    def fetch(url: str) -> Fetched:
+        fetched.append(url)
+        return Fetched(url, "text", LAW.encode())
+
+    page.text_input(key="address-0").set_value("http://127.0.0.1:1/").run()
+    page.button(key="fetch").click().run()
+    refused = "Not fetched: 127.0.0.1 is in this computer or its own network"
+    assert any(text.value.startswith(refused) for text in page.text)
+
+    monkeypatch.setattr(drafts, "fetch", fetch)
+    page.text_input(key="address-0").set_value("https://news.example/law").run()
+    assert fetched == []
+    page.button(key="fetch").click().run()
+    assert fetched == ["https://news.example/law"]
+    texts = [text.value for text in page.text]
+    assert "news-example-law.jsonl" in texts
+    assert "OTTAWA - Parliament passed the budget on Monday." in texts
+    assert not list(archive.iterdir())
+
+    page.button(key="leave-0").click().run()
+    assert "news-example-law.jsonl" not in [text.value for text in page.text]
+    page.button(key="fetch").click().run()
+    page.button(key="add").click().run()
+    wait(page, index_path)
+    assert [file.path for file in find_files(archive)[0]] == ["news-example-law.jsonl"]
+    assert page.text_input(key="address-1").value == ""
+
+
 def test_what_cannot_be_read_is_listed_with_its_reason(page: AppTest, archive: Path, index_path: Path) -> None:
     put(archive, {"title": "Rain", "published": "2025-01-02", "publisher": "The Gazette"}, {"text": ""})
     page.button(key="build-").click().run()
@@ -284,7 +341,7 @@ def test_the_chat_offers_to_repair_a_damaged_index(
     ended(mending.jobs(str(index_path)))
     (index_path / "catalog.sqlite").write_bytes(b"no database at all" * 1000)
     page.run()
-    assert page.main.subheader[0].value == "The archive cannot be opened"
+    assert page.main.subheader[0].value == "The index is damaged"
     page.button(key="repair-").click().run()
     ended(mending.jobs(str(index_path)))
     page.run()

@@ -7,29 +7,24 @@ import logging
 import os
 import re
 import shutil
-import socket
 import statistics
-import subprocess
 import time
-import urllib.request
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Literal, TypeVar
-from urllib.error import URLError
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Dialog, Locator, Page, Request, TimeoutError, sync_playwright
 from rag.ui.store import Store
 from rag.ui.stored import kept_answer
 
-from rag.chat_server import command
 from rag.encode import Encoder
 from rag.index import Index, build
 from rag.records import Answer, Article, Citation, Claim, Disagreement, Hit, Passage
+from tests.serving import serving
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = [
@@ -41,13 +36,14 @@ ARGUMENTS = [
     "--disable-sync",
     "--disable-quic",
 ]
-START = 60  # seconds the server may take
 ANSWER = 120_000  # milliseconds an answer may take, the opening of the archive with it
 AXE = Path(__file__).resolve().parent.parent / ".cache" / "axe.min.js"  # .ci/run puts it there
 HOSTILE = '<img src="http://203.0.113.1/a.png" onerror="alert(1)"> ![b](http://203.0.113.1/b.png) $x^2$ :red[c] #'
 # More payloads to run all of this with: files of one payload a line, as ONRECORD_PAYLOADS=a.txt:b.txt.
 MORE = filter(None, os.environ.get("ONRECORD_PAYLOADS", "").split(os.pathsep))
 LISTS = [Path(__file__).with_name("payloads.txt"), *map(Path, MORE)]
+# At an address like /archive the page looks for its server there first, and then one step up, where it is.
+PROBE = re.compile(r"/[^/]+/_stcore/(health|host-config)")
 TOGETHER, BATCH = 6, 10  # payloads in an answer, answers in a conversation
 
 LOG = logging.getLogger(__name__)
@@ -84,8 +80,9 @@ class Seen:
             self.elsewhere.append(url)
 
     def message(self, message: ConsoleMessage) -> None:
-        if message.type == "error":
-            self.complaints.append(message.text)
+        probe = "404" in message.text and PROBE.fullmatch(urlsplit(message.location["url"]).path)
+        if message.type == "error" and not probe:
+            self.complaints.append(f"{message.text} {message.location['url']}")
 
     def dialog(self, dialog: Dialog) -> None:
         self.complaints.append(f"a dialog: {dialog.message}")
@@ -117,36 +114,6 @@ def address(folder: Path, seeds: Path, encoder: Encoder) -> Iterator[str]:
     build(articles, folder / "index", encoder)
     with serving(folder) as url:
         yield url
-
-
-@contextmanager
-def serving(folder: Path) -> Iterator[str]:
-    """The chat's server over what is in `folder`, from when it answers until the block ends."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    places = {"ONRECORD_INDEX": str(folder / "index"), "ONRECORD_SEEDS": str(folder / "seeds")}
-    with (folder / "server.log").open("a") as log:
-        server = subprocess.Popen(command(port), cwd=folder, env={**os.environ, **places}, stdout=log, stderr=log)
-        try:
-            wait_for(f"http://127.0.0.1:{port}/_stcore/health", server)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            server.terminate()
-            server.wait(timeout=20)
-
-
-def wait_for(url: str, server: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + START
-    while time.monotonic() < deadline:
-        assert server.poll() is None, "the server ended"
-        try:
-            urllib.request.urlopen(url, timeout=5).close()
-        except (URLError, ConnectionError, TimeoutError):
-            time.sleep(0.2)
-        else:
-            return
-    raise AssertionError(f"no answer from {url} in {START} s")
 
 
 @pytest.fixture
@@ -187,6 +154,20 @@ def settled(page: Page) -> None:
     page.wait_for_function("() => !document.querySelector('[data-stale=true]')")
 
 
+def hover(page: Page, over: Locator, card: Locator) -> None:
+    """Rest the pointer on something until its card shows: a card goes when the page scrolls under it, and on a busy
+    machine that may be after the pointer came. It must show in the end."""
+    for _ in range(10):
+        over.hover(force=True)  # of dots on a map, the one that is covered may be the one that is meant
+        try:
+            card.wait_for(timeout=3_000)
+        except TimeoutError:
+            page.mouse.move(0, 0)
+        else:
+            return
+    raise AssertionError("no card in ten tries")
+
+
 def test_a_conversation(address: str, page: Page, seen: Seen) -> None:
     page.goto(address)
     page.get_by_text("The archive: 6 articles").wait_for()
@@ -199,8 +180,8 @@ def test_a_conversation(address: str, page: Page, seen: Seen) -> None:
     assert any("over 75% of Canadian exports" in quote for quote in quotes)
     quote = quotes[0]
 
-    chip.hover()
     card = page.get_by_role("tooltip")
+    hover(page, chip, card)
     assert card.locator("blockquote").inner_text() == quote
 
     chip.click()
@@ -330,10 +311,7 @@ def test_nothing_hostile_is_rendered(address: str, folder: Path, page: Page, see
         assert headlines == [title for group in groups for title in (HOSTILE, *group)]
         chips = page.locator(".claim .chip")
         settled(page)
-        chips.nth(0).scroll_into_view_if_needed()
-        page.wait_for_timeout(200)  # a card goes when the page scrolls under it
-        chips.nth(0).hover()
-        page.get_by_role("tooltip").wait_for()
+        hover(page, chips.nth(0), page.get_by_role("tooltip"))
         for n, title in ((1, groups[0][0]), (0, HOSTILE)):
             chips.nth(n).click()
             page.locator(".pane h3", has_text=title).wait_for()
@@ -345,6 +323,14 @@ def test_nothing_hostile_is_rendered(address: str, folder: Path, page: Page, see
 
     page.get_by_role("link", name="Archive").click()
     page.get_by_text("not readable").first.wait_for()
+    dots = page.locator(".st-key-map .mark-symbol path")
+    dots.nth(5).wait_for()
+    settled(page)
+    (dot,) = (dot for dot in dots.all() if HOSTILE in (dot.get_attribute("aria-label") or ""))
+    card = page.locator("#vg-tooltip-element.visible")
+    hover(page, dot, card)
+    assert card.locator(".value").all_inner_texts() == [HOSTILE, HOSTILE, "2025-03-04"]
+    assert page.evaluate(MARKUP) == []
     page.get_by_text("Add articles").click()
     page.get_by_label("Its title").fill(HOSTILE)
     page.get_by_label("Its outlet").fill(PAYLOADS[1])
@@ -422,6 +408,7 @@ def test_nothing_shuts_anybody_out(address: str, browser: Browser, scheme: Liter
         assert violations(page) == []
         page.goto(f"{address}/archive")
         page.get_by_text("not readable").first.wait_for()
+        page.locator(".st-key-map .mark-symbol path").nth(5).wait_for()
         assert violations(page) == []
         page.goto(f"{address}/evaluation")
         page.get_by_text("Ask a set of questions").wait_for()

@@ -157,6 +157,14 @@ def test_a_page_without_an_article_is_refused(page: str) -> None:
         read_page("html", page)
 
 
+def test_a_saved_page_tells_where_it_was_saved_from_unless_it_names_its_address_itself() -> None:
+    saved = "<!-- saved from url=(0025)https://news.example/a?b#c -->\n"
+    page = read_page("html", saved + html(f"<p>{FIRST}</p><p>{SECOND}</p>"))
+    assert (page.fields["url"], page.provenance["url"]) == ("https://news.example/a?b#c", "saved page")
+    page = read_page("html", saved + html(f"<p>{FIRST}</p><p>{SECOND}</p>", HEAD))
+    assert (page.fields["url"], page.provenance["url"]) == ("https://news.example/world/ministers", "html metadata")
+
+
 def test_xhtml_with_an_encoding_declaration() -> None:
     page = f'<?xml version="1.0" encoding="iso-8859-1"?><html xmlns="http://www.w3.org/1999/xhtml"><body><p>{FIRST}</p>'
     assert lines(read_page("html", page)) == [FIRST]

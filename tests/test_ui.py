@@ -19,6 +19,7 @@ from rag.ui import view
 from rag.ui.archive import build_command, holdings, open_desk
 from rag.ui.asking import Asking
 from rag.ui.session import KEY
+from rag.ui.standing import strip, timeline
 from streamlit import config
 from streamlit.testing.v1 import AppTest
 
@@ -72,6 +73,16 @@ class TestAnswerView:
         lines = view.answer_lines(make_answer("Snow fell.", Claim("Rain fell.", "unsupported", 0.1, ())))
         assert [words_of(line) for line in lines] == ["Rain fell.", "Snow fell."]
 
+    def test_claims_out_of_order_are_shown_once_and_as_the_text_has_them(self) -> None:
+        text = "Rain fell. [2]\nLater, on 2 March: Rain fell. Snow fell. [1]"
+        claims = Claim("Rain fell. Snow fell.", "verbatim", 1.0, (1,)), Claim("Rain fell.", "verbatim", 1.0, (2,))
+        citations = cite(1, UNTITLED, "Snow fell"), cite(2, TITLED, "Rain fell.")
+        lines = view.answer_lines(make_answer(text, *claims, citations=citations))
+        assert [(words_of(line), line["citations"]) for line in lines] == [
+            ("Rain fell.", [2]),
+            ("Later, on 2 March: Rain fell. Snow fell.", [1]),
+        ]
+
     def test_a_marker_without_a_citation_stays_text(self) -> None:
         answer = make_answer("Nearest: roads stay open. [1] [7]", citations=(cite(1, TITLED, "Roads stay open"),))
         (line,) = view.answer_lines(answer)
@@ -96,17 +107,6 @@ class TestAnswerView:
         ]
         assert [line["citations"] for line in lines] == [[1], [1]]
 
-    def test_outlets_are_counted_once_and_the_latest_day_is_named(self) -> None:
-        dated = [Article(str(n), f"{n}.txt", "Rain.", None, "The Gazette", f"2025-03-0{n}T01:00") for n in (2, 1)]
-        citations = tuple(Citation(n, article, 0, 5) for n, article in enumerate(dated, start=1))
-        assert view.answer_view(make_answer("", citations=citations), "")["sources"] == (
-            "2 citations in 2 articles of 1 outlet, as of 2025-03-02"
-        )
-        mixed = (*citations, cite(3, TITLED, "Rain"))
-        assert view.answer_view(make_answer("", citations=mixed), "")["sources"] == (
-            "3 citations in 3 articles of 1 outlet, as of 2025-03-02 where dates are known"
-        )
-
     def test_a_source_says_what_is_known_and_what_is_not(self) -> None:
         citations = cite(1, UNTITLED, "Snow fell all night"), cite(2, TITLED, "Roads stay open", "the minister")
         shown = view.answer_view(make_answer("", citations=citations), searched="")
@@ -129,7 +129,7 @@ class TestAnswerView:
             },
         ]
         assert (shown["sources"], shown["made"]) == (
-            "2 citations in 2 articles of 1 outlet",
+            "2 citations in 2 articles",
             "extractive · 25 ms in all",
         )
 
@@ -148,6 +148,68 @@ class TestAnswerView:
     def test_support_has_a_sign_and_a_word(self, support: Support) -> None:
         sign, word, _ = view.SUPPORT_SIGNS[support]
         assert (len(sign), word) == (1, support)
+
+
+def told_by(*sources: tuple[str | None, str | None, str]) -> tuple[Citation, ...]:
+    """A citation of the whole of an article for each publisher, day and text."""
+    articles = [Article(str(n), f"{n}.txt", text, None, name, day) for n, (name, day, text) in enumerate(sources)]
+    return tuple(Citation(n, article, 0, len(article.text)) for n, article in enumerate(articles, start=1))
+
+
+class TestStanding:
+    @pytest.mark.parametrize(
+        ("sources", "told"),
+        [
+            ([("The Gazette", "2025-03-01", "Rain.")], []),
+            (
+                [("The Gazette", "2025-03-01", "Rain."), ("the gazette ", "2025-03-02T01:00", "Snow.")],
+                ["2 articles", "1 outlet", "as of 2025-03-02"],
+            ),
+            (
+                [("The Gazette", "2025-03-01", "Rain."), ("The Post", None, "Snow."), (None, None, "Hail.")],
+                ["3 articles", "2 independent outlets, and some not named", "as of 2025-03-01, where dates are known"],
+            ),
+            (  # the same words in three outlets are one source, and the fourth is another
+                [
+                    ("A", None, "Rain  fell."),
+                    ("B", None, "rain fell."),
+                    ("C", None, "Rain fell."),
+                    ("D", None, "Snow."),
+                ],
+                ["4 articles", "2 independent outlets", "publish dates unknown"],
+            ),
+            ([("A", None, "Rain."), ("B", None, "Rain.")], ["2 articles", "1 outlet", "publish dates unknown"]),
+            (
+                [(None, None, "Rain."), (" ", None, "Snow.")],
+                ["2 articles", "outlets not named", "publish dates unknown"],
+            ),
+        ],
+    )
+    def test_outlets_that_say_the_same_words_count_once(
+        self, sources: list[tuple[str | None, str | None, str]], told: list[str]
+    ) -> None:
+        assert strip(told_by(*sources)) == told
+
+    def test_the_timeline_runs_from_the_first_to_the_latest(self) -> None:
+        shown = timeline(
+            told_by(
+                ("A", "2025-03-20", "Snow."),
+                (None, None, "Hail."),
+                ("B", "2025-03-01", "Rain."),
+                ("C", "2025-06", "Sun."),
+            )
+        )
+        assert shown is not None
+        assert [(s["day"], s["since"], s["outlet"], s["citations"]) for s in shown["stops"]] == [
+            ("2025-03-01", "", "B", [3]),
+            ("2025-03-20", "3 weeks later", "A", [1]),
+            ("2025-06", "", "C", [4]),
+        ]
+        assert shown["undated"] == "1 cited article without a publish date"
+
+    @pytest.mark.parametrize("days", [(None, None), ("2025-03-01", None), ("2025-03-01", "2025-03-01T09:00")])
+    def test_without_two_days_there_is_no_timeline(self, days: tuple[str | None, str | None]) -> None:
+        assert timeline(told_by(*(("A", day, f"{n}") for n, day in enumerate(days)))) is None
 
 
 @st.composite
@@ -293,7 +355,7 @@ class TestServer:
 
     def test_it_serves_this_computer_alone_and_tells_nobody(self) -> None:
         command = chat_server.command(8765)
-        assert command[1:4] == ["-m", "streamlit", "run"]
+        assert command[1:4] == ["-m", "rag.ui.server", "run"]
         assert Path(command[4]).name == "app.py"
         assert {
             "--server.address=127.0.0.1",
@@ -345,11 +407,7 @@ def opened() -> AppTest:
 def drawn(page: AppTest, component: str) -> list[dict[str, Any]]:
     """The data of every `component` on the page, in order."""
     protos = [element.proto for element in page.get("bidi_component")]
-    return [
-        json.loads(proto.mixed.json or proto.json)
-        for proto in protos
-        if proto.component_name == f"onrecord.{component}"
-    ]
+    return [json.loads(proto.json)[0] for proto in protos if proto.component_name == f"onrecord.{component}"]
 
 
 def ask(page: AppTest, question: str) -> dict[str, Any]:

@@ -5,18 +5,23 @@ Nothing here overwrites a file, and nothing is removed but what was added here a
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import json
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from urllib.parse import unquote
 
 from rag.clean import clean
+from rag.decode import decode_text
 from rag.errors import SourceError
+from rag.fetch import Fetched
 from rag.load import KINDS, SUPPORTED, Failure, find_files, read_file
 from rag.records import Article
 
@@ -95,6 +100,25 @@ def pasted(text: str, **fields: str) -> Draft:
     known = {name: value.strip() for name, value in fields.items() if value.strip()}
     record = {"id": f"pasted-{_digest(text.encode())[:16]}", **known, "text": text}
     return drafted(f"{'-'.join(words).lower()}.jsonl", json.dumps(record, ensure_ascii=False).encode())
+
+
+def from_page(page: Fetched) -> Draft:
+    """A page that was fetched, as the file that it would be: HTML as a browser saves it, a text as a record."""
+    name = " ".join(re.findall(r"[^\W_]+", unquote(re.sub(r"^https?://(www\.)?", "", page.url).partition("?")[0])))
+    stem = name[:MAX_STEM].rstrip() or "page"
+    data = page.data
+    if page.charset and not data.startswith((codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        with suppress(LookupError, UnicodeError):  # of an encoding that nobody knows, or another one than is said
+            data = data.decode(page.charset).encode()
+    if page.kind == "html":
+        origin = f"<!-- saved from url=({len(page.url):04}){page.url} -->\n"
+        return drafted(f"{stem}.html", origin.encode() + data.removeprefix(codecs.BOM_UTF8))
+    try:
+        text = decode_text(data)
+    except SourceError as error:
+        return Draft(stem, data, (), (Failure(page.url, str(error)),))
+    record = {"id": f"page-{_digest(page.url.encode())[:16]}", "url": page.url, "text": text.strip()}
+    return drafted(f"{stem}.jsonl", json.dumps(record, ensure_ascii=False).encode())
 
 
 def add(seeds: Path, drafts: Sequence[Draft]) -> dict[str, str]:

@@ -5,7 +5,7 @@ const EDGE = 8; // px between a card and the edge of the window
 const ROLES = { title: "cite", lead: "strong" }; // parts of a sentence: the element of each
 const CARD_DELAY = 120; // ms in which the pointer may cross from the chip to the card
 
-export default function ({ data, parentElement, setTriggerValue }) {
+export default function ({ data: [data], parentElement, setTriggerValue }) {
   const drawing = JSON.stringify(data.answer);
   let view = kept.get(parentElement);
   if (view?.drawing !== drawing) {
@@ -25,9 +25,11 @@ function drawAnswer(view, answer) {
   view.citations = new Map(answer.citations.map((citation) => [citation.n, citation]));
   view.root.append(
     ...noticeOf(answer),
+    ...stripOf(answer),
     ...answer.lines.map((line) => sentence(view, line)),
     ...answer.disagreements.map((about) => disagreement(view, about)),
     ...nearestOf(view, answer),
+    ...timelineOf(view, answer),
     ...sourcesOf(view, answer),
     element("footer", {}, answer.made),
   );
@@ -36,6 +38,11 @@ function drawAnswer(view, answer) {
 function noticeOf({ notice }) {
   if (!notice) return [];
   return [element("p", { class: "notice", role: "note", dir: "auto" }, element("strong", {}, "Note: "), notice)];
+}
+
+/** How many articles of how many outlets the answer stands on, and how new they are. */
+function stripOf({ strip }) {
+  return strip.length ? [element("p", { class: "strip", "aria-label": "What this answer stands on" }, strip.join(" · "))] : [];
 }
 
 function sentence(view, { parts, citations, support }) {
@@ -105,6 +112,28 @@ function nearestPassage(view, { rank, headline, byline, text }) {
     element("blockquote", { dir: "auto" }, text),
     open,
   );
+}
+
+/** The cited articles as they came, from the first to the latest, each with the way to its words. */
+function timelineOf(view, { timeline }) {
+  if (!timeline) return [];
+  const stops = timeline.stops.map(({ day, since, outlet, headline, citations }) =>
+    element(
+      "li",
+      {},
+      element("div", { class: "byline" }, element("time", { datetime: day }, day), since ? ` · ${since}` : "", outlet ? ` · ${outlet}` : ""),
+      element("div", { dir: "auto" }, headline, " ", element("span", { class: "proof" }, ...citations.map((n) => chip(view, n)))),
+    ),
+  );
+  return [
+    element(
+      "section",
+      { class: "timeline", "aria-label": "Timeline of the cited articles" },
+      element("h4", {}, "Timeline"),
+      element("ol", {}, ...stops),
+      timeline.undated ? element("p", { class: "byline" }, timeline.undated) : null,
+    ),
+  ];
 }
 
 function sourcesOf(view, { citations, sources }) {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import threading
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -11,7 +12,7 @@ from typing import Any
 
 import streamlit as st
 
-from rag.config import Settings
+from rag.config import Settings, load_settings
 from rag.errors import OnRecordError
 from rag.index import Index
 from rag.pipeline import OnRecord
@@ -31,6 +32,9 @@ EXAMPLES = (
 TITLES_READ = 100  # articles looked at for questions to begin with
 
 
+_opening = threading.Lock()
+
+
 @st.cache_resource(show_spinner="Opening the archive…")
 def open_archive(settings: Settings) -> OnRecord:
     """Open the index and warm its models; every session shares what comes back, and it follows rebuilds by itself.
@@ -38,9 +42,21 @@ def open_archive(settings: Settings) -> OnRecord:
     Raises:
         OnRecordError: no index, a damaged one, or one of another encoder. Nothing is kept then.
     """
+    with _opening:  # by the server's start, perhaps; then it is waited for
+        return _opened(settings)
+
+
+@cache
+def _opened(settings: Settings) -> OnRecord:
     archive = OnRecord.open(settings)
     archive.evidence("What is in the news?")  # loads what opening alone does not, or the first question would wait
     return archive
+
+
+def open_ahead() -> None:
+    """Open the archive while the first browser is still loading the page; what is wrong with it, that will say."""
+    with suppress(OnRecordError), _opening:
+        _opened(load_settings())
 
 
 @st.cache_resource(show_spinner=False)

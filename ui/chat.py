@@ -29,6 +29,11 @@ STAGES = {
     "reading": "Reading the passages found",
     "writing": "Writing the answer",
 }
+CLOSED = {
+    IndexMissing: "There is no index yet",
+    IndexDamaged: "The index is damaged",
+    IndexIncompatible: "The index is of another kind",
+}
 BROKEN = "Something went wrong inside the program. The question is kept, and the server's log says what happened."
 CUT_OFF = "The answer broke off before its end. The question is kept."
 INPUT = "question"
@@ -67,8 +72,8 @@ def page() -> None:
                 st.text(capitalised(talk.trouble))
         _question_box(talk, enabled=desk is not None)
         with st.empty():  # emptied at the first question, where it would else fade out under the answer
-            if desk is not None and not talk.exchanges:
-                _welcome(desk, talk)
+            if settings is not None and desk is not None and not talk.exchanges:
+                _welcome(settings, desk, talk)
         with st.container(key="exchanges"):
             for exchange in talk.exchanges:
                 with st.container(key=f"exchange-{exchange.number}"):
@@ -88,7 +93,11 @@ def _opened() -> tuple[Settings | None, Desk | None, OnRecordError | None]:
 def _closed(error: OnRecordError, settings: Settings | None) -> None:
     """Say why the archive cannot be opened, and offer what mends it."""
     with st.container(border=True, key="closed"):
-        st.subheader("The archive cannot be opened", anchor=False)
+        if settings is not None and mending.jobs(str(settings.index)).running:
+            st.subheader("The archive is on its way", anchor=False)
+            mending.follow(settings)
+            return
+        st.subheader(CLOSED.get(type(error), "The archive cannot be opened"), anchor=False)
         st.text(capitalised(str(error)))
         if settings is not None and isinstance(error, IndexMissing):
             st.text(f"The articles are read from {settings.seeds}. In a terminal this does the same:")
@@ -116,7 +125,7 @@ def _question_box(talk: Conversation, enabled: bool) -> None:
             )
 
 
-def _welcome(desk: Desk, talk: Conversation) -> None:
+def _welcome(settings: Settings, desk: Desk, talk: Conversation) -> None:
     """The empty page: what this is, what the archive holds, and questions to begin with."""
     with st.container(key="welcome"):
         st.title(TITLE, anchor=False)
@@ -124,7 +133,9 @@ def _welcome(desk: Desk, talk: Conversation) -> None:
         with st.container(key="holdings"):
             st.text("The archive: " + " · ".join(holdings(desk.status)))
         if not desk.status["articles"]:
-            st.text("It is empty. Add articles on the archive page, and ask about them here.")
+            st.text("It is empty. Add articles on the Archive page, or put them into the folder and build the index.")
+            if not mending.glance(settings):
+                mending.button(settings, "build", place="empty")
         for number, question in enumerate(desk.examples):
             label, key = plain_label(question), f"example-{number}"
             st.button(label, key=key, width="stretch", on_click=ask, args=(talk, question))

@@ -14,6 +14,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from .session import Conversation, Exchange, Opened
+from .standing import standing
 from .view import Json, answer_view, article_view, marks
 
 _HERE = Path(__file__).parent
@@ -23,6 +24,8 @@ def _read(name: str) -> str:
     return (_HERE / name).read_text(encoding="utf-8")
 
 
+# What a component is given goes in a list of one: in a mapping Streamlit looks for data frames, and for that it imports
+# pandas, for which the first answer would wait a second.
 def _component(name: str) -> Callable[..., Any]:
     """Read `name`.css and `name`.js beside this file; registered once, mounted as often as needed."""
     return st.components.v2.component(
@@ -50,7 +53,7 @@ def question(talk: Conversation, exchange: Exchange) -> None:
     """Draw what was asked; scroll to it each time that the conversation shows it anew."""
     number, serial = talk.shown or (None, 0)
     shown = serial if number == exchange.number else None
-    _question(key=f"question-{exchange.number}", data={"question": exchange.question, "shown": shown})
+    _question(key=f"question-{exchange.number}", data=[{"question": exchange.question, "shown": shown}])
 
 
 def answer(talk: Conversation, exchange: Exchange) -> None:
@@ -65,10 +68,12 @@ def answer(talk: Conversation, exchange: Exchange) -> None:
     cited = opened is not None and opened.exchange is exchange and opened.mark.kind == "citation"
     _answer(
         key=key,
-        data={
-            "answer": answer_view(exchange.answer, exchange.searched),
-            "opened": opened.mark.n if opened is not None and cited else None,
-        },
+        data=[
+            {
+                "answer": answer_view(exchange.answer, exchange.searched) | standing(exchange.answer.citations),
+                "opened": opened.mark.n if opened is not None and cited else None,
+            }
+        ],
         on_open_change=open_mark,
     )
 
@@ -86,7 +91,9 @@ def article(talk: Conversation, opened: Opened) -> None:
             talk.close()
 
     view = article_view(marks(opened.exchange.answer), opened.mark)
-    _article(key=key, data={"serial": opened.serial, "article": view}, on_open_change=open_mark, on_close_change=close)
+    _article(
+        key=key, data=[{"serial": opened.serial, "article": view}], on_open_change=open_mark, on_close_change=close
+    )
 
 
 def _open(talk: Conversation, exchange: Exchange, target: Json | None) -> None:

@@ -47,7 +47,7 @@ def _archive(settings: Settings, desk: Desk) -> None:
         st.text("\n".join(["The archive", *holdings(desk.status), f"index: {settings.index}"]))
     for note in desk.notes:
         st.text(capitalised(note))
-    if desk.notes and not mending.glance(settings):
+    if not mending.glance(settings) and desk.notes:
         pending = desk.status["pending"] > 0
         mending.button(settings, "build" if pending and len(desk.notes) == 1 else "repair", place="sidebar")
 

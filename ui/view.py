@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Literal
 
-from rag.records import Answer, Article, Citation, Support
+from rag.records import Answer, Article, Citation, Claim, Support
 
 Json = dict[str, Any]
 Kind = Literal["citation", "passage"]
@@ -111,19 +111,43 @@ def answer_lines(answer: Answer) -> list[Json]:
     known = {c.n for c in answer.citations}
     lines: list[Json] = []
     cursor = 0
-    for place, claim in enumerate(answer.claims):
-        shown = f"**{claim.text}**" if place == 0 and answer.text.startswith(f"**{claim.text}**") else claim.text
-        found = answer.text.find(shown, cursor)
-        if found >= 0:
-            lines += _plain_lines(answer.text[cursor:found], known, titles)
+    for claim, shown, found in _placed(answer):
+        before = ""
+        if found >= 0:  # what stands before a sentence in its line stays there, but for a bullet
+            above, _, before = answer.text[cursor:found].rpartition("\n")
+            lines += _plain_lines(above, known, titles)
+            before = _BULLET.sub("", before)
             cursor = _after_markers(answer.text, found + len(shown))
-        lead = _LEAD.match(shown) if place == 0 else None
-        parts = [{"text": lead[1], "role": "lead"}] if lead else []
+        lead = _LEAD.match(shown) if claim is answer.claims[0] else None
+        parts = [{"text": before, "role": "plain"}] if before.strip() else []
+        parts += [{"text": lead[1], "role": "lead"}] if lead else []
         parts += _parts(shown[lead.end() :] if lead else shown, titles)
         sign, word, hint = SUPPORT_SIGNS[claim.support]
         support = {"name": claim.support, "sign": sign, "word": word, "hint": hint}
         lines.append({"parts": parts, "citations": list(claim.citations), "support": support})
     return lines + _plain_lines(answer.text[cursor:], known, titles)
+
+
+def _placed(answer: Answer) -> list[tuple[Claim, str, int]]:
+    """Each claim as it stands in the answer's text and where, in the order of the text; -1 where it lacks one.
+
+    An answer that tells how a thing developed has its claims in the order of days, which is not that of the numbers.
+    """
+    taken: list[tuple[int, int]] = []
+    found: list[tuple[Claim, str, int]] = []
+    shown = [
+        (claim, f"**{claim.text}**" if answer.text.startswith(f"**{claim.text}**") else claim.text)
+        for claim in answer.claims[:1]
+    ]
+    shown += [(claim, claim.text) for claim in answer.claims[1:]]
+    for claim, words in sorted(shown, key=lambda pair: -len(pair[1])):  # a short one may stand inside a long one
+        at = answer.text.find(words)
+        while any(at < end and start < at + len(words) for start, end in taken) and at >= 0:
+            at = answer.text.find(words, at + 1)
+        if at >= 0:
+            taken.append((at, at + len(words)))
+        found.append((claim, words, at))
+    return sorted(found, key=lambda placed: placed[2])
 
 
 def _titles(answer: Answer) -> re.Pattern[str]:
@@ -191,15 +215,12 @@ def _citation(citation: Citation) -> Json:
 
 
 def _sources(citations: Sequence[Citation]) -> str:
-    articles = {(c.article.id, c.article.path): c.article for c in citations}.values()
-    outlets = {a.publisher.casefold() for a in articles if a.publisher}
-    days = sorted(a.published[:10] for a in articles if a.published)
-    told = f"{counted(len(citations), 'citation')} in {counted(len(articles), 'article')}"
-    if outlets:
-        told += f" of {counted(len(outlets), 'outlet')}"
-    if days:
-        told += f", as of {days[-1]}" if len(days) == len(articles) else f", as of {days[-1]} where dates are known"
-    return told
+    return f"{counted(len(citations), 'citation')} in {counted(len(cited_articles(citations)), 'article')}"
+
+
+def cited_articles(citations: Iterable[Citation]) -> list[Article]:
+    """The articles of citations, each once, in their order."""
+    return list({(c.article.id, c.article.path): c.article for c in citations}.values())
 
 
 def _nearest(answer: Answer) -> list[Json]:
