@@ -352,15 +352,17 @@ def test_an_evaluation_shows_what_got_worse_first(address: str, folder: Path, pa
     page.get_by_role("link", name="Evaluation").click()
     page.get_by_text("Add a set of questions").click()
     page.locator("input[type=file]").set_input_files(
-        {"name": "<b>x</b>.jsonl", "mimeType": "text/plain", "buffer": data}
+        {"name": "<b>mine.jsonl", "mimeType": "text/plain", "buffer": data}
     )
-    page.get_by_text("These questions have not been asked yet.").wait_for()
+    while not (folder / "evaluations" / "sets" / "b-mine.jsonl").exists():
+        page.wait_for_timeout(100)
+    settled(page)
     page.get_by_role("button", name="Ask them").click()
-    page.get_by_text(f"{len(lines)} questions · ").wait_for()
+    page.get_by_text(re.compile(rf"^{len(lines)} questions · ")).wait_for()
     page.locator(".st-key-outcomes-all").wait_for()
 
     # An earlier run is laid beside it, in which a question was answered right that is now answered wrong.
-    (kept,) = (folder / "evaluations").glob("*-answers-*.json")
+    (kept,) = (folder / "evaluations").glob("*-answers-b-mine.json")
     content = json.loads(kept.read_text(encoding="utf-8"))
     seeded = next(row for row in content["results"] if row["id"] == "1")
     seeded["answer_found"], seeded["status"], seeded["right"] = True, "answered", True
@@ -383,6 +385,9 @@ def test_an_evaluation_shows_what_got_worse_first(address: str, folder: Path, pa
     assert page.evaluate(MARKUP) == []
 
     page.locator(".st-key-outcomes-all button", has_text="What percentage").click()
+    page.get_by_text("Right would be: 75%").wait_for()
+    page.locator("article.answer .claim .chip").first.wait_for()
+    settled(page)
     page.locator("article.answer .claim .chip").first.click()
     mark = page.locator(".pane mark.current")
     mark.first.wait_for()
