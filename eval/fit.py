@@ -24,7 +24,7 @@ from rag.confidence import STANDING_NAMES
 from rag.evaluation.calibrated import threshold_for
 from rag.evaluation.evidence import covers
 from rag.evaluation.records import Question as Asked
-from rag.evidence import READ_AGAIN, READING_NAMES, SIGN_NAMES, Floats
+from rag.evidence import SIGN_NAMES, Floats
 from rag.pipeline import OnRecord
 from rag.records import Turn
 from rag.short import SIGN_NAMES as SHORT_NAMES
@@ -47,17 +47,6 @@ def fit_sentences(app: OnRecord, questions: Sequence[Asked], told: Callable[[str
     model = LogisticRegression(C=SENTENCE_C, max_iter=5000).fit(signs, gold)
     told(f"sentences: {len(gold)} of {len(read)} questions")
     return _table(SIGN_NAMES, model.coef_[0], model.intercept_[0])
-
-
-def fit_reading(app: OnRecord, questions: Sequence[Asked], told: Callable[[str], None]) -> Weights:
-    """Fit how much the signs of a sentence and the cross-encoder count, over the sentences that this has read."""
-    read = [(q, app.evidence(q.question, [Turn(earlier) for earlier in q.history])[1]) for q in questions if q.need]
-    again = [(q, judged) for q, row in read for judged in sorted(row, key=lambda j: -j.first)[:READ_AGAIN]]
-    signs = np.array([(judged.first, judged.answers) for _, judged in again])
-    gold = np.array([covers(q.gold, judged.evidence) for q, judged in again])
-    model = LogisticRegression(C=SENTENCE_C, max_iter=5000).fit(signs, gold)
-    told(f"sentences read again: {len(gold)}")
-    return _table(READING_NAMES, model.coef_[0], model.intercept_[0])
 
 
 def fit_confidence(rows: Sequence[Row], told: Callable[[str], None]) -> tuple[Weights, float]:

@@ -1,9 +1,9 @@
 """What the cross-encoder learns from: questions, each with sentences that answer it and sentences that do not.
 
-Of a news quiz: what its archive holds near a question; a sentence answers when it has the right choice and most of the
-words of the quiz's own evidence, or of the question. Of SQuAD 2.0: the sentence with the answer among those of its
-paragraph, and the questions that its paragraph does not answer. Of RAMDocs: the sentences with an answer that a document
-gives, right or wrong. Halves as everywhere: the quiz's by year, the others' tuning halves.
+Of a news quiz: what its archive holds near a question; a sentence answers when it has the right choice and most of
+the words of the quiz's own evidence, or of the question. Of SQuAD 2.0: the sentence with the answer among those of its
+paragraph, and the questions that its paragraph does not answer. Of RAMDocs: the sentences with an answer that one
+of its documents gives, right or wrong. Halves as everywhere: the quiz's by year, the others' tuning halves.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from math import log1p
 from pathlib import Path
 
 from eval.disagreement import read_cases
-from rag.evaluation.questions import json_rows
 from eval.squad import read_squad
 from rag.dates import iso_date
+from rag.evaluation.questions import json_rows
 from rag.filters import Filters
 from rag.index import Snapshot
 from rag.split import sentences

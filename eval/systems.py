@@ -6,18 +6,20 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date as Day
-from functools import lru_cache
+from functools import cache, lru_cache
 from hashlib import sha256
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from rag.config import Settings
 from rag.dates import iso_date
 from rag.encode import EMBEDDED_NAMES, Encoder, Floats, TokenVectors
 from rag.evaluation.questions import EvalError
 from rag.index import Index, Snapshot
 from rag.records import Article, Hit, Passage
+from rag.rerank import Reranker, load_reranker
 from rag.retrieve import retrieve
 
 NEVER = Day.max  # a day on which no article's week was "this week"
@@ -83,9 +85,20 @@ def fused(bench: Bench, snap: Snapshot, query: str, date: str | None) -> list[Hi
     return retrieve(snap, bench.encoder, query, k=bench.depth, asked_on=NEVER)
 
 
+def dated(bench: Bench, snap: Snapshot, query: str, date: str | None) -> list[Hit]:
+    """Search by words and meaning, on the day the question was asked, without reading."""
+    return retrieve(snap, bench.encoder, query, k=bench.depth, asked_on=_day(date))
+
+
 def default(bench: Bench, snap: Snapshot, query: str, date: str | None) -> list[Hit]:
     """Search as On Record does when nothing is configured, on the day the question was asked."""
-    return retrieve(snap, bench.encoder, query, k=bench.depth, asked_on=_day(date))
+    return retrieve(snap, bench.encoder, query, k=bench.depth, asked_on=_day(date), reranker=usual_reranker())
+
+
+@cache
+def usual_reranker() -> Reranker | None:
+    """Return what reads the best passages when nothing is configured."""
+    return load_reranker(Settings().reranker)
 
 
 def _day(date: str | None) -> Day:
@@ -109,6 +122,7 @@ SYSTEMS = {
     "dense": System(dense),
     "rrf": System(rrf),
     "fused": System(fused),
+    "dated": System(dated),
     "default": System(default),
     "txtai": System(txtai, package="txtai", whole_articles=True),
 }

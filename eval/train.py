@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import math
 import random
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,7 +23,6 @@ from torch import Tensor, nn
 from transformers import AutoModel, AutoTokenizer, BatchEncoding
 
 from eval.pairs import Group, Sentence, disagreement_groups, quiz_groups, read_groups, squad_groups, write_groups
-
 from rag.index import Index
 from rag.minilm import DIMENSION, embedded_folder, renamed
 from rag.pair_reader import MAX_TOKENS, PRODUCT_SCALE, quantised, titled
@@ -93,7 +93,7 @@ class Model(nn.Module):
 def train(groups: Sequence[Group], recipe: Recipe) -> Model:
     """Train on the groups, in an order and with sentences drawn by the recipe's seed."""
     torch.manual_seed(recipe.seed)
-    rng = random.Random(recipe.seed)
+    rng = random.Random(recipe.seed)  # noqa: S311
     model, tokenizer = Model(), AutoTokenizer.from_pretrained(str(embedded_folder()))
     trunk = [p for p in model.trunk.parameters() if p.requires_grad]
     head = [*model.head.parameters(), model.cosine]
@@ -119,13 +119,13 @@ def train(groups: Sequence[Group], recipe: Recipe) -> Model:
             odds = model(given)
         loss = _loss(odds, batch, [len(texts) for texts in drawn])
         optimizer.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         schedule.step()
         told += loss.item() / FIRST_TOLD
         if step % FIRST_TOLD == 0:
-            print(f"step {step} of {steps}: loss {told:.3f}, {time.monotonic() - started:.0f} s", flush=True)
+            log(f"step {step} of {steps}: loss {told:.3f}, {time.monotonic() - started:.0f} s")
             told = 0.0
     return model.eval()
 
@@ -158,7 +158,7 @@ def _loss(odds: Tensor, groups: Sequence[Group], sizes: Sequence[int]) -> Tensor
     """Cross-entropy of each group, "none of these" at zero in front."""
     losses = [
         nn.functional.cross_entropy(torch.cat([torch.zeros(1), own])[None], torch.tensor([int(bool(group.good))]))
-        for group, own in zip(groups, odds.split(list(sizes)), strict=True)
+        for group, own in zip(groups, torch.split(odds, list(sizes)), strict=True)
     ]
     return torch.stack(losses).mean()
 
@@ -186,9 +186,14 @@ def main() -> None:
     arguments.out.write_bytes(save(model.kept()))
 
 
+def log(line: str) -> None:
+    """Say how far it is, on standard error."""
+    sys.stderr.write(line + "\n")
+
+
 def _told(done: int, total: int) -> None:
     if done % 100 == 0:
-        print(f"question {done} of {total}", flush=True)
+        log(f"question {done} of {total}")
 
 
 if __name__ == "__main__":

@@ -12,9 +12,10 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from rag.evidence import SUREST, Floats, Judged, fitted, sigmoid
+from rag.evidence import Floats, Judged, fitted, sigmoid
 from rag.question import Question
 
+SUREST = 6.0  # log odds beyond which it makes no difference how sure the cross-encoder is
 BEST = 3  # sentences that may support a question together
 TYPED = {
     "age",
@@ -91,7 +92,7 @@ def standing(question: Question, judged: Sequence[Judged]) -> Standing | None:
             question.kind == "said" and bool(question.names) and all(j.signs.speaker < 1 for j in judged[:BEST])
         ),
         relation=min((s for s, name in zip(judged[0].support, judged[0].named, strict=True) if not name), default=1.0),
-        answers=max(j.answers for j in judged) / SUREST,
+        answers=_answers(judged),
         negated=float(bool(_NEGATION.search(question.text)) != bool(_NEGATION.search(judged[0].evidence.text))),
     )
 
@@ -101,6 +102,11 @@ def _typed(question: Question, judged: Sequence[Judged]) -> float:
         return 0.0
     having = [j.signs.soft for j in judged if j.signs.expected > 0]
     return max(having, default=0.0) - max(j.signs.soft for j in judged)
+
+
+def _answers(judged: Sequence[Judged]) -> float:
+    most = max((j.answers for j in judged if j.answers is not None), default=-SUREST)
+    return float(np.clip(most / SUREST, -1, 1))
 
 
 def confidence(question: Question, judged: Sequence[Judged]) -> float:

@@ -3,8 +3,8 @@
 Every content word of the question is looked for in the sentence twice: as the same word, and as the most
 similar token (late interaction over the token vectors of the encoder, after ColBERT, Khattab & Zaharia 2020,
 untrained). What that leaves open is settled by a few readable signs (the expected kind of answer, the speaker
-asked about, words found next door) and by weights fitted on development questions (`eval/fit.py`). The best sentences
-are then read once more, each beside the question, by the embedded cross-encoder.
+asked about, words found next door) and by weights fitted on development questions (`eval/fit.py`). What the embedded
+cross-encoder makes of the best sentences counts for how sure the answer is, not for their order: there it did not help.
 """
 
 from __future__ import annotations
@@ -33,8 +33,7 @@ Floats = npt.NDArray[np.float32]
 MIN_WORDS = 3  # a shorter line is no sentence
 NAME_TRUST = 0.6  # of the similarity of a name or a number with another one: Ottawa is like Washington, but is not it
 NEAR_DISCOUNT = 0.8  # what a word in the sentence before is worth
-READ_AGAIN = 16  # sentences, the best by their signs, that the cross-encoder reads
-SUREST = 6.0  # log odds beyond which it makes no difference how sure the cross-encoder is
+READ_AGAIN = 8  # sentences, the best by their signs, that the cross-encoder reads
 KEPT_PASSAGES = 512  # about 300 kB of token vectors each at most
 
 
@@ -85,7 +84,6 @@ class Signs:
 
 
 SIGN_NAMES = tuple(f.name for f in fields(Signs))
-READING_NAMES = ("first", "answers")  # of what the signs and what the cross-encoder say of a sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,17 +93,14 @@ class Judged:
     Attributes:
         support: for each question word, 0 to 1.
         named: for each question word, whether it is part of a name.
-        first: the log odds that the signs alone give.
-        answers: the log odds by the cross-encoder, at most SUREST either way; of a sentence that it did not read, those
-            of the worst it read.
+        answers: the log odds that it answers, by the cross-encoder; None when that did not read it.
     """
 
     evidence: Evidence
     signs: Signs
     support: tuple[float, ...]
     named: tuple[bool, ...]
-    first: float
-    answers: float = -SUREST
+    answers: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,15 +156,15 @@ class Reader:
             for passage in passages
             for before, sentence in zip([None, *passage], passage, strict=False)
         ]
-        return self._read_again(question, sorted(judged, key=_order))
+        best_first = sorted(judged, key=lambda j: (-j.evidence.score, j.evidence.article.id, j.evidence.start))
+        return self._read_again(question, best_first)
 
-    def _read_again(self, question: Question, judged: Sequence[Judged]) -> list[Judged]:
-        """Let the cross-encoder read the best of the sentences, and order all by both."""
+    def _read_again(self, question: Question, judged: list[Judged]) -> list[Judged]:
+        """Let the cross-encoder read the best of the sentences."""
         best = [j.evidence for j in judged[:READ_AGAIN]]
         odds = self._pairs.scores(question.text, [e.text for e in best], [e.article.title for e in best])
-        odds = np.clip(odds, -SUREST, SUREST)
-        rest = [odds.min(initial=SUREST)] * (len(judged) - len(best))
-        return sorted((_weighed(j, float(o)) for j, o in zip(judged, [*odds, *rest], strict=True)), key=_order)
+        read = [replace(j, answers=float(o)) for j, o in zip(judged[:READ_AGAIN], odds, strict=True)]
+        return read + judged[READ_AGAIN:]
 
     def _tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
         found = {text: kept for text in texts if (kept := self._kept.get(text)) is not None}
@@ -179,16 +174,6 @@ class Reader:
         for text, vectors in found.items():
             self._kept.put(text, vectors)
         return [found[text] for text in texts]
-
-
-def _order(judged: Judged) -> tuple[float, str, int]:
-    return -judged.evidence.score, judged.evidence.article.id, judged.evidence.start
-
-
-def _weighed(judged: Judged, answers: float) -> Judged:
-    weights = fitted("reading", READING_NAMES)
-    score = sigmoid(float(weights @ [judged.first, answers, 1.0]))
-    return replace(judged, evidence=replace(judged.evidence, score=score), answers=answers)
 
 
 def embedded(hit: Hit) -> str:
@@ -314,16 +299,15 @@ def _judge(
         length=min(1.0, len(text.split()) / 40),
     )
     weights = fitted("sentence", SIGN_NAMES)
-    first = float(signs.vector() @ weights[:-1] + weights[-1])
     evidence = Evidence(
         article=passage.article,
         start=sentence.start,
         end=sentence.end,
-        score=sigmoid(first),
+        score=sigmoid(float(signs.vector() @ weights[:-1] + weights[-1])),
         speaker=sentence.speaker or None,
         quote=sentence.attribution.quote_span if sentence.attribution else None,
     )
-    return Judged(evidence, signs, tuple(float(s) for s in support), named, first)
+    return Judged(evidence, signs, tuple(float(s) for s in support), named)
 
 
 def _mean(values: Floats, weights: Floats) -> float:

@@ -15,7 +15,7 @@ import numpy as np
 
 from rag.encode import Floats, by_length, unit
 from rag.kept import Kept
-from rag.minilm import OnnxRuntime, cores, embedded_folder, inputs, load_tokenizer, read_weights, side_by_side
+from rag.minilm import Inputs, OnnxRuntime, cores, embedded_folder, inputs, load_tokenizer, read_weights, side_by_side
 
 MAX_TOKENS = 80  # of question, title and sentence together
 TITLE_CHARS = 70  # of the title, which goes before the sentence
@@ -28,11 +28,12 @@ SCALES = ".scales"  # ends the name of the scales, one for each column, of a mat
 class PairReader:
     """The cross-encoder. Safe to share between threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, weights: bytes | None = None) -> None:
+        """`weights` are those of a file in place of the embedded one."""
         from safetensors.numpy import load
 
         folder = embedded_folder()
-        kept = restored(load(resources.files("rag").joinpath("data/pairs.safetensors").read_bytes()))
+        kept = restored(load(weights or resources.files("rag").joinpath("data/pairs.safetensors").read_bytes()))
         words = read_weights(folder / "model.safetensors")["words"]
         self._head = {name: kept.pop(name) for name in ("head.weight", "head.bias", "cosine.weight")}
         self._tokenizer = load_tokenizer(folder, MAX_TOKENS)
@@ -53,7 +54,7 @@ class PairReader:
         def run(rows: list[int]) -> Floats:
             encodings = self._tokenizer.encode_batch([pairs[row] for row in rows])
             given = inputs(encodings)
-            return self._log_odds(self._states(given), given["attention_mask"], given["token_type_ids"])
+            return self._log_odds(self._states(given), given)
 
         even = len(pairs) // (2 * cores())  # so that a few pairs, too, keep every core busy to the end
         batches = list(by_length([text for _, text in pairs], min(BATCH_SIZE, max(1, even))))
@@ -62,16 +63,17 @@ class PairReader:
             found[rows] = odds
         return found
 
-    def _log_odds(self, states: Floats, mask: Floats, types: Floats) -> Floats:
+    def _log_odds(self, states: Floats, given: Inputs) -> Floats:
         """Return (n,) for states (n, t, d): a linear model over the mean vectors of both texts and their likeness."""
-        second = (types * mask)[..., None].astype(np.float32)
-        first = mask[..., None] - second
+        second = given["token_type_ids"][..., None].astype(np.float32)  # 0 for padding, too
+        first = given["attention_mask"][..., None] - second
         asked = (states * first).sum(axis=1) / np.maximum(first.sum(axis=1), 1)
-        given = (states * second).sum(axis=1) / np.maximum(second.sum(axis=1), 1)
-        parts = [states[:, 0], asked, given, asked * given * PRODUCT_SCALE, np.abs(asked - given)]
-        cosine = (unit(asked) * unit(given)).sum(axis=1)
-        odds: Floats = np.concatenate(parts, axis=1) @ self._head["head.weight"] + self._head["head.bias"]
-        return odds + cosine * self._head["cosine.weight"]
+        told = (states * second).sum(axis=1) / np.maximum(second.sum(axis=1), 1)
+        parts = [states[:, 0], asked, told, asked * told * PRODUCT_SCALE, np.abs(asked - told)]
+        cosine = (unit(asked) * unit(told)).sum(axis=1)
+        odds = np.concatenate(parts, axis=1) @ self._head["head.weight"] + self._head["head.bias"]
+        found: Floats = odds + cosine * self._head["cosine.weight"]
+        return found
 
 
 @cache

@@ -99,7 +99,7 @@ def add_fit(commands: Commands) -> None:
 
 
 def _fit(arguments: argparse.Namespace) -> int:
-    from eval.fit import fit_confidence, fit_reading, fit_sentences, fit_short
+    from eval.fit import fit_confidence, fit_sentences, fit_short
     from eval.sources import read_rows, short_groups
 
     questions = read_set(arguments.set)
@@ -114,7 +114,6 @@ def _fit(arguments: argparse.Namespace) -> int:
     weights = json.loads(path.read_text(encoding="utf-8"))
     with open_product(load_settings(seeds=folder), fresh=True) as app:
         weights["sentence"] = fit_sentences(app, tune, reporter.note)
-        weights["reading"] = fit_reading(app, tune, reporter.note)
     if arguments.squad:
         groups = short_groups(arguments.squad, arguments.archive, load_encoder(load_settings().encoder))
         weights["short"] = fit_short(groups, reporter.note)

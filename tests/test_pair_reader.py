@@ -1,0 +1,74 @@
+"""The embedded cross-encoder: the same in ONNX Runtime as in PyTorch, kept in 8 bits, and worth reading."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from safetensors.numpy import load, save
+
+from rag.pair_reader import MAX_TOKENS, PairReader, pair_reader, quantised, restored, titled
+from rag.records import Article, Passage
+from rag.rerank import EmbeddedReranker, likeliest, load_reranker
+
+QUESTION = "How many people work at the plant?"
+SENTENCES = [
+    "The plant was opened by the minister in 1998, and it has been closed twice for repairs.",
+    "The plant employs 1,200 workers.",
+    "People who live beside the plant complain of its noise.",
+]
+
+
+def test_it_computes_what_pytorch_trained() -> None:
+    import torch
+    from transformers import AutoTokenizer
+
+    from eval.train import Model
+    from rag.minilm import embedded_folder
+
+    torch.manual_seed(1)
+    model = Model().eval()
+    titles = ["Work at the plant", None, ""]
+    tokenizer = AutoTokenizer.from_pretrained(str(embedded_folder()))
+    texts = [titled(sentence, title) for sentence, title in zip(SENTENCES, titles, strict=True)]
+    pairs = tokenizer([QUESTION] * 3, texts, padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="pt")
+    with torch.inference_mode():
+        expected = model(pairs).numpy()
+    found = PairReader(save(model.kept())).scores(QUESTION, SENTENCES, titles)
+    assert found == pytest.approx(expected, abs=0.03)  # 8 bits
+
+
+@settings(max_examples=50)
+@given(arrays(np.float32, (5, 3), elements=st.floats(-4, 4, width=32)), st.booleans())
+def test_eight_bits_are_off_by_half_a_step_at_most_however_the_matrix_lies(matrix: np.ndarray, turned: bool) -> None:
+    matrix[0] = 1  # no column of zeros
+    lying = np.asfortranarray(matrix) if turned else matrix
+    back = restored(load(save(quantised({"0.up.weight": lying, "0.up.bias": matrix[0]}))))
+    assert np.all(np.abs(back["0.up.weight"] - matrix) <= np.abs(matrix).max(axis=0) / 127 / 2 + 1e-6)
+    assert np.array_equal(back["0.up.bias"], matrix[0])
+
+
+def test_the_sentence_that_answers_scores_highest_in_any_company() -> None:
+    scores = pair_reader().scores(QUESTION, SENTENCES, [None] * 3)
+    assert int(scores.argmax()) == 1
+    assert scores[1] > 0
+    alone = PairReader().scores(QUESTION, SENTENCES[1:2], [None])
+    assert alone == pytest.approx(scores[1:2], abs=1e-4)
+    assert np.array_equal(pair_reader().scores(QUESTION, SENTENCES, [None] * 3), scores)  # as it was kept
+    assert pair_reader().scores(QUESTION, [], []).shape == (0,)
+
+
+def test_the_embedded_reranker_reads_the_likeliest_sentence_of_each_passage() -> None:
+    assert likeliest(QUESTION, [" ".join(SENTENCES), "No sentence end and no shared word"]) == [
+        "People who live beside the plant complain of its noise.",
+        "No sentence end and no shared word",
+    ]
+    articles = [Article(id=str(n), path=f"{n}.txt", text=text, title="The plant") for n, text in enumerate(SENTENCES)]
+    passages = [Passage(article, 0, len(article.text)) for article in articles]
+    reranker = load_reranker("embedded")
+    assert isinstance(reranker, EmbeddedReranker)
+    scores = reranker.scores(QUESTION, passages)
+    assert int(scores.argmax()) == 1
+    assert np.all((scores > 0) & (scores < 1))
