@@ -15,7 +15,6 @@ import numpy as np
 from rag.evidence import Floats, Judged, fitted, sigmoid
 from rag.question import Question
 
-SUREST = 6.0  # log odds beyond which it makes no difference how sure the cross-encoder is
 BEST = 3  # sentences that may support a question together
 TYPED = {
     "age",
@@ -47,7 +46,6 @@ class Standing:
             the best of all sentences: 0 when the best one has it; 0 for other kinds.
         unsaid: 1 when it asks what somebody says and none of the three best sentences is theirs.
         relation: the least support, by the best sentence, of a word that is no part of a name.
-        answers: the most that the cross-encoder gives a sentence, -1 to 1.
         negated: 1 when the question or the best sentence says "not", and the other does not.
     """
 
@@ -61,7 +59,6 @@ class Standing:
     typed: float
     unsaid: float
     relation: float
-    answers: float
     negated: float
 
     def vector(self) -> Floats:
@@ -92,7 +89,6 @@ def standing(question: Question, judged: Sequence[Judged]) -> Standing | None:
             question.kind == "said" and bool(question.names) and all(j.signs.speaker < 1 for j in judged[:BEST])
         ),
         relation=min((s for s, name in zip(judged[0].support, judged[0].named, strict=True) if not name), default=1.0),
-        answers=_answers(judged),
         negated=float(bool(_NEGATION.search(question.text)) != bool(_NEGATION.search(judged[0].evidence.text))),
     )
 
@@ -102,11 +98,6 @@ def _typed(question: Question, judged: Sequence[Judged]) -> float:
         return 0.0
     having = [j.signs.soft for j in judged if j.signs.expected > 0]
     return max(having, default=0.0) - max(j.signs.soft for j in judged)
-
-
-def _answers(judged: Sequence[Judged]) -> float:
-    most = max((j.answers for j in judged if j.answers is not None), default=-SUREST)
-    return float(np.clip(most / SUREST, -1, 1))
 
 
 def confidence(question: Question, judged: Sequence[Judged]) -> float:

@@ -3,8 +3,7 @@
 Every content word of the question is looked for in the sentence twice: as the same word, and as the most
 similar token (late interaction over the token vectors of the encoder, after ColBERT, Khattab & Zaharia 2020,
 untrained). What that leaves open is settled by a few readable signs (the expected kind of answer, the speaker
-asked about, words found next door) and by weights fitted on development questions (`eval/fit.py`). What the embedded
-cross-encoder makes of the best sentences counts for how sure the answer is, not for their order: there it did not help.
+asked about, words found next door) and by weights fitted on development questions (`eval/fit.py`).
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from importlib import resources
 
@@ -22,7 +21,6 @@ import numpy.typing as npt
 from rag.encode import Encoder, TokenVectors
 from rag.expected import expectation
 from rag.kept import Kept
-from rag.pair_reader import PairReader, pair_reader
 from rag.question import Question
 from rag.records import Evidence, Hit
 from rag.speakers import Attribution, attribute
@@ -33,7 +31,6 @@ Floats = npt.NDArray[np.float32]
 MIN_WORDS = 3  # a shorter line is no sentence
 NAME_TRUST = 0.6  # of the similarity of a name or a number with another one: Ottawa is like Washington, but is not it
 NEAR_DISCOUNT = 0.8  # what a word in the sentence before is worth
-READ_AGAIN = 8  # sentences, the best by their signs, that the cross-encoder reads
 KEPT_PASSAGES = 512  # about 300 kB of token vectors each at most
 
 
@@ -93,14 +90,12 @@ class Judged:
     Attributes:
         support: for each question word, 0 to 1.
         named: for each question word, whether it is part of a name.
-        answers: the log odds that it answers, by the cross-encoder; None when that did not read it.
     """
 
     evidence: Evidence
     signs: Signs
     support: tuple[float, ...]
     named: tuple[bool, ...]
-    answers: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +125,8 @@ class _Sentence:
 class Reader:
     """Reads passages for evidence. Keeps the token vectors of passages read lately; safe to share between threads."""
 
-    def __init__(self, encoder: Encoder, pairs: PairReader | None = None) -> None:
-        """`pairs` is the embedded cross-encoder unless told."""
+    def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
-        self._pairs = pairs or pair_reader()
         self._kept: Kept[str, TokenVectors] = Kept(KEPT_PASSAGES)
 
     def judge(self, question: Question, hits: Sequence[Hit]) -> list[Judged]:
@@ -156,15 +149,7 @@ class Reader:
             for passage in passages
             for before, sentence in zip([None, *passage], passage, strict=False)
         ]
-        best_first = sorted(judged, key=lambda j: (-j.evidence.score, j.evidence.article.id, j.evidence.start))
-        return self._read_again(question, best_first)
-
-    def _read_again(self, question: Question, judged: list[Judged]) -> list[Judged]:
-        """Let the cross-encoder read the best of the sentences."""
-        best = [j.evidence for j in judged[:READ_AGAIN]]
-        odds = self._pairs.scores(question.text, [e.text for e in best], [e.article.title for e in best])
-        read = [replace(j, answers=float(o)) for j, o in zip(judged[:READ_AGAIN], odds, strict=True)]
-        return read + judged[READ_AGAIN:]
+        return sorted(judged, key=lambda j: (-j.evidence.score, j.evidence.article.id, j.evidence.start))
 
     def _tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
         found = {text: kept for text in texts if (kept := self._kept.get(text)) is not None}
@@ -294,7 +279,7 @@ def _judge(
         cosine=sentence.cosine,
         expected=float(expectation(question, text)),
         speaker=_speaker_sign(question, sentence.speaker),
-        passage=sentence.hit.score,
+        passage=sentence.hit.fused,
         heading=float(text[-1] not in ".!?”\"’'…)"),
         length=min(1.0, len(text.split()) / 40),
     )
