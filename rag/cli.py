@@ -348,7 +348,7 @@ def _filter_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--reranker",
         metavar="NAME",
-        help="none (default), or a cross-encoder of sentence-transformers by name",
+        help="embedded (default), none, or a cross-encoder of sentence-transformers by name",
     )
 
 

@@ -131,7 +131,7 @@ def test_search_in_a_batch_and_alone(
     assert status == 0
     assert [(row["id"], row["query"], len(row["hits"])) for row in rows] == [(1, "lumber", 2), (2, "wife", 2)]
     explained = run_json(capsys, "search", "lumber", "--explain", "--index", str(seed_index))
-    assert set(explained["hits"][0]["stages"]) == {"bm25", "dense", "fused"}
+    assert set(explained["hits"][0]["stages"]) == {"bm25", "dense", "fused", "reranker"}
 
 
 def test_build_says_what_it_did_and_does_nothing_twice(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -346,7 +346,7 @@ def test_a_query_is_encoded_once_and_charged_to_each() -> None:
 
 
 def test_an_unknown_system_or_a_missing_package_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(EvalError, match="no system 'luck': there are bm25, dense, rrf, fused, default, txtai"):
+    with pytest.raises(EvalError, match="no system 'luck': there are bm25, dense, rrf, fused, dated, default, txtai"):
         check_systems(["bm25", "luck"])
     monkeypatch.setattr("eval.systems.find_spec", lambda name: None)
     with pytest.raises(EvalError, match=r"txtai needs txtai: run `pip install -e '\.\[bench\]'`"):
@@ -520,7 +520,7 @@ def test_a_run_is_printed_written_and_compared(
     content = json.loads(capsys.readouterr().out)
     assert list(content["qrels"]) == ["all"]
     assert content["qrels"]["all"]["questions"] == 2
-    assert list(content["qrels"]["all"]["systems"]) == ["bm25", "dense", "rrf", "fused", "default"]
+    assert list(content["qrels"]["all"]["systems"]) == ["bm25", "dense", "rrf", "fused", "dated", "default"]
     second = Path(content["file"])
 
     assert main(["retrieval", "--compare", str(kept), str(second)]) == 0

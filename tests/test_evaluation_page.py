@@ -304,7 +304,7 @@ def test_a_set_is_uploaded_asked_and_its_regression_comes_first(
     assert "Right would be: 75%" in told
     assert "Now: ✗ abstained, confidence 0.10" in told
     assert any(text.startswith("Before: ✓ answered, confidence ") for text in told)
-    shown = [json.loads(e.proto.mixed.json or e.proto.json) for e in page.get("bidi_component")]
+    shown = [json.loads(e.proto.mixed.json or e.proto.json)[0] for e in page.get("bidi_component")]
     assert [view["answer"]["status"] for view in shown] == ["abstained", "answered"]
     assert any("over 75% of Canadian exports" in c["quote"] for c in shown[1]["answer"]["citations"])
 

@@ -483,9 +483,18 @@ class TestConversation:
         page.session_state[f"why-{page.session_state[KEY].exchanges[0].number}"] = True
         page.run()
         (table,) = page.dataframe
-        told = "Of their scores, words: BM25 of the question's words; meaning: cosine of the vectors."
+        told = "Of their scores, words: BM25 of the question's words; meaning: cosine of the vectors; read again: what the reranker says, 0 to 1."
         assert any(text.value.endswith(told) for text in page.text)
-        assert list(table.value.columns) == ["rank", "score", "words", "meaning", "article", "published", "passage"]
+        assert list(table.value.columns) == [
+            "rank",
+            "score",
+            "words",
+            "meaning",
+            "read again",
+            "article",
+            "published",
+            "passage",
+        ]
         assert list(table.value["rank"]) == list(range(1, len(table.value) + 1))
         assert list(table.value["score"]) == sorted(table.value["score"], reverse=True)
         assert table.value["passage"][0].startswith("The USMCA continues to serve as the foundation for trade")
