@@ -14,7 +14,6 @@ from rich.table import Table
 
 from eval.qrels import ARTICLES, QUESTIONS
 from eval.report import plain_table
-from eval.systems import usual_reranker
 from rag.dates import iso_date
 from rag.encode import Encoder
 from rag.evaluation.questions import EvalError, json_rows
@@ -146,7 +145,7 @@ def run(quiz: Sequence[Quizzed], name: str, index: Index, encoder: Encoder, pass
     with index.snapshot() as snap:
         for done, one in enumerate(quiz, start=1):
             asked_on = Day.fromisoformat(one.date) if one.date else None
-            hits = retrieve(snap, encoder, one.question, passages, asked_on=asked_on, reranker=usual_reranker())
+            hits = retrieve(snap, encoder, one.question, passages, asked_on=asked_on)
             values = support(one.question, one.choices, hits, reader.judge(read(one.question), hits))
             best, lead = pick(values)
             rows.append({"id": one.id, "year": one.year, "right": best in one.right, "lead": round(lead, 4)})

@@ -21,7 +21,6 @@ from eval.product import open_product
 from eval.qrels import QUESTIONS, Query, RetrievalSet, choose
 from eval.retrieval import build_index
 from eval.squad import Asked, f1, given, read_squad
-from eval.systems import usual_reranker
 from rag import rows as stored
 from rag.confidence import standing
 from rag.config import Settings, load_settings
@@ -227,7 +226,7 @@ class _Reading:
 
     def of(self, snap: Snapshot, text: str, asked_on: Day | None = None) -> tuple[Question, list[Judged]]:
         text = checked(text)
-        hits = retrieve(snap, self._encoder, text, Settings().passages, asked_on=asked_on, reranker=usual_reranker())
+        hits = retrieve(snap, self._encoder, text, Settings().passages, asked_on=asked_on)
         return read(text), self._reader.judge(read(text), hits)
 
 

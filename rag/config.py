@@ -23,8 +23,8 @@ class Settings:
         index: folder of the index.
         seeds: folder of the articles.
         encoder: "minilm" (embedded), or any sentence-transformers name or folder.
-        reranker: what reads the best passages once more: "embedded", "none", or any cross-encoder of
-            sentence-transformers by name or folder.
+        reranker: what reads the best passages once more: "embedded" (of a search), "none", or any cross-encoder of
+            sentence-transformers by name or folder (for answers too).
         llm: what writes the answer: "extractive", "local", "local:/path/to/model.gguf", "openai:MODEL",
             "anthropic:MODEL", "google:MODEL", "ollama:MODEL", each of these also "…@ADDRESS".
         refuse_below: confidence (0 to 1) under which the answer is that the archive does not say.

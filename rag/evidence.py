@@ -279,7 +279,7 @@ def _judge(
         cosine=sentence.cosine,
         expected=float(expectation(question, text)),
         speaker=_speaker_sign(question, sentence.speaker),
-        passage=sentence.hit.fused,
+        passage=sentence.hit.score,
         heading=float(text[-1] not in ".!?”\"’'…)"),
         length=min(1.0, len(text.split()) / 40),
     )

@@ -22,7 +22,7 @@ from rag.question import MAX_QUESTION_CHARS, Question, checked, read
 from rag.reading import Reading, part_readings, reading, together
 from rag.records import Answer, Article, Hit, Turn
 from rag.refuse import refusal
-from rag.rerank import Reranker, load_reranker
+from rag.rerank import EmbeddedReranker, Reranker, load_reranker
 from rag.retrieve import Filters, retrieve
 from rag.short import leading, shortest
 from rag.sides import told
@@ -42,6 +42,8 @@ class OnRecord:
         self._index = index
         self._encoder = encoder
         self._reranker = reranker
+        # Evidence judges every sentence of the passages itself; that the small one orders them did not help it.
+        self._asked = None if isinstance(reranker, EmbeddedReranker) else reranker
         self._reader = Reader(encoder)
         self._verifier = Verifier(encoder)
 
@@ -197,7 +199,7 @@ class OnRecord:
     ) -> list[Hit]:
         """The `k` best passages for a query."""
         with self._index.snapshot() as snapshot:
-            return self._retrieve(snapshot, checked(query), k, filters, asked_on)
+            return self._retrieve(snapshot, checked(query), k, filters, asked_on, reranker=self._reranker)
 
     def verify(self, sentence: str) -> tuple[Verdict, Article | None]:
         """Check a sentence against the articles that come nearest to it; the one that carries it best, if any does.
@@ -206,7 +208,8 @@ class OnRecord:
             QuestionError: it is empty or too long.
         """
         best: tuple[Verdict, Article | None] = NOTHING, None
-        hits = self.search(sentence[:MAX_QUESTION_CHARS], VERIFIED_PASSAGES)
+        with self._index.snapshot() as snapshot:
+            hits = self._retrieve(snapshot, checked(sentence[:MAX_QUESTION_CHARS]), VERIFIED_PASSAGES)
         for article in {hit.passage.article.id: hit.passage.article for hit in hits}.values():
             verdict = self._verifier.check(sentence, [Source(article.text, article.title or "")])
             if verdict.score > best[0].score:
@@ -223,6 +226,7 @@ class OnRecord:
         filters: Filters | None = None,
         asked_on: date | None = None,
         vector: Floats | None = None,
+        reranker: Reranker | None = None,
     ) -> list[Hit]:
         return retrieve(
             snapshot,
@@ -231,7 +235,7 @@ class OnRecord:
             k,
             filters or Filters(),
             vector=vector,
-            reranker=self._reranker,
+            reranker=reranker or self._asked,
             asked_on=asked_on,
         )
 

@@ -91,11 +91,6 @@ class Hit:
     passage: Passage
     stages: dict[str, tuple[int | None, float]] = field(default_factory=dict)
 
-    @property
-    def fused(self) -> float:
-        """The score before a reranker read it; evidence is weighed by this one, whatever reranker there is."""
-        return self.stages.get("fused", (None, self.score))[1]
-
 
 @dataclass(frozen=True, slots=True)
 class Evidence:

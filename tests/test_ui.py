@@ -483,7 +483,7 @@ class TestConversation:
         page.session_state[f"why-{page.session_state[KEY].exchanges[0].number}"] = True
         page.run()
         (table,) = page.dataframe
-        told = "Of their scores, words: BM25 of the question's words; meaning: cosine of the vectors; read again: what the reranker says, 0 to 1."
+        told = "Of their scores, words: BM25 of the question's words; meaning: cosine of the vectors."
         assert any(text.value.endswith(told) for text in page.text)
         assert list(table.value.columns) == [
             "rank",
