@@ -81,14 +81,11 @@ class EmbeddedReranker:
 
     name = EMBEDDED
 
-    def __init__(self) -> None:
-        from rag.pair_reader import pair_reader
-
-        self._reader = pair_reader()
-
     def scores(self, query: str, passages: Sequence[Passage]) -> Floats:
+        from rag.pair_reader import pair_reader  # at the first search: a question does without it
+
         likely = likeliest(query, [passage.text for passage in passages])
-        odds = self._reader.scores(query, likely, [passage.article.title for passage in passages])
+        odds = pair_reader().scores(query, likely, [passage.article.title for passage in passages])
         scores: Floats = 1 / (1 + np.exp(-odds / SOFTENED))
         return scores
 
