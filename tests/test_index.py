@@ -21,6 +21,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import rag
 from rag import build as build_module
 from rag import catalog, clean, rows, staging
 from rag import commit as commit_module
@@ -762,7 +763,7 @@ def test_status_says_what_the_index_holds(archive: Path, index_path: Path, hash_
         "encoder": "hash",
         "dimension": 32,
         "format": 3,
-        "version": "0.1.0",
+        "version": rag.__version__,
     }
 
 

@@ -490,7 +490,6 @@ class TestConversation:
             "score",
             "words",
             "meaning",
-            "read again",
             "article",
             "published",
             "passage",
