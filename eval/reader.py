@@ -30,10 +30,10 @@ def main() -> int:
 
 
 def _ours(index: Path) -> Callable[[str, int], Any]:
-    from rag.config import Settings
+    from rag.config import load_settings
     from rag.pipeline import OnRecord
 
-    return OnRecord.open(Settings(index=index)).search
+    return OnRecord.open(load_settings(index=index)).search
 
 
 def _txtai(texts: list[str], model: str) -> tuple[Callable[[str, int], Any], float]:
