@@ -14,13 +14,11 @@ from importlib import resources
 import numpy as np
 
 from rag.encode import Floats, by_length, unit
-from rag.kept import Kept
 from rag.minilm import Inputs, OnnxRuntime, cores, embedded_folder, inputs, load_tokenizer, read_weights, side_by_side
 
 MAX_TOKENS = 80  # of question, title and sentence together
 TITLE_CHARS = 70  # of the title, which goes before the sentence
 BATCH_SIZE = 4  # at most, as in rag.minilm
-KEPT_PAIRS = 4_096  # what was read for ranking is read for evidence again
 PRODUCT_SCALE = 10.0  # of the products among the features, which are far smaller than the rest
 SCALES = ".scales"  # ends the name of the scales, one for each column, of a matrix that is kept in 8 bits
 
@@ -38,19 +36,11 @@ class PairReader:
         self._head = {name: kept.pop(name) for name in ("head.weight", "head.bias", "cosine.weight")}
         self._tokenizer = load_tokenizer(folder, MAX_TOKENS)
         self._states = OnnxRuntime({**kept, "words": words})
-        self._known: Kept[tuple[str, str], float] = Kept(KEPT_PAIRS)
 
     def scores(self, question: str, sentences: Sequence[str], titles: Sequence[str | None]) -> Floats:
         """Return (n,) float32: the log odds that each sentence, of an article of that title, answers the question."""
         pairs = [(question, titled(sentence, title)) for sentence, title in zip(sentences, titles, strict=True)]
-        found = {pair: odds for pair in pairs if (odds := self._known.get(pair)) is not None}
-        missing = [pair for pair in dict.fromkeys(pairs) if pair not in found]
-        found.update(zip(missing, self._read(missing).tolist(), strict=True))
-        for pair, odds in found.items():
-            self._known.put(pair, odds)
-        return np.array([found[pair] for pair in pairs], dtype=np.float32)
 
-    def _read(self, pairs: Sequence[tuple[str, str]]) -> Floats:
         def run(rows: list[int]) -> Floats:
             encodings = self._tokenizer.encode_batch([pairs[row] for row in rows])
             given = inputs(encodings)

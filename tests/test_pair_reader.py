@@ -56,7 +56,7 @@ def test_the_sentence_that_answers_scores_highest_in_any_company() -> None:
     assert scores[1] > 0
     alone = PairReader().scores(QUESTION, SENTENCES[1:2], [None])
     assert alone == pytest.approx(scores[1:2], abs=1e-4)
-    assert np.array_equal(pair_reader().scores(QUESTION, SENTENCES, [None] * 3), scores)  # as it was kept
+    assert np.array_equal(pair_reader().scores(QUESTION, SENTENCES, [None] * 3), scores)
     assert pair_reader().scores(QUESTION, [], []).shape == (0,)
 
 
