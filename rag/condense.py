@@ -37,6 +37,7 @@ _EMPTY_IT = re.compile(
     r"necessary|important|legal|safe to|okay? to|that|like|rains?|snows?)\b|\b(?:does|did|would) it make sense\b",
     re.IGNORECASE,
 )  # "is it true that …" points at nothing
+_WHEN = re.compile(r"\b(?:before|after|since|until|by) (?:that|then)\b", re.IGNORECASE)
 _CLAUSE = re.compile(r"[,;?.:] |\b(?:and|or|but|if|because|when|while|so|as|that|which|who)\b", re.IGNORECASE)
 _CHANGES = re.compile(
     r"\bby the way\b|\b(?:talking|speaking) (?:about|of)\b|\banother (?:question|topic)\b|"
@@ -62,6 +63,13 @@ _LEAD = re.compile(
 )
 _VERB = re.compile(
     r"\b(?:is|are|was|were|do|does|did|has|have|had|will|would|can|could|should|might|what|who|when|where|why|how|which)\b",
+    re.IGNORECASE,
+)
+_AUXILIARY = re.compile(r"^(?:is|are|was|were|do|does|did|has|have|had|will|would|can|could|should)\b", re.IGNORECASE)
+_DENIED = {"will": "won’t", "can": "can’t"}
+_WHICH = re.compile(  # "Which sectors are they talking about": what stands for the sectors is asked of by itself
+    r"^(?:what|which)(?: (?!(?:is|are|was|were|do|does|did)\b)[\w’'-]+){0,3} "
+    r"(?P<asked>(?:is|are|was|were) .+ (?:about|of|on|for|with|in)|(?<!what )(?<!which )(?:do|does|did) .+)$",
     re.IGNORECASE,
 )
 _PLACED = re.compile(r"(?:in|at|on|for|to|with|from|by|of|under|before|after|since|until) ", re.IGNORECASE)
@@ -98,9 +106,11 @@ def _bracketed(question: str, carried: Sequence[str]) -> str:
 
 
 def _bare(word: str, earlier: str) -> str:
-    """ "Why?" after "Did X do Y?" asks "Why did X do Y?"."""
+    """ "Why?" after "Did X do Y?" asks "Why did X do Y?", and "Why not?" asks "Why didn’t X do Y?"."""
     rest = _LEAD.sub("", earlier).strip().rstrip("?.! ")
     lead = re.sub(r" not$", "", word, flags=re.IGNORECASE)
+    if lead != word:
+        rest = _AUXILIARY.sub(lambda m: _DENIED.get(m[0].lower(), f"{m[0]}n’t"), rest)
     return f"{lead[0].upper()}{lead[1:]} {rest[0].lower() + rest[1:] if not _starts_with_name(rest) else rest}?"
 
 
@@ -127,6 +137,8 @@ def _about(question: str, new: str, history: Sequence[Turn], people: Sequence[st
     run = next(iter(phrases(earlier)[::-1]), None)
     if run and run[1] == len(text) and _VERB.search(text) and not is_verb(text, *run):
         return f"{text[: run[0]]}{new}?"
+    if which := _WHICH.match(text):
+        return f"{which['asked'][0].upper()}{which['asked'][1:]} {new}?"
     return _bracketed(earlier.text, [new])
 
 
@@ -155,6 +167,8 @@ def _carried(question: str, history: Sequence[Turn]) -> list[str]:
 def _points_back(question: str) -> bool:
     """Whether it has a word that means something said before, and not earlier in the question itself."""
     question = _EMPTY_IT.sub("", question)
+    if read(question).names:  # it has its own subject; only its time is told by what was said
+        question = _WHEN.sub("", question)
     found = [match.start() for pattern in _BACK for match in [pattern.search(question)] if match]
     return bool(found) and not _names_it_first(question[: min(found)])
 

@@ -18,7 +18,11 @@ PEOPLE = ["Brian Kingston", "Flavio Volpe", "Mark Carney", "Donald Trump", "Mart
         ("What does Brian Kingston expect?", "And Volpe?", "What does Volpe expect?"),
         ("What is Kingston’s view of tariffs?", "What about Volpe?", "What is Volpe’s view of tariffs?"),
         ("What tariffs hit steel?", "What about lumber?", "What tariffs hit lumber?"),
-        ("Did Lutnick think a deal was likely?", "Why not?", "Why did Lutnick think a deal was likely?"),
+        ("Did Lutnick think a deal was likely?", "Why not?", "Why didn’t Lutnick think a deal was likely?"),
+        ("Will Ottawa answer?", "why not", "Why won’t Ottawa answer?"),
+        ("Which sectors are the two talking about?", "What about lumber?", "Are the two talking about lumber?"),
+        ("What goods did the law cover?", "And steel?", "Did the law cover steel?"),
+        ("What did the law cover?", "And steel?", "What did the law cover (steel)?"),
         ("What did Carney tell Trump?", "When?", "When did Carney tell Trump?"),
         ("Who is Marty Warren?", "What is his job?", "What is Marty Warren’s job?"),
         ("What day does Carney meet Trump?", "And who is he seeing in Mexico?",
@@ -47,6 +51,7 @@ def test_follow_up(earlier: str, question: str, alone: str) -> None:
         "Is it true that King Charles opened Parliament?",
         "What about the formal review of the trade agreement with Mexico?",
         "By the way, is it raining?",
+        "What had Volpe said about Canadian cars before that?",
     ],
 )
 def test_a_new_topic_drags_nothing_along(question: str) -> None:
