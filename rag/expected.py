@@ -102,6 +102,7 @@ PHRASES: dict[Kind, re.Pattern[str]] = {
         re.IGNORECASE,
     ),
 }  # the whole phrases of a measure, with what qualifies them: "over 75%", "more than $10 billion a year"
+_CALENDAR = re.compile(rf"{MONTH}|{DAY}")  # the only words with a capital that name nobody
 _NOT_COUNTS = re.compile(r"\b(?:half|twice|both|one)\b", re.IGNORECASE)  # "half of the", "one of them": seldom a count
 _PARTS: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...] = (
     (re.compile(r"\b(?:what|which) year\b", re.IGNORECASE), re.compile(rf"\b{_YEAR}\b")),
@@ -136,8 +137,9 @@ def expectation(question: Question, sentence: str) -> int:
     if question.kind == "who":
         asked = {w.key for w in question.terms}
         others = [w for w in words(sentence) if w.capitalised and w.content and w.key not in asked]
-        return 1 if others else -1
-    pattern = PATTERNS.get(question.kind)
+        return 1 if any(not _CALENDAR.fullmatch(sentence, w.start, w.end) for w in others) else -1
+    pattern = next((part for asked, part in _PARTS if question.kind == "when" and asked.search(question.text)), None)
+    pattern = pattern or PATTERNS.get(question.kind)
     if pattern is None:
         return 0
     return 1 if pattern.search(sentence) else -1

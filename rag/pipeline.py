@@ -125,7 +125,7 @@ class OnRecord:
             several = part_readings(self._reader, standalone, hits, self.settings.max_claims)
             answered = [part for part in several or [whole] if part.sure(bar)]
             if not answered:
-                answer = refusal(blank, whole.question, whole.judged, filters)
+                answer = refusal(blank, whole.question, whole.judged, filters, whole.untrue)
                 yield Piece(answer.text, ends_claim=True)
             elif found := self._conflict(snapshot, whole.question, hits, whole.judged, filters):
                 answer = told((yield from written(blank, found.evidence, self._verifier)), found)

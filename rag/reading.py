@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from rag.confidence import confidence
 from rag.evidence import Judged, Reader
 from rag.parts import parts
+from rag.premise import untrue_title
 from rag.question import Question, read
 from rag.records import Evidence, Hit
 from rag.select import select
@@ -22,13 +23,15 @@ class Reading:
     Attributes:
         judged: every sentence, best first.
         chosen: those that make its answer.
-        confidence: that they do, 0 to 1.
+        confidence: that they do, 0 to 1; 0 when the question takes something untrue for granted.
+        untrue: what the question takes for granted and the articles speak against, in a sentence; empty when nothing.
     """
 
     question: Question
     judged: Sequence[Judged]
     chosen: Sequence[Evidence]
     confidence: float
+    untrue: str = ""
 
     def sure(self, bar: float) -> bool:
         """Whether there is something to say, and the confidence is `bar` or more."""
@@ -39,7 +42,9 @@ def reading(reader: Reader, text: str, hits: Sequence[Hit], most: int) -> Readin
     """Read the passages for one question; at most `most` sentences are chosen."""
     question = read(text)
     judged = reader.judge(question, hits)
-    return Reading(question, judged, select(question, judged, most), confidence(question, judged))
+    untrue = untrue_title(question, list({hit.passage.article.id: hit.passage.article for hit in hits}.values()))
+    sure = 0.0 if untrue else confidence(question, judged)
+    return Reading(question, judged, select(question, judged, most), sure, untrue)
 
 
 def part_readings(reader: Reader, text: str, hits: Sequence[Hit], most: int) -> list[Reading]:

@@ -17,12 +17,12 @@ FORMS: dict[Kind, str] = {"age": "an age", "when": "a date", "percent": "a share
 TITLES = "Minister|President|Premier|Secretary|Governor|Senator|Mayor|Ambassador|Director|Chairman|Chief|Envoy|Judge"
 
 
-def refusal(blank: Answer, question: Question, judged: Sequence[Judged], filters: Filters) -> Answer:
-    """The answer that there is none: what was wanted and not read, and the nearest passages."""
+def refusal(blank: Answer, question: Question, judged: Sequence[Judged], filters: Filters, untrue: str = "") -> Answer:
+    """The answer that there is none: what was wanted and not read, or is `untrue`, and the nearest passages."""
     if not blank.hits:
         text = "The archive holds no passage for this question" + ("." if filters.empty else " within these filters.")
         return replace(blank, text=text, generator="extractive")
-    text = f"The archive does not say. {_why(question, judged)}".rstrip()
+    text = f"The archive does not say. {untrue or _why(question, judged)}".rstrip()
     text += " The nearest passages are listed, but they do not answer it."
     return replace(blank, text=text, hits=blank.hits[:NEAREST], generator="extractive")
 

@@ -145,6 +145,14 @@ def test_a_question_that_cannot_be_asked(app: OnRecord, question: str) -> None:
         app.ask(question)
 
 
+def test_a_title_that_somebody_else_has_is_named(app: OnRecord) -> None:
+    answer = app.ask("How did Prime Minister Poilievre defend his trip to Washington?")
+    assert (answer.status, answer.confidence, answer.citations) == ("abstained", 0.0, ())
+    assert answer.text.startswith(
+        "The archive does not say. The articles read call Carney “prime minister”, and not Poilievre."
+    )
+
+
 @pytest.mark.parametrize(
     "question", ["\x1b[31m", "?", "’’’", "<script>", "[1] [2]", "日本の首相は誰ですか", "a" * 2000]
 )

@@ -112,6 +112,11 @@ def test_reading_never_fails(text: str) -> None:
         ("Who leads the union?", "Marty Warren leads the union.", 1),
         ("What percentage is exported?", "Over 75% is exported.", 1),
         ("What is CUSMA?", "CUSMA is under review.", 0),
+        ("In what year did they meet?", "They met on August 26.", -1),
+        ("In what year did they meet?", "They met in August 2025.", 1),
+        ("Who opened the review?", "The review opened in November, on a Monday.", -1),
+        ("What is the tariff rate on steel?", "Duties were imposed on steel.", -1),
+        ("What is the tariff rate on steel?", "Steel is charged 25 per cent.", 1),
     ],
 )
 def test_an_answer_holds_the_kind_of_thing_asked_for(question: str, sentence: str, expected: int) -> None:

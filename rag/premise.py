@@ -1,0 +1,65 @@
+"""What a question takes for granted that the articles read speak against: a title that somebody else has, a number.
+
+"How did Prime Minister Poilievre …" has no answer where Poilievre is the leader of the opposition, and the nearest
+sentence about him is a wrong one. Only plain clashes count, so that a question is not refused for a slip of words: the
+articles must name the person, with another title or beside another who has this one. English only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from rag.question import Question
+from rag.records import Article
+
+_TITLES = (
+    "prime minister", "vice president", "deputy minister", "president", "minister", "premier", "chancellor",
+    "secretary", "governor", "senator", "mayor", "ambassador", "king", "queen", "pope", "justice", "judge",
+)  # fmt: skip
+_SHORT = {"pm": "prime minister", "pres": "president", "gov": "governor", "sen": "senator", "sec": "secretary"}
+_TITLE = "|".join((*_TITLES, *_SHORT))
+_NAME = r"[A-Z][\w’'-]+(?: (?:[A-Z]\. )?[A-Z][\w’'-]+){0,2}"
+_TITLED = re.compile(rf"\b(?P<title>(?i:{_TITLE}))\.? (?P<name>{_NAME})")
+_NAMED = re.compile(
+    rf"(?P<name>{_NAME})(?:,| is| was| became| as)(?: the| a| an| its)?(?: [\w’'.-]+){{0,2}}? (?P<title>(?i:{_TITLE}))\b"
+)
+_NUMERAL = re.compile(r"[IVX]+|[JS]r\.?")
+
+
+def untrue_title(question: Question, articles: Sequence[Article]) -> str:
+    """Say which title of the question's the articles do not give to whom it gives it; empty when there is none."""
+    for title, name in _holders(question.text):
+        texts = [article.text for article in articles if re.search(rf"\b{re.escape(name)}\b", article.text)]
+        held = list(dict.fromkeys(holder for text in texts for holder in _holders(text)))
+        own = [other for other, holder in held if holder == name]
+        if not texts or any(_fits(title, other) for other in own):
+            continue
+        if own:
+            return f"The articles read call {name} {_quoted(own)}, and not “{title}”."
+        others = [holder for other, holder in held if other == title]
+        if others:
+            return f"The articles read call {others[0]} “{title}”, and not {name}."
+    return ""
+
+
+def _holders(text: str) -> Iterator[tuple[str, str]]:
+    """Each title with the last name of who has it, in the order of the text."""
+    for match in (*_TITLED.finditer(text), *_NAMED.finditer(text)):
+        title = match["title"].lower()
+        yield _SHORT.get(title, title), _surname(match["name"])
+
+
+def _surname(name: str) -> str:
+    """The last word that is a name: of "Charles III’s" that is Charles."""
+    parts = re.sub(r"[’']s?$", "", name).split()
+    return next((part for part in reversed(parts) if not _NUMERAL.fullmatch(part)), parts[-1])
+
+
+def _fits(asked: str, held: str) -> bool:
+    """Whether one title may stand for the other: a prime minister is a minister."""
+    return asked == held or (asked, held) == ("minister", "prime minister")
+
+
+def _quoted(titles: Sequence[str]) -> str:
+    return " and ".join(f"“{title}”" for title in dict.fromkeys(titles))
