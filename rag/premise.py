@@ -22,7 +22,8 @@ _TITLE = "|".join((*_TITLES, *_SHORT))
 _NAME = r"[A-Z][\w’'-]+(?: (?:[A-Z]\. )?[A-Z][\w’'-]+){0,2}"
 _TITLED = re.compile(rf"\b(?P<title>(?i:{_TITLE}))\.? (?P<name>{_NAME})")
 _NAMED = re.compile(
-    rf"(?P<name>{_NAME})(?:,| is| was| became| as)(?: the| a| an| its)?(?: [\w’'.-]+){{0,2}}? (?P<title>(?i:{_TITLE}))\b"
+    rf"(?P<name>{_NAME})(?:,| is| was| became| as)(?: the| a| an| its)?(?: [\w’'.-]+){{0,2}}? "
+    rf"(?P<title>(?i:{_TITLE}))\b"
 )
 _NUMERAL = re.compile(r"[IVX]+|[JS]r\.?")
 
