@@ -2,7 +2,8 @@
 
 "How did Prime Minister Poilievre …" has no answer where Poilievre is the leader of the opposition, and the nearest
 sentence about him is a wrong one. Only plain clashes count, so that a question is not refused for a slip of words: the
-articles must name the person, with another title or beside another who has this one. English only.
+articles must name the person, with another title or beside another who has this one; or the sentence that comes nearest
+must give another amount in the amount's place. English only.
 """
 
 from __future__ import annotations
@@ -10,9 +11,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from rag.evidence import Judged
+from rag.quantities import quantities
 from rag.question import Question
 from rag.records import Article
 
+NEARLY = 0.1  # of a number: "20 million" is told of 19.4 million
 _TITLES = (
     "prime minister", "vice president", "deputy minister", "president", "minister", "premier", "chancellor",
     "secretary", "governor", "senator", "mayor", "ambassador", "king", "queen", "pope", "justice", "judge",
@@ -42,6 +46,28 @@ def untrue_title(question: Question, articles: Sequence[Article]) -> str:
         if others:
             return f"The articles read call {others[0]} “{title}”, and not {name}."
     return ""
+
+
+def untrue_number(question: Question, judged: Sequence[Judged]) -> str:
+    """Say which amount of the question's no article read gives, where the best sentence has another; empty when none.
+
+    A question that can be answered by "no" takes no number for granted, and a number that is nearly right is none.
+    """
+    if question.kind == "yesno" or not judged:
+        return ""
+    texts = {j.evidence.article.text for j in judged}
+    given = [quantity for text in texts for quantity in quantities(text)]
+    best = judged[0].evidence.text
+    for asked in (quantity for quantity in quantities(question.text) if not quantity.bare):
+        alike = [q for q in quantities(best) if q.percent == asked.percent and not q.bare]
+        if alike and not any(q.percent == asked.percent and _near(q.value, asked.value) for q in given):
+            wrong, right = question.text[asked.start : asked.end], best[alike[0].start : alike[0].end]
+            return f"Nothing that was read gives “{wrong}”; the nearest sentence says “{right}”."
+    return ""
+
+
+def _near(one: float, other: float) -> bool:
+    return abs(one - other) <= NEARLY * max(abs(one), abs(other))
 
 
 def _holders(text: str) -> Iterator[tuple[str, str]]:

@@ -23,7 +23,8 @@ _KINDS: tuple[tuple[str, Kind], ...] = (
     (r"\bhow (?:long|many (?:years|months|weeks|days|hours|minutes))\b", "duration"),
     (r"\bhow many\b|\bwhat number\b|\bnumber of\b", "count"),
     (r"\bwhat (?:percentage|percent|share|proportion|rate|fraction)\b|\bwhich percentage\b|\bhow much of\b|"
-     r"\bper ?cent\b|\bwhat (?:is|was|are|were) the (?:[\w’'-]+ ){0,3}?(?:percentage|share|proportion|"
+     r"\b(?:what|which|how (?:much|many))\b.*\bper ?cent\b|"
+     r"\bwhat (?:is|was|are|were) the (?:[\w’'-]+ ){0,3}?(?:percentage|share|proportion|"
      r"(?:tariff|tax|duty|interest|unemployment|jobless|inflation|growth|approval|turnout) rate)\b", "percent"),
     (r"\bhow (?:much|large|big|high|expensive)\b|\bwhat (?:price|cost|salary)\b|\bcosts?\b.*\?", "money"),
     (r"^(?:and |so |but )?(?:when|since when|until when)\b|\b(?:what|which) (?:day|date|month|year|time)\b|"

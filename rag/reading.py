@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rag.confidence import confidence
 from rag.evidence import Judged, Reader
 from rag.parts import parts
-from rag.premise import untrue_title
+from rag.premise import untrue_number, untrue_title
 from rag.question import Question, read
 from rag.records import Evidence, Hit
 from rag.select import select
@@ -42,7 +42,8 @@ def reading(reader: Reader, text: str, hits: Sequence[Hit], most: int) -> Readin
     """Read the passages for one question; at most `most` sentences are chosen."""
     question = read(text)
     judged = reader.judge(question, hits)
-    untrue = untrue_title(question, list({hit.passage.article.id: hit.passage.article for hit in hits}.values()))
+    articles = list({hit.passage.article.id: hit.passage.article for hit in hits}.values())
+    untrue = untrue_title(question, articles) or untrue_number(question, judged)
     sure = 0.0 if untrue else confidence(question, judged)
     return Reading(question, judged, select(question, judged, most), sure, untrue)
 

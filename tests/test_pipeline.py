@@ -154,6 +154,23 @@ def test_a_title_that_somebody_else_has_is_named(app: OnRecord) -> None:
 
 
 @pytest.mark.parametrize(
+    ("question", "told"),
+    [
+        (
+            "When does the 50 per cent tariff on heavy trucks begin?",
+            "gives “50 per cent”; the nearest sentence says “25 per cent”.",
+        ),
+        ("When does the 25% tariff on heavy trucks begin?", None),
+        ("Does the 50 per cent tariff on heavy trucks begin in November?", None),
+    ],
+)
+def test_a_number_that_no_article_gives_is_named(app: OnRecord, question: str, told: str | None) -> None:
+    answer = app.ask(question)
+    assert (answer.status == "abstained") == bool(told)
+    assert not told or f"Nothing that was read {told}" in answer.text
+
+
+@pytest.mark.parametrize(
     "question", ["\x1b[31m", "?", "’’’", "<script>", "[1] [2]", "日本の首相は誰ですか", "a" * 2000]
 )
 def test_an_odd_question_is_refused_like_any_other(app: OnRecord, question: str) -> None:
