@@ -9,8 +9,9 @@ from rag.question import Kind, Question
 from rag.records import Evidence
 from rag.words import keys
 
-CLOSE = 0.35  # of the best score: another sentence this good belongs in the answer
-OTHER_ARTICLE = 0.15  # the same for the first sentence of another article
+# Of the best score: what belongs in the answer beside it. Who wants one thing told wants less beside it.
+CLOSE, CLOSE_POINTED = 0.35, 0.5  # another sentence of an article that is heard already
+OTHER_ARTICLE, OTHER_ARTICLE_POINTED = 0.15, 0.3  # the first sentence of another article
 VOICES = 3  # articles that are heard before one of them speaks twice, when the question is open
 SAME = 0.7  # shared content words (Jaccard) above which two sentences say the same
 POINTED: frozenset[Kind] = frozenset({"who", "when", "where", "count", "percent", "money", "age", "duration"})
@@ -24,10 +25,14 @@ def select(question: Question, judged: Sequence[Judged], most: int = 4) -> list[
         The best one first, then by article: its own, then the dated ones by date; in reading order within each.
     """
     chosen: list[Judged] = []
-    passes = [judged] if question.kind in POINTED else [_first_of_each_article(judged)[:VOICES], judged]
+    pointed = question.kind in POINTED
+    passes = [judged] if pointed else [_first_of_each_article(judged)[:VOICES], judged]
+    same, other = (CLOSE_POINTED, OTHER_ARTICLE_POINTED) if pointed else (CLOSE, OTHER_ARTICLE)
     for candidates in passes:
         for candidate in candidates:
-            if len(chosen) < most and _belongs(candidate, chosen, judged[0].evidence.score):
+            new = all(candidate.evidence.article.id != j.evidence.article.id for j in chosen)
+            close = candidate.evidence.score >= (other if new else same) * judged[0].evidence.score
+            if len(chosen) < most and close and not _told(candidate, chosen):
                 chosen.append(candidate)
     return _readable([j.evidence for j in chosen])
 
@@ -39,11 +44,8 @@ def _first_of_each_article(judged: Sequence[Judged]) -> list[Judged]:
     return list(first.values())
 
 
-def _belongs(candidate: Judged, chosen: Sequence[Judged], best: float) -> bool:
-    new_article = all(candidate.evidence.article.id != j.evidence.article.id for j in chosen)
-    if candidate.evidence.score < (OTHER_ARTICLE if new_article else CLOSE) * best:
-        return False
-    return not any(candidate is j or _alike(candidate.evidence, j.evidence) for j in chosen)
+def _told(candidate: Judged, chosen: Sequence[Judged]) -> bool:
+    return any(candidate is j or _alike(candidate.evidence, j.evidence) for j in chosen)
 
 
 def _alike(a: Evidence, b: Evidence) -> bool:
