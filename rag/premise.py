@@ -21,6 +21,7 @@ _TITLES = (
     "prime minister", "vice president", "deputy minister", "president", "minister", "premier", "chancellor",
     "secretary", "governor", "senator", "mayor", "ambassador", "king", "queen", "pope", "justice", "judge",
 )  # fmt: skip
+_ONE_AT_A_TIME = frozenset({"prime minister", "president", "premier", "chancellor", "king", "queen", "pope"})
 _SHORT = {"pm": "prime minister", "pres": "president", "gov": "governor", "sen": "senator", "sec": "secretary"}
 _TITLE = "|".join((*_TITLES, *_SHORT))
 _NAME = r"[A-Z][\w’'-]+(?: (?:[A-Z]\. )?[A-Z][\w’'-]+){0,2}"
@@ -33,10 +34,16 @@ _NUMERAL = re.compile(r"[IVX]+|[JS]r\.?")
 
 
 def untrue_title(question: Question, articles: Sequence[Article]) -> str:
-    """Say which title of the question's the articles do not give to whom it gives it; empty when there is none."""
-    for title, name in _holders(question.text):
-        texts = [article.text for article in articles if re.search(rf"\b{re.escape(name)}\b", article.text)]
-        held = list(dict.fromkeys(holder for text in texts for holder in _holders(text)))
+    """Say which title of the question's the articles do not give to whom it gives it; empty when there is none.
+
+    Only a title that one person has at a time is looked at: anybody may have been a secretary once.
+    """
+    for title, full_name in _holders(question.text):
+        if title not in _ONE_AT_A_TIME:
+            continue
+        name = _surname(full_name)
+        texts = [article.text for article in articles if full_name in article.text]
+        held = list(dict.fromkeys((other, _surname(holder)) for text in texts for other, holder in _holders(text)))
         own = [other for other, holder in held if holder == name]
         if not texts or any(_fits(title, other) for other in own):
             continue
@@ -71,15 +78,15 @@ def _near(one: float, other: float) -> bool:
 
 
 def _holders(text: str) -> Iterator[tuple[str, str]]:
-    """Each title with the last name of who has it, in the order of the text."""
+    """Each title with the name of who has it: those before the name, then those after it."""
     for match in (*_TITLED.finditer(text), *_NAMED.finditer(text)):
         title = match["title"].lower()
-        yield _SHORT.get(title, title), _surname(match["name"])
+        yield _SHORT.get(title, title), re.sub(r"[’']s?$", "", match["name"])
 
 
 def _surname(name: str) -> str:
-    """The last word that is a name: of "Charles III’s" that is Charles."""
-    parts = re.sub(r"[’']s?$", "", name).split()
+    """The last word that is a name: of "Charles III" that is Charles."""
+    parts = name.split()
     return next((part for part in reversed(parts) if not _NUMERAL.fullmatch(part)), parts[-1])
 
 

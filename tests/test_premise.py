@@ -35,6 +35,8 @@ TRADE = Article(
         ("When did King Charles open Parliament?", ""),
         ("What did President Trump say?", ""),  # nothing is known of him here
         ("What did Poilievre write?", ""),
+        ("What did Secretary LeBlanc say?", ""),  # he may have been one
+        ("What did Prime Minister Georges Poilievre say?", ""),  # another one
     ],
 )
 def test_a_title_that_somebody_else_has(question: str, told: str) -> None:
