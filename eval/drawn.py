@@ -70,8 +70,18 @@ def real_vectors(index: Path) -> Floats:
         IndexMissing, IndexDamaged, IndexIncompatible: they cannot be read.
         EvalError: there are too few to draw from.
     """
+    return np.concatenate([vectors for _, vectors in real_blocks(index)])
+
+
+def real_blocks(index: Path) -> list[tuple[Ints, Floats]]:
+    """Return the same with their ids: blocks of (m,) and (m, d), the ids ascending over all of them.
+
+    Raises:
+        IndexMissing, IndexDamaged, IndexIncompatible: they cannot be read.
+        EvalError: there are too few to draw from.
+    """
     with catalog.reader(index) as (connection, meta):
-        blocks = [vectors for _, vectors in rows.vectors(connection, meta.dimension)]
-    if sum(map(len, blocks)) <= NEIGHBOURS:
+        blocks = list(rows.vectors(connection, meta.dimension))
+    if sum(len(ids) for ids, _ in blocks) <= NEIGHBOURS:
         raise EvalError(f"{index} has no more than {NEIGHBOURS} vectors to draw from: give an index of more articles")
-    return np.concatenate(blocks)
+    return blocks

@@ -14,11 +14,11 @@ from eval import __main__ as command
 from eval import bench as bench_module
 from eval.bench import Row
 from eval.bench_report import bench_table
-from eval.drawn import BLOCK, Drawn, real_vectors
+from eval.drawn import BLOCK, Drawn, real_blocks, real_vectors
 from eval.made_up import write_made_up
 from eval.plot import log_log
 from eval.rehearsal import Twice
-from eval.scale import nearest, openings, questions_of, scale, scale_plot, scale_table
+from eval.scale import as_it_is, nearest, openings, questions_of, scale, scale_plot, scale_table
 from eval.systems import model_path
 from rag import build as build_module
 from rag.encode import Encoder, Floats
@@ -56,6 +56,16 @@ def test_drawn_vectors_are_the_same_every_time_and_lie_among_the_real_ones(monke
     assert np.median((between @ real.T).max(axis=1)) > 0.9  # on the way from one to a neighbour
 
 
+def test_an_index_is_measured_as_it_is(seed_index: Path, encoder: Encoder) -> None:
+    queries = encoder.encode(openings(seed_index))
+    blocks = real_blocks(seed_index)
+    exact = nearest(queries, lambda: blocks)
+    others = [{*list(wanted)[5:], *range(-5, 0)} for wanted in exact]
+    found, missing = (as_it_is(seed_index, queries, wanted) for wanted in (exact, others))
+    assert (found.vectors, found.cells, found.recall) == (sum(len(ids) for ids, _ in blocks), 0, 1)
+    assert missing.recall == 0.5
+
+
 def test_the_nearest_are_those_of_comparing_all() -> None:
     vectors, queries = unit(1_000, 16), unit(3, 16) + np.float32(0.1)
     ids = np.arange(1_000) * 7
@@ -69,12 +79,15 @@ def test_scale_measures_what_is_there_and_what_is_drawn(seed_index: Path, encode
     result = scale(seed_index, encoder, [3_000], None, told.append)
     count = len(real_vectors(seed_index))
     assert [(cost["vectors"], cost["cells"], cost["drawn"]) for cost in result["costs"]] == [
-        (count, 0, False), (count, math.isqrt(4 * count), False), (3_000, 0, True), (3_000, 109, True),
+        (count, 0, False), (count, 0, False), (count, math.isqrt(4 * count), False),
+        (3_000, 0, True), (3_000, 109, True),
     ]  # fmt: skip
-    assert [cost["recall"] for cost in result["costs"]] == [1, 1, 1, 1]  # of so few cells, all are searched
+    assert [cost["recall"] for cost in result["costs"]] == [1, 1, 1, 1, 1]  # of so few cells, all are searched
+    assert [cost["build_s"] is None for cost in result["costs"]] == [True, False, False, False, False]
     assert len(told) == 7
-    cells = list(scale_table(result).columns[2].cells)
-    assert cells == ["scan", str(math.isqrt(4 * count)), "scan", "109"]
+    kind, cells = (list(column.cells) for column in scale_table(result).columns[1:3])
+    assert kind == ["as it is", "", "", "drawn", "drawn"]
+    assert cells == ["scan", "scan", str(math.isqrt(4 * count)), "scan", "109"]
     root = ElementTree.fromstring(scale_plot(result))
     assert len(root.findall(f"{SVG}polyline")) == 5  # two of each, and the limit
 
@@ -84,6 +97,9 @@ def test_questions_come_from_a_file_or_are_titles(seed_index: Path, tmp_path: Pa
     path = tmp_path / "questions.jsonl"
     path.write_text('{"id": 1, "question": "Who met?"}\n{"id": 2}\n')
     assert questions_of(path) == ["Who met?"]
+    path.write_text('{"question": "Who met?"}\n{"question": "Who left?"}\n')
+    assert sorted(questions_of(path)) == ["Who left?", "Who met?"]
+    assert len(questions_of(path, 1)) == len(openings(seed_index, 1)) == 1
     path.write_text('{"id": 2}\n')
     with pytest.raises(EvalError, match="has no line with a question"):
         questions_of(path)

@@ -44,12 +44,13 @@ def add_scale(commands: Commands) -> None:
     parser = commands.add_parser(
         "scale",
         help="measure vector indexes of any size against exact search",
-        description="Build vector indexes of the vectors of an index, and of as many drawn from them as you like, and "
-        "measure what each costs and finds.",
+        description="Measure what the vectors of an index cost and find, as they are, and in indexes built of them and "
+        "of as many drawn from them as you like.",
     )
     parser.add_argument("index", type=Path, metavar="INDEX", help="an index folder, built with vectors")
     parser.add_argument("--sizes", type=_counts, default=(), metavar="N,M", help="numbers of vectors to draw")
     parser.add_argument("--questions", type=Path, metavar="FILE", help="JSON lines with question; else titles")
+    parser.add_argument("--queries", type=count, default=200, metavar="N", help="ask so many of them (200)")
     parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="write a plot of time against size there")
     add_result_options(parser)
     parser.set_defaults(run=_scale)
@@ -60,7 +61,9 @@ def _scale(arguments: argparse.Namespace) -> int:
 
     reporter = Reporter(as_json=arguments.json)
     encoder = load_encoder(load_settings().encoder)
-    result = scale(arguments.index, encoder, arguments.sizes, arguments.questions, reporter.note)
+    result = scale(
+        arguments.index, encoder, arguments.sizes, arguments.questions, reporter.note, asked=arguments.queries
+    )
     if arguments.plot:
         arguments.plot.write_text(scale_plot(result), encoding="utf-8")
     return finish(arguments, reporter, "scale", result, [scale_table(result)])
