@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from rag.build import BuildReport
     from rag.check import Problem
     from rag.filters import Filters
+    from rag.pipeline import OnRecord
 
 Command = Callable[[argparse.Namespace, Settings], int]
 
@@ -118,12 +119,25 @@ def _summary(report: BuildReport) -> str:
     )
 
 
-def _ask(options: argparse.Namespace, settings: Settings) -> int:
-    from rag.pipeline import OnRecord
+def _opened(settings: Settings) -> OnRecord:
+    """Open the product; the encoder is loaded while everything else is imported and read, which takes as long."""
+    from concurrent.futures import ThreadPoolExecutor
 
+    from rag.encode import load_encoder
+    from rag.index import Index
+
+    Index.open(settings.index, settings.encoder)  # what is wrong with it is told without waiting for an encoder
+    with ThreadPoolExecutor(1) as pool:
+        loading = pool.submit(load_encoder, settings.encoder)
+        from rag.pipeline import OnRecord
+
+        return OnRecord.open(settings, loading.result)
+
+
+def _ask(options: argparse.Namespace, settings: Settings) -> int:
     if (options.question is None) == (options.batch is None):
         options.parser.error("give a QUESTION or --batch FILE, one of them")
-    app = OnRecord.open(settings)
+    app = _opened(settings)
     filters = _filters(options)
     if options.batch is not None:
         for row in rows_of(options.batch, "question"):
@@ -145,11 +159,9 @@ def _ask(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _search(options: argparse.Namespace, settings: Settings) -> int:
-    from rag.pipeline import OnRecord
-
     if (options.query is None) == (options.batch is None):
         options.parser.error("give a QUERY or --batch FILE, one of them")
-    app = OnRecord.open(settings)
+    app = _opened(settings)
     filters = _filters(options)
 
     def found(query: str, day: date | None) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from importlib import resources
@@ -138,7 +139,11 @@ class Reader:
         if not hits:
             return []
         asked = self._encoder.encode_tokens([question.text])[0]
-        tokens = self._tokens([embedded(hit) for hit in hits])
+        with ThreadPoolExecutor(1) as pool:  # while the encoder has the passages, who says what is read by rules
+            encoding = pool.submit(self._tokens, [embedded(hit) for hit in hits])
+            for hit in hits:
+                _attributed(hit.passage.article.text)
+            tokens = encoding.result()
         named = _named(question, hits)
         passages = [_read(question, named, hit, asked, vectors) for hit, vectors in zip(hits, tokens, strict=True)]
         everything = [sentence for passage in passages for sentence in passage]

@@ -7,9 +7,9 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from rag import catalog, derived, rows
-from rag.build import BuildReport, build
 from rag.catalog import Meta
 from rag.check import Problem, check, status
 from rag.dense import Dense
@@ -19,9 +19,21 @@ from rag.errors import IndexDamaged
 from rag.filters import Filters
 from rag.lexical import Lexical
 from rag.records import Article, Passage
-from rag.staging import Progress
+
+if TYPE_CHECKING:
+    from rag.build import BuildReport, build
+    from rag.staging import Progress
 
 __all__ = ["BuildReport", "Filters", "Index", "Problem", "Progress", "Snapshot", "build", "check", "status"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what builds when it is asked for: a question does without it, and its patterns take a while to make."""
+    if name not in ("BuildReport", "build", "Progress"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from rag import build, staging
+
+    return getattr(staging if name == "Progress" else build, name)
 
 
 class Index:

@@ -78,7 +78,8 @@ class MiniLM:
             encodings = self._tokenizer.encode_batch([texts[row] for row in rows])
             return encodings, self._states(inputs(encodings))
 
-        even = len(texts) // (2 * cores())  # so that a few texts, too, keep every core busy to the end
+        # A few texts go one by one: nothing is padded, and every core is busy to the end.
+        even = len(texts) // (BATCH_SIZE * 2 * cores())
         batches = list(by_length(texts, min(BATCH_SIZE, max(1, even))))
         done = 0
         for rows, (encodings, states) in zip(batches, side_by_side(run, batches), strict=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
@@ -48,8 +48,8 @@ class OnRecord:
         self._verifier = Verifier(encoder)
 
     @classmethod
-    def open(cls, settings: Settings) -> OnRecord:
-        """Load the index, its encoder and the reranker.
+    def open(cls, settings: Settings, encoder: Callable[[], Encoder] | None = None) -> OnRecord:
+        """Load the index, its encoder, unless it is being loaded and `encoder` waits for it, and the reranker.
 
         Raises:
             IndexMissing, IndexDamaged, IndexIncompatible: with the command that mends it.
@@ -58,9 +58,10 @@ class OnRecord:
         index = Index.open(settings.index, settings.encoder)
         with ThreadPoolExecutor(1) as pool:  # the index is read while the encoder is: each takes a quarter of a second
             loading = pool.submit(index.load)
-            encoder, reranker = load_encoder(settings.encoder), load_reranker(settings.reranker)
+            reranker = load_reranker(settings.reranker)
+            loaded = encoder() if encoder else load_encoder(settings.encoder)
             loading.result()
-        return cls(settings, index, encoder, reranker)
+        return cls(settings, index, loaded, reranker)
 
     def ask(
         self,

@@ -58,6 +58,11 @@ class Word:
 
 def words(text: str) -> list[Word]:
     """Every word of `text` in order, with spans in characters."""
+    return list(_words(text))
+
+
+@lru_cache(maxsize=1024)  # the sentences read for a question are compared with each other, every one with many
+def _words(text: str) -> tuple[Word, ...]:
     found: list[Word] = []
     matches = list(_WORD.finditer(text))
     skip = False
@@ -72,7 +77,7 @@ def words(text: str) -> list[Word]:
             skip = True
         else:
             found.append(_word(raw, here.start(), here.end()))
-    return found
+    return tuple(found)
 
 
 def _word(raw: str, start: int, end: int) -> Word:

@@ -186,6 +186,14 @@ def test_importing_and_helping_are_instant(arguments: list[str] | None) -> None:
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1.0
 
 
+def test_a_question_imports_nothing_of_a_build() -> None:
+    script = "import json, sys, rag.pipeline\nprint(json.dumps(sorted(sys.modules)))"
+    run = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = set(json.loads(run.stdout))
+    assert "rag.index" in loaded
+    assert loaded & {"rag.build", "rag.clean", "rag.load", "faiss", "tantivy", "onnxruntime", "torch"} == set()
+
+
 def test_no_file_names_a_folder_of_one_machine_or_a_registry() -> None:
     git = shutil.which("git")
     if git is None or not (ROOT / ".git").exists():
