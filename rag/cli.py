@@ -232,7 +232,7 @@ def _status(options: argparse.Namespace, settings: Settings) -> int:
 def _check(options: argparse.Namespace, settings: Settings) -> int:
     from rag.index import check
 
-    problems = check(settings.index)
+    problems = check(settings.index, settings.encoder)
     if options.json:
         print_json({"ok": not problems, "problems": [{"what": p.what, "repair": p.repair} for p in problems]})
     elif not problems:

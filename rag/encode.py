@@ -70,9 +70,9 @@ def load_encoder(name: str = "minilm", many: bool = False) -> Encoder:
     Raises:
         ConfigError: no such model, or it is not on this machine and cannot be fetched.
     """
-    from rag.sentence_encoder import load_sentence_encoder
+    from rag.sentence_encoder import has_accelerator, load_sentence_encoder
 
-    if name not in EMBEDDED_NAMES or (many and _accelerator_likely()):
+    if name not in EMBEDDED_NAMES or (many and _accelerator_likely() and has_accelerator()):
         return load_sentence_encoder(name)
     from rag.minilm import MiniLM
 
@@ -95,7 +95,7 @@ def has_bfloat16() -> bool:
 
 
 def _accelerator_likely() -> bool:
-    """Whether PyTorch may find an NVIDIA or Apple accelerator; asking PyTorch itself would take seconds."""
+    """Whether PyTorch may find an NVIDIA or Apple accelerator; importing PyTorch to ask it takes seconds."""
     apple = platform.system() == "Darwin" and platform.machine() == "arm64"
     return apple or os.path.exists("/dev/nvidiactl") or shutil.which("nvidia-smi") is not None
 

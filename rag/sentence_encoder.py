@@ -34,6 +34,13 @@ def load_sentence_encoder(name: str, *, half: bool = False) -> SentenceEncoder:
     return SentenceEncoder(model.bfloat16() if half else model, encoder_name(name))
 
 
+def has_accelerator() -> bool:
+    """Whether PyTorch would run a model on an accelerator: one may be there, and PyTorch made for processors alone."""
+    import torch
+
+    return torch.cuda.is_available() or torch.backends.mps.is_available()
+
+
 class SentenceEncoder:
     """An `Encoder` over a sentence-transformers model. Safe to share between threads."""
 

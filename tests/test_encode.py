@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sentence_transformers.util import get_device_name
 
 from rag.clean import clean
 from rag.encode import Encoder, encoder_name, has_bfloat16, load_encoder
@@ -73,8 +74,10 @@ def test_a_file_of_other_weights_is_refused_by_name(tmp_path: Path) -> None:
 
 
 def test_many_texts_go_to_what_is_fastest_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    has = {"accelerator": False, "openvino": False, "bfloat16": False}
-    monkeypatch.setattr("rag.encode._accelerator_likely", lambda: has["accelerator"])
+    has = {"device": False, "cuda": False, "mps": False, "openvino": False, "bfloat16": False}
+    monkeypatch.setattr("rag.encode._accelerator_likely", lambda: has["device"])
+    monkeypatch.setattr("torch.cuda.is_available", lambda: has["cuda"])
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: has["mps"])
     monkeypatch.setattr("rag.encode.find_spec", lambda name: has[name] or None)
     monkeypatch.setattr("rag.encode.has_bfloat16", lambda: has["bfloat16"])
     monkeypatch.setattr("rag.minilm_openvino.OpenVino", lambda weights: "openvino")
@@ -89,9 +92,13 @@ def test_many_texts_go_to_what_is_fastest_here(monkeypatch: pytest.MonkeyPatch) 
     assert loaded() == ("minilm", True)
     has["openvino"] = True
     assert loaded() == "str"
-    has["accelerator"] = True
-    assert loaded() == ("minilm", False)
-    assert loaded(many=False) == "OnnxRuntime"
+    has["device"] = True
+    assert loaded() == "str"  # PyTorch made for processors alone does not see the device
+    for accelerator in ("cuda", "mps"):
+        has |= {"cuda": False, "mps": False, accelerator: True}
+        assert loaded() == ("minilm", False)
+        assert get_device_name().split(":")[0] == accelerator  # where a model goes by itself
+        assert loaded(many=False) == "OnnxRuntime"
 
 
 @pytest.fixture(params=["openvino", "torch"])
@@ -171,9 +178,12 @@ def test_no_texts_give_no_vectors(encoder: Encoder) -> None:
 
 def test_progress_counts_the_texts_that_are_done(encoder: Encoder) -> None:
     seen: list[int] = []
-    count = BATCH_SIZE * 2 * (os.cpu_count() or 1) + 1  # enough for whole batches
+    count = BATCH_SIZE * BATCH_SIZE * 2 * (os.cpu_count() or 1) + 1  # enough for whole batches
     encoder.encode(["word"] * count, seen.append)
     assert seen == [*range(BATCH_SIZE, count, BATCH_SIZE), count]
+    seen.clear()
+    encoder.encode(["word"] * 3, seen.append)  # a few go one by one
+    assert seen == [1, 2, 3]
 
 
 def test_token_spans_point_into_the_text(encoder: Encoder) -> None:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from rag import catalog, clean, rows, staging
 from rag import commit as commit_module
 from rag.catalog import CATALOG_FILE
 from rag.derived import folders
-from rag.encode import Encoder
+from rag.encode import Encoder, Floats
 from rag.errors import ConfigError, IndexDamaged, IndexIncompatible, IndexLocked, IndexMissing, SourceError
 from rag.index import BuildReport, Index, build, check, status
 from rag.load import Source, article_id
@@ -724,6 +724,32 @@ def test_check_finds_any_bit_of_a_vector_that_is_flipped(
             assert [problem.what for problem in check(index_path)] == ["1 vectors are not what was stored"]
         connection.execute("UPDATE vectors SET vector = ? WHERE rowid = ?", (vector, rowid))
     assert check(index_path) == []
+
+
+def test_check_knows_the_encoder_that_built_the_index(archive: Path, index_path: Path) -> None:
+    fill(archive)
+    build(archive, index_path, HashEncoder())
+    assert check(index_path, HashEncoder()) == []
+    (named,) = check(index_path, "minilm")
+    assert (named.what, named.repair) == (
+        f"{index_path} was built with the encoder 'hash', not 'all-MiniLM-L6-v2': name that one, or run "
+        "`onrecord build --force` to encode everything again",
+        "onrecord build --force",
+    )
+    (changed,) = check(index_path, Changed())
+    assert (changed.what, changed.repair) == (
+        "the encoder 'hash' gives other vectors than the index has: it is not the one that built it",
+        "onrecord build --force",
+    )
+    build(archive, index_path, Changed(), force=True)
+    assert check(index_path, Changed()) == []
+
+
+class Changed(HashEncoder):
+    """Another model of the same name."""
+
+    def encode(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> Floats:
+        return super().encode([text[::-1] for text in texts], progress)
 
 
 # Reading

@@ -125,7 +125,7 @@ def _repaired(settings: Settings, progress: Progress) -> tuple[str, ...]:
 
 
 def _checked(settings: Settings) -> tuple[str, ...]:
-    problems = check(settings.index)
+    problems = check(settings.index, settings.encoder)
     return tuple(f"Wrong: {p.what} (mended by: {p.repair})" for p in problems) or (_WHOLE,)
 
 
