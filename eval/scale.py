@@ -93,7 +93,7 @@ def scale(
     return {
         "format": FORMAT,
         "command": "scale",
-        "set": {"name": "dense", "vectors": len(real), "queries": len(queries)},
+        "set": {"name": "dense", "vectors": own, "queries": len(queries)},
         "settings": {"large": dense.LARGE, "probed": dense.PROBED, "encoder": encoder.name, "depth": DEPTH},
         **provenance(),
         "costs": costs,

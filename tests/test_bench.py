@@ -83,6 +83,7 @@ def test_scale_measures_what_is_there_and_what_is_drawn(seed_index: Path, encode
         (3_000, 0, True), (3_000, 109, True),
     ]  # fmt: skip
     assert [cost["recall"] for cost in result["costs"]] == [1, 1, 1, 1, 1]  # of so few cells, all are searched
+    assert result["set"]["vectors"] == count
     assert [cost["build_s"] is None for cost in result["costs"]] == [True, False, False, False, False]
     assert len(told) == 7
     kind, cells = (list(column.cells) for column in scale_table(result).columns[1:3])
