@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import os
 import re
 import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ from hypothesis import strategies as st
 from rag.ui import view
 from rag.ui.archive import build_command, holdings, open_desk
 from rag.ui.asking import Asking
+from rag.ui.server import settle
 from rag.ui.session import KEY
 from rag.ui.standing import strip, timeline
 from streamlit import config
@@ -346,8 +350,50 @@ class TestAsking:
         assert list(following) == []
         assert kept == [0]
 
+    def test_busy_ones_take_their_turns_and_a_waiting_one_does_not_hold_them_up(self) -> None:
+        go, cores = threading.Event(), os.cpu_count() or 1
+        begun: list[int] = []
+
+        def slow(number: int) -> Iterator[int]:
+            begun.append(number)
+            yield number
+            go.wait(10)
+
+        asked = [Asking(partial(slow, number), busy=True) for number in range(cores + 2)]
+        for asking in asked[:cores]:
+            assert next(asking.follow(5))[1] is not None
+        assert list(followed(Asking(lambda: iter("abc")))) == ["a", "b", "c"]
+        assert sorted(begun) == list(range(cores))
+        go.set()
+        assert [list(followed(asking)) for asking in asked] == [[number] for number in range(cores + 2)]
+
+    def test_a_busy_one_that_is_stopped_before_its_turn_is_never_begun(self) -> None:
+        go, cores = threading.Event(), os.cpu_count() or 1
+        begun: list[str] = []
+
+        def asked(name: str) -> Iterator[str]:
+            begun.append(name)
+            yield name
+            go.wait(10)
+
+        before = [Asking(partial(asked, "before"), busy=True) for _ in range(cores)]
+        stopped = Asking(partial(asked, "stopped"), busy=True)
+        stopped.stop()
+        go.set()
+        assert [list(followed(asking)) for asking in [*before, stopped]] == [["before"]] * cores + [[]]
+        assert begun == ["before"] * cores
+
 
 class TestServer:
+    def test_what_is_loaded_once_is_not_looked_at_after_every_run_of_a_page(self) -> None:
+        before = len(gc.get_objects())
+        settle()
+        try:
+            assert gc.get_freeze_count() > 0.9 * before
+            assert len(gc.get_objects()) < 0.1 * before
+        finally:
+            gc.unfreeze()
+
     def test_every_option_is_one_that_streamlit_knows(self) -> None:
         known = set(config.get_config_options())
         given = [argument[2:].partition("=")[0] for argument in chat_server.command(8501) if argument[:2] == "--"]

@@ -233,6 +233,7 @@ def _follow(exchange: Exchange, talk: Conversation, desk: Desk, choices: Choices
                 question, history, choices.filters, choices.llm, refuse_below=choices.refuse_below
             ),
             searched(desk.status, restriction(choices.filters)),
+            busy=choices.llm == "extractive",
         )
     assert exchange.asking is not None
     try:

@@ -137,7 +137,9 @@ class Conversation:
         exchange.error, exchange.retry, exchange.damaged = error, retry, damaged
         self._keep(lambda store: store.settle(exchange.kept, None, error=error) if exchange.kept else None)
 
-    def begin(self, exchange: Exchange, stream: Callable[[], Iterator[Event]], searched: str) -> Asking[Event]:
+    def begin(
+        self, exchange: Exchange, stream: Callable[[], Iterator[Event]], searched: str, busy: bool = False
+    ) -> Asking[Event]:
         """Ask a question; its answer is kept by the thread that makes it, whether or not the page is still there."""
 
         def keep(event: Event) -> None:
@@ -145,7 +147,7 @@ class Conversation:
                 self._keep_answer(exchange, event)
 
         exchange.searched = searched
-        exchange.asking = asking = Asking(stream, keep)
+        exchange.asking = asking = Asking(stream, keep, busy)
         if self.store is not None and exchange.kept is not None:
             _live[str(self.store.path), exchange.kept] = asking
         return asking
