@@ -203,6 +203,11 @@ def _toggle(settings: Settings, results: Sequence[Result], row: Row, place: tupl
     st.session_state[_OPENED] = place, talk
 
 
+def close() -> None:
+    """Close the question that is open, if one is."""
+    st.session_state.pop(_OPENED, None)
+
+
 def opened() -> Conversation:
     """The question that is open, as a conversation of its own; an empty one when none is."""
     known = st.session_state.get(_OPENED)

@@ -41,12 +41,14 @@ class Choice:
         label: what it is, for a list.
         own: whether a reader made it of the archive's own answers: its quotes may have gone since, and then that is
             what a run finds, not a fault of the set.
+        file: of an uploaded set, which can be removed; None for another.
     """
 
     name: str
     label: str
     read: Callable[[], QuestionSet]
     own: bool = False
+    file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ def choices(settings: Settings, store: Store) -> list[Choice]:
         found.append(Choice(CASES, label, lambda: parse_set(Path(FILE), as_lines(kept).encode()), own=True))
     uploaded = folder(settings) / "sets"
     files = sorted(uploaded.glob("*.*")) if uploaded.is_dir() else []
-    return found + [_file(path.stem, path, "uploaded") for path in files]
+    return found + [replace(_file(path.stem, path, "uploaded"), file=path) for path in files]
 
 
 def _built_in() -> list[Path]:
