@@ -6,10 +6,12 @@ import gc
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -18,9 +20,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rag.ui import view
+from rag.ui import mending, view
 from rag.ui.archive import build_command, holdings, open_desk
 from rag.ui.asking import Asking
+from rag.ui.jobs import Jobs
 from rag.ui.server import settle
 from rag.ui.session import KEY
 from rag.ui.standing import strip, timeline
@@ -28,6 +31,7 @@ from streamlit import config
 from streamlit.testing.v1 import AppTest
 
 from rag import chat_server
+from rag.catalog import CATALOG_FILE
 from rag.config import Settings
 from rag.encode import Encoder
 from rag.index import Index, build
@@ -180,9 +184,28 @@ class TestStanding:
                     ("C", None, "Rain fell."),
                     ("D", None, "Snow."),
                 ],
-                ["4 articles", "2 independent outlets", "publish dates unknown"],
+                [
+                    "4 articles",
+                    "2 independent outlets",
+                    "the same words in 3 outlets count once",
+                    "publish dates unknown",
+                ],
             ),
-            ([("A", None, "Rain."), ("B", None, "Rain.")], ["2 articles", "1 outlet", "publish dates unknown"]),
+            (
+                [("A", None, "Rain."), ("B", None, "Rain.")],
+                ["2 articles", "1 outlet", "the same words in 2 outlets count once", "publish dates unknown"],
+            ),
+            (  # one word of ten changed, and a dash for a comma
+                [
+                    ("A", None, "The port of Telwick stays closed until April, officials said."),
+                    ("B", None, "The port of Telwick stays closed until April — officials announced."),
+                ],
+                ["2 articles", "1 outlet", "the same words in 2 outlets count once", "publish dates unknown"],
+            ),
+            (
+                [("A", None, "The port of Telwick is closed."), ("B", None, "The port of Marrowby is closed.")],
+                ["2 articles", "2 independent outlets", "publish dates unknown"],
+            ),
             (
                 [(None, None, "Rain."), (" ", None, "Snow.")],
                 ["2 articles", "outlets not named", "publish dates unknown"],
@@ -551,6 +574,13 @@ class TestConversation:
         assert page.title[0].value == "On Record"
 
 
+def ended(jobs: Jobs) -> None:
+    deadline = time.monotonic() + 60
+    while jobs.running:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 class TestTrouble:
     def test_a_missing_index_is_a_message_with_the_command(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -561,6 +591,58 @@ class TestTrouble:
         assert page.code[0].value == f"onrecord build --index {tmp_path / 'none'}"
         assert str(tmp_path / "none") in " ".join(shown(page))
         assert page.chat_input[0].disabled
+        assert (page.button(key="build-").label, page.button(key="build-").disabled) == ("Build the index", False)
+
+    def test_an_index_is_built_at_a_click_from_nothing_and_then_answers(
+        self, seeds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("ONRECORD_INDEX", str(tmp_path / "index"))
+        monkeypatch.setenv("ONRECORD_SEEDS", str(seeds))
+        page = opened()
+        page.button(key="build-").click().run()
+        assert page.subheader[0].value == "The archive is on its way"
+        ended(mending.jobs(str(tmp_path / "index")))
+        page.run()
+        assert not page.exception
+        assert ask(page, EXPORTS)["status"] == "answered"
+
+    def test_a_damaged_index_is_mended_at_a_click(
+        self, seeds: Path, seed_index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        index = tmp_path / "index"
+        shutil.copytree(seed_index, index)
+        monkeypatch.setenv("ONRECORD_INDEX", str(index))
+        monkeypatch.setenv("ONRECORD_SEEDS", str(seeds))
+        catalog = index / CATALOG_FILE
+        catalog.write_bytes(catalog.read_bytes()[:4096] + b"\xff" * 40_000)
+        page = opened()
+        assert not page.exception
+        assert page.subheader[0].value == "The index is damaged"
+        page.button(key="repair-").click().run()
+        ended(mending.jobs(str(index)))
+        page.run()
+        assert not page.exception
+        assert ask(page, EXPORTS)["status"] == "answered"
+
+    def test_an_empty_index_says_what_to_do_and_what_came_of_it(
+        self, archive: Path, index_path: Path, encoder: Encoder, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        article = archive / "rain.txt"
+        article.write_text("Rain fell on the hills all night.")
+        build(archive, index_path, encoder)
+        article.unlink()
+        build(archive, index_path, encoder)
+        monkeypatch.setenv("ONRECORD_INDEX", str(index_path))
+        monkeypatch.setenv("ONRECORD_SEEDS", str(archive))
+        page = opened()
+        assert any(f"put them into {archive} and build the index" in text for text in shown(page))
+        page.button(key="build-empty").click().run()
+        ended(mending.jobs(str(index_path)))
+        page.run()
+        assert "Articles: none. Encoded: 0 of 0 passages." in shown(page)
+        page.button(key="to-archive").click().run()
+        assert not page.exception
+        assert page.title[0].value == "The archive"
 
     def test_a_wrong_setting_is_a_message(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("ONRECORD_PASSAGES", "none")

@@ -14,7 +14,7 @@ from rag.generate import Piece
 from rag.records import Answer, Claim
 from rag.write import Event, Stage
 
-from . import components, mending, sidebar
+from . import collection, components, mending, sidebar
 from .archive import Desk, build_command, finder, holdings, open_archive, open_desk, open_store, searched
 from .asking import Asking
 from .choices import Choices, restriction
@@ -102,11 +102,11 @@ def _closed(error: OnRecordError, settings: Settings | None) -> None:
         if settings is not None and isinstance(error, IndexMissing):
             st.text(f"The articles are read from {settings.seeds}. In a terminal this does the same:")
             st.code(build_command(settings), language=None)
-            mending.button(settings, "build")
+            mending.button(settings, "build", first=True)
         elif settings is not None and isinstance(error, IndexDamaged):
-            mending.button(settings, "repair")
+            mending.button(settings, "repair", first=True)
         elif settings is not None and isinstance(error, IndexIncompatible):
-            mending.button(settings, "build anew")
+            mending.button(settings, "build anew", first=True)
         else:
             st.button("Try again", key="reopen")
         if settings is not None:
@@ -133,12 +133,20 @@ def _welcome(settings: Settings, desk: Desk, talk: Conversation) -> None:
         with st.container(key="holdings"):
             st.text("The archive: " + " · ".join(holdings(desk.status)))
         if not desk.status["articles"]:
-            st.text("It is empty. Add articles on the Archive page, or put them into the folder and build the index.")
-            if not mending.glance(settings):
-                mending.button(settings, "build", place="empty")
+            _empty(settings)
         for number, question in enumerate(desk.examples):
             label, key = plain_label(question), f"example-{number}"
             st.button(label, key=key, width="stretch", on_click=ask, args=(talk, question))
+
+
+def _empty(settings: Settings) -> None:
+    """An index without an article: both ways to fill it, and what became of the last try."""
+    st.text(f"It is empty. Add articles on the Archive page, or put them into {settings.seeds} and build the index.")
+    with st.container(horizontal=True, key="fill"):
+        if st.button("Add articles", key="to-archive", icon=":material/note_add:"):
+            st.switch_page(st.Page(collection.page, url_path="archive"))
+        mending.button(settings, "build", place="empty", first=True)
+    mending.follow(settings)
 
 
 def _draw(exchange: Exchange, room: Room) -> None:
