@@ -18,6 +18,7 @@ from rag.ui.jobs import STOPPED, Jobs
 from rag.ui.sets import CASES, Chosen, against, choices, folder, load, rows, runs, upload, work
 from rag.ui.store import Store
 from rag.ui.stored import kept_answer
+from rag.ui.strictness import UNKNOWN, expected, told
 from streamlit.testing.v1 import AppTest
 
 from rag.config import Settings
@@ -233,6 +234,33 @@ class TestRuns:
             path.write_text(content)
             with pytest.raises(EvalError, match="run the set again"):
                 load(path)
+
+
+class TestStrictness:
+    def outcome(self, right: bool | None, confidence: float, status: str = "answered") -> Outcome:
+        return TestCurves().outcome(right, confidence, status)
+
+    def test_the_error_is_that_of_the_answers_as_sure(self) -> None:
+        found = [
+            self.outcome(True, 0.9),
+            self.outcome(False, 0.8),
+            self.outcome(True, 0.7),
+            self.outcome(False, 0.5),
+            self.outcome(True, 0.1, "abstained"),
+            self.outcome(None, 0.95),
+        ]
+        assert expected(found, 0.7, 0.45) == "Expected: 33% of answers wrong, 3 of 5 questions answered"
+        assert expected(found, 0.81, 0.45) == "Expected: 0% of answers wrong, 1 of 5 questions answered"
+        assert expected(found, 0.2, 0.45) == "Expected: at least 50% of answers wrong, 4 of 5 questions answered"
+        assert expected(found, 1.0, 0.45) == "Expected: all of 5 questions refused"
+
+    def test_it_is_told_of_the_last_run_once_there_is_one(self, tmp_path: Path) -> None:
+        settings = Settings(index=tmp_path / "index", seeds=tmp_path / "none")
+        assert told(settings, 0.6) == UNKNOWN
+        upload(settings, "mine.csv", b"question,answer\nRain?,fell\nSnow?,fell\n")
+        ran(settings, Fake("Rain?"), "mine", "2026-01-02T030405Z")
+        last = "(last evaluation, “mine”)"
+        assert told(settings, 0.6) == f"Expected: 0% of answers wrong, 1 of 2 questions answered {last}"
 
 
 class TestDiscarding:

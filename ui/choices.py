@@ -16,6 +16,7 @@ from rag.generators import choices
 from rag.spec import SERVICES, read_spec
 from rag.write import generator
 
+from . import strictness as strict
 from .view import capitalised
 
 OTHER = "another model…"
@@ -106,6 +107,8 @@ def _strictness(settings: Settings) -> float:
     with st.container(horizontal=True, horizontal_alignment="distribute"):
         st.caption("answer more", width="content")
         st.caption("refuse more", width="content")
+    with st.container(key="facts-strictness"):
+        st.text(strict.told(settings, strictness))
     return strictness
 
 

@@ -163,7 +163,17 @@ def work(choice: Choice, chosen: Chosen, settings: Settings) -> Work:
 
 def runs(settings: Settings, name: str) -> list[Path]:
     """The files of a set's runs, the latest first."""
-    pattern = re.compile(rf"\d{{4}}-\d\d-\d\dT\d{{6}}Z-answers-{re.escape(name)}\.json")
+    return _runs(settings, re.escape(name))
+
+
+def latest(settings: Settings) -> Path | None:
+    """The file of the latest run of all."""
+    return next(iter(_runs(settings, ".+")), None)
+
+
+def _runs(settings: Settings, name: str) -> list[Path]:
+    """The files of the runs of sets whose names match, the latest first."""
+    pattern = re.compile(rf"\d{{4}}-\d\d-\d\dT\d{{6}}Z-answers-{name}\.json")
     kept = folder(settings)
     files = kept.iterdir() if kept.is_dir() else iter(())
     return sorted((path for path in files if pattern.fullmatch(path.name)), reverse=True)
