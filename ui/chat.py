@@ -101,7 +101,7 @@ def _closed(error: OnRecordError, settings: Settings | None) -> None:
         st.text(capitalised(str(error)))
         if settings is not None and isinstance(error, IndexMissing):
             st.text(f"The articles are read from {settings.seeds}. In a terminal this does the same:")
-            st.code(build_command(settings), language=None)
+            st.code(build_command(settings), language=None, wrap_lines=True)
             mending.button(settings, "build", first=True)
         elif settings is not None and isinstance(error, IndexDamaged):
             mending.button(settings, "repair", first=True)
