@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from playwright.sync_api import Browser
 
 from tests import pictures
 from tests.pictures import ARCHIVES, NARROW, SCENES, WIDE, chat_over, on_page
-from tests.test_browser import AXE, CHROMIUM, Browser, browser, violations
+from tests.test_browser import AXE, CHROMIUM, browser, violations
 
 __all__ = ["browser"]  # a fixture
 

@@ -20,8 +20,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rag.ui import mending, view
+from rag.ui import article_view, mending, view, wording
 from rag.ui.archive import build_command, holdings, open_desk
+from rag.ui.article_view import Mark
 from rag.ui.asking import Asking
 from rag.ui.jobs import Jobs
 from rag.ui.server import settle
@@ -240,20 +241,20 @@ class TestStanding:
 
 
 @st.composite
-def marked_texts(draw: st.DrawFn) -> tuple[str, list[view.Mark]]:
+def marked_texts(draw: st.DrawFn) -> tuple[str, list[Mark]]:
     text = draw(st.text(st.sampled_from("ab \n😀é"), min_size=1, max_size=60))
     article = Article("a", "a.txt", text)
     places = st.integers(0, len(text))
     spans = draw(st.lists(st.tuples(places, places).filter(lambda s: s[0] < s[1]), min_size=1, max_size=5))
-    return text, [view.Mark("citation", n, article, *span) for n, span in enumerate(spans, start=1)]
+    return text, [Mark("citation", n, article, *span) for n, span in enumerate(spans, start=1)]
 
 
 class TestArticleView:
     @given(marked_texts())
-    def test_the_pieces_are_the_text_and_the_marked_ones_the_quote(self, marked: tuple[str, list[view.Mark]]) -> None:
+    def test_the_pieces_are_the_text_and_the_marked_ones_the_quote(self, marked: tuple[str, list[Mark]]) -> None:
         text, marks = marked
         for current in marks:
-            lines = view.paragraphs(text, marks, current)
+            lines = article_view.paragraphs(text, marks, current)
             assert "\n".join("".join(piece["text"] for piece in line) for line in lines) == text
             quote = "".join(piece["text"] for line in lines for piece in line if piece["role"] == "current")
             assert quote == text[current.start : current.end].replace("\n", "")
@@ -264,8 +265,8 @@ class TestArticleView:
             cite(2, UNTITLED, "Snow fell"),
             cite(3, TITLED, "Roads", "the minister"),
         )
-        marks = view.marks(make_answer("", citations=citations))
-        shown = view.article_view(marks, marks[0])
+        marks = article_view.marks(make_answer("", citations=citations))
+        shown = article_view.article_view(marks, marks[0])
         assert (shown["position"], shown["previous"], shown["next"]) == (
             "Citation 1 of 3",
             None,
@@ -276,20 +277,20 @@ class TestArticleView:
             [],
             [("Roads", "other"), (" stay open, the minister said.", "plain")],
         ]
-        assert view.attributed(marks[2]) == (
+        assert article_view.attributed(marks[2]) == (
             "“Roads” (the minister, Rain *and* [roads], publish date unknown; titled.txt)"
         )
 
     def test_what_was_removed_is_listed(self) -> None:
         article = Article("r", "r.txt", "Rain fell.", removed=(Removed(3, "Leave a Reply", "comment form"),))
-        marks = view.marks(make_answer("", citations=(cite(1, article, "Rain"),)))
-        assert view.article_view(marks, marks[0])["removed"] == [
+        marks = article_view.marks(make_answer("", citations=(cite(1, article, "Rain"),)))
+        assert article_view.article_view(marks, marks[0])["removed"] == [
             {"line": 3, "text": "Leave a Reply", "reason": "comment form"}
         ]
 
 
 def test_a_label_shows_its_text_and_no_markdown() -> None:
-    assert view.plain_label("*a* [b](c) :red[d] $e$ <f> #1\n- g") == (
+    assert wording.plain_label("*a* [b](c) :red[d] $e$ <f> #1\n- g") == (
         r"\*a\* \[b\]\(c\) \:red\[d\] \$e\$ \<f\> \#1 \- g"
     )
 

@@ -20,7 +20,8 @@ from .asking import Asking
 from .choices import Choices, restriction
 from .judging import thumbs
 from .session import Conversation, Exchange, ask, conversation, edit
-from .view import capitalised, counted, duration, plain_label, why
+from .view import why
+from .wording import capitalised, counted, duration, plain_label
 
 TITLE = "On Record"
 PROMISE = "Ask a folder of news articles. Every sentence of an answer points at the exact words that carry it."

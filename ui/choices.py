@@ -17,7 +17,7 @@ from rag.spec import SERVICES, read_spec
 from rag.write import generator
 
 from . import strictness as strict
-from .view import capitalised
+from .wording import capitalised
 
 OTHER = "another model…"
 _ALL = "All outlets"

@@ -18,7 +18,7 @@ from .jobs import Jobs
 from .sets import CASES, Choice, Chosen, choices, runs, upload, work
 from .store import Store
 from .tidying import SET
-from .view import capitalised
+from .wording import capitalised
 
 _ROUND, _REFUSED = "round of sets", "why no set was added"
 ABOUT = "Ask a set of questions of the archive as it is now, and see which answers are right."

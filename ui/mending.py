@@ -7,7 +7,7 @@ import streamlit as st
 from rag.config import Settings
 
 from .jobs import LABELS, Job, Jobs, Kind, work
-from .view import capitalised, plain_label
+from .wording import capitalised, plain_label
 
 BUTTONS: dict[Kind, tuple[str, str]] = {  # label and icon
     "build": ("Build the index", ":material/build:"),

@@ -20,7 +20,7 @@ from .session import Conversation, Exchange
 from .sets import Result, Row, against, load, rows
 from .store import Json
 from .stored import restored
-from .view import counted, plain_label
+from .wording import counted, plain_label
 
 PAGE = 25  # questions listed at once
 ROW = 35  # pixels, of a table

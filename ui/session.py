@@ -18,11 +18,11 @@ import streamlit as st
 from rag.records import Answer, Turn
 from rag.write import Event
 
+from .article_view import Mark, marks
 from .asking import Asking
 from .cases import judge
 from .store import Kept, KeptExchange, Store, StoreError
 from .stored import FindArticle, kept_answer, restored
-from .view import Mark, marks
 
 KEY = "conversation"
 PENDING = "pending question"  # to be asked first thing in the conversation that is opened next

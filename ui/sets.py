@@ -26,7 +26,7 @@ from .cases import FILE, as_lines, cases
 from .jobs import Work
 from .store import Json, Store, store_path
 from .stored import kept_answer
-from .view import counted
+from .wording import counted
 
 CASES = Path(FILE).stem
 MAX_STEM = 60  # characters of a set's name

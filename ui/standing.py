@@ -8,7 +8,9 @@ from datetime import date
 
 from rag.records import Article, Citation
 
-from .view import Json, cited_articles, counted, headline
+from .article_view import Json, headline
+from .view import cited_articles
+from .wording import counted
 
 SAME = 0.8  # share of the words of two quotations together that both have, from which one repeats the other
 _WORD = re.compile(r"\w+")

@@ -12,7 +12,7 @@ from rag.errors import OnRecordError
 from rag.evaluation.records import Outcome
 
 from .sets import latest, load
-from .view import counted
+from .wording import counted
 
 UNKNOWN = "How often answers are wrong is not known yet: ask a set of questions on the Evaluation page."
 

@@ -13,7 +13,7 @@ from rag.errors import OnRecordError
 from . import outcomes
 from .discarded import Discarded, discard, put_back
 from .sets import Choice, folder, runs
-from .view import capitalised, counted
+from .wording import capitalised, counted
 
 SET = "set"  # which one the page shows, in the session's state
 _REMOVED, _TROUBLE = "removed evaluations", "why nothing was removed"
