@@ -105,10 +105,14 @@ def damaged(folder: Path) -> None:
 
 
 def large(folder: Path) -> None:
-    """As many articles as keep a build busy for as long as a picture takes."""
+    """As many files as keep a build busy for as long as a picture takes."""
     empty(folder)
-    rows = [{"id": str(n), "title": f"Report {n}", "text": f"Rain fell in district {n}. " * 60} for n in range(20_000)]
-    (folder / "seeds" / "reports.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    for part in range(60):
+        rows = [
+            {"id": f"{part}-{n}", "title": f"Report {n}", "text": f"Rain fell in district {n}. " * 20}
+            for n in range(150)
+        ]
+        (folder / "seeds" / f"{part}.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
 
 
 def dated(folder: Path) -> None:
