@@ -235,7 +235,7 @@ def test_what_passes_by_itself_is_tried_again_and_not_told(protocol: str, before
     assert len(fake.requests) == len(before) + 1
 
 
-@pytest.mark.parametrize("date", [HTTP_DATE, "in a while"])
+@pytest.mark.parametrize("date", [HTTP_DATE, "in a while"], ids=["date", "nonsense"])  # the date differs by process
 def test_retry_after_may_be_a_date_or_nonsense(date: str) -> None:
     with fake_models("openai", failing(429, "rate_limit_error", retry_after=date), WHOLE) as fake:
         answer, _ = asked(fake.spec)
