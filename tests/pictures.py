@@ -274,8 +274,8 @@ SCENES = (
     Scene("refusal", "seeds", refused),
     Scene("disputed", "seeds", asked(AUTOS)),
     Scene("welcome", "seeds", welcome),
-    Scene("settings", "seeds", settings),
     Scene("evaluation", "seeds", evaluation),
+    Scene("settings", "seeds", settings),  # which tell what an evaluation found
     Scene("why", "seeds", why, shown=False),
     Scene("editing", "seeds", editing, shown=False),
     Scene("conversation", "seeds", one_of_many, shown=False),

@@ -20,6 +20,7 @@ from . import strictness as strict
 from .wording import capitalised
 
 OTHER = "another model…"
+MEANT_WIDTH = 260  # pixels: a long line would widen the settings
 _ALL = "All outlets"
 
 
@@ -107,7 +108,7 @@ def _strictness(settings: Settings) -> float:
     with st.container(horizontal=True, horizontal_alignment="distribute"):
         st.caption("answer more", width="content")
         st.caption("refuse more", width="content")
-    with st.container(key="facts-strictness"):
+    with st.container(key="facts-strictness", width=MEANT_WIDTH):
         st.text(strict.told(settings, strictness))
     return strictness
 
