@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 from dataclasses import dataclass
-from functools import cache
 
 from rag.errors import ConfigError, GeneratorError
 from rag.generate import Generator
@@ -97,7 +96,6 @@ def _local_choice(spec: str, path: str) -> Choice:
     return Choice(spec, f"{model.stem}, on this computer")
 
 
-@cache
 def _hosted_installed() -> bool:
     """Whether the extra is there, found without importing it."""
     try:
