@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -139,7 +140,8 @@ class Segment:
         if not eligible:
             return []
         k = min(k, eligible)
-        cosines, rows = self._by_row.search(vector[None, :], k, params=self._parameters(selector, k, eligible))
+        with _one_thread():
+            cosines, rows = self._by_row.search(vector[None, :], k, params=self._parameters(selector, k, eligible))
         found = rows[0] >= 0
         return list(zip(self.ids[rows[0][found]].tolist(), cosines[0][found].tolist(), strict=True))
 
@@ -175,6 +177,20 @@ class Segment:
 def cells_for(count: int) -> int:
     """Return how many cells a segment of `count` vectors is divided into; 0 when it is scanned whole."""
     return math.isqrt(4 * count) if count > LARGE else 0
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Keep FAISS on the calling thread, for one query is searched on one anyway: the threads that OpenMP would start
+    for it, anew for each thread that asks, only wait, and burn more time than the search takes."""
+    import faiss
+
+    usual = faiss.omp_get_max_threads()  # of the calling thread
+    faiss.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(usual)
 
 
 def _selector(rows: Mask) -> Any:

@@ -22,6 +22,7 @@ from rag.question import MAX_QUESTION_CHARS, Question, checked, read
 from rag.reading import Reading, part_readings, reading, together
 from rag.records import Answer, Article, Hit, Turn
 from rag.refuse import refusal
+from rag.remembered import Remembering
 from rag.rerank import EmbeddedReranker, Reranker, load_reranker
 from rag.retrieve import Filters, retrieve
 from rag.short import leading, shortest
@@ -40,11 +41,11 @@ class OnRecord:
     def __init__(self, settings: Settings, index: Index, encoder: Encoder, reranker: Reranker | None = None) -> None:
         self.settings = settings
         self._index = index
-        self._encoder = encoder
+        self._encoder = Remembering(encoder)
         self._reranker = reranker
         # Evidence judges every sentence of the passages itself; that the small one orders them did not help it.
         self._asked = None if isinstance(reranker, EmbeddedReranker) else reranker
-        self._reader = Reader(encoder)
+        self._reader = Reader(self._encoder)
         self._verifier = Verifier(encoder)
 
     @classmethod

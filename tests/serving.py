@@ -23,7 +23,7 @@ def serving(folder: Path) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    places = {"ONRECORD_INDEX": str(folder / "index"), "ONRECORD_SEEDS": str(folder / "seeds")}
+    places = {"ONRECORD_INDEX": "index", "ONRECORD_SEEDS": "seeds"}
     with (folder / "server.log").open("a") as log:
         server = subprocess.Popen(command(port), cwd=folder, env={**os.environ, **places}, stdout=log, stderr=log)
         try:

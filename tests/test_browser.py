@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import pytest
@@ -24,6 +24,7 @@ from rag.ui.stored import kept_answer
 from rag.encode import Encoder
 from rag.index import Index, build
 from rag.records import Answer, Article, Citation, Claim, Disagreement, Hit, Passage
+from tests.pictures import chat_over
 from tests.serving import serving
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -227,6 +228,52 @@ def test_a_conversation(address: str, page: Page, seen: Seen) -> None:
     assert (seen.elsewhere, seen.complaints) == ([], [])
 
 
+FOCUSED = """() => {
+  let element = document.activeElement;
+  while (element?.shadowRoot?.activeElement) element = element.shadowRoot.activeElement;
+  return element.getAttribute("aria-label") || element.textContent.slice(0, 60);
+}"""
+
+
+def tab_to(page: Page, name: str, key: str = "Tab") -> None:
+    """Press the key until the focus is on what is called so."""
+    for _ in range(60):
+        page.keyboard.press(key)
+        if str(page.evaluate(FOCUSED)).startswith(name):
+            return
+    raise AssertionError(f"{name} is not reached; the focus is on {page.evaluate(FOCUSED)}")
+
+
+def test_citations_by_keyboard_alone(address: str, page: Page) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto(address)
+    page.get_by_text("The archive: 6 articles").wait_for()
+    ask(page, "What percentage of Canada's exports go to the United States?")
+    page.locator("article.answer .claim .chip").first.wait_for()
+    settled(page)
+    tab_to(page, "Citation 1: Is a Canada-US trade deal", "Shift+Tab")
+    page.get_by_role("tooltip").wait_for()
+    page.keyboard.press("Enter")
+    page.locator(".pane mark.current").first.wait_for()
+    page.wait_for_function(f"() => ({FOCUSED})() === 'Article text'")
+    tab_to(page, "Next citation", "Shift+Tab")
+    page.keyboard.press("Enter")
+    page.locator(".pane .position").get_by_text("Citation 2 of 2").wait_for()
+    page.wait_for_function(f"() => ({FOCUSED})() === 'Article text'")
+    tab_to(page, "Copy quote", "Shift+Tab")
+    page.keyboard.press("Enter")
+    page.locator(".pane button", has_text="Copied").wait_for()
+    quote = "".join(page.locator(".pane mark.current").all_inner_texts())
+    place = "Is a Canada-US trade deal inching closer?, publish date unknown; 003_ca2423bb0508c6d9.txt"
+    assert page.evaluate("() => navigator.clipboard.readText()") == f"“{quote}” ({place})"
+    tab_to(page, "Show what was removed")
+    page.keyboard.press("Enter")
+    page.locator(".pane details[open] li").first.wait_for()
+    page.keyboard.press("Escape")
+    page.locator(".pane").wait_for(state="detached")
+    page.wait_for_function(f"() => ({FOCUSED})().startsWith('Citation 2: ')")
+
+
 # What would have to be there if words had been taken for markup, through every shadow root of the page.
 MARKUP = """() => {
   const tags = ["iframe", "object", "embed", "base", "math", "marquee", "video"];
@@ -398,26 +445,23 @@ def test_an_evaluation_shows_what_got_worse_first(address: str, folder: Path, pa
     assert (seen.elsewhere, [c for c in seen.complaints if "404" not in c]) == ([], [])
 
 
-@pytest.mark.skipif(not AXE.exists(), reason=f"no axe-core at {AXE}")
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_shuts_anybody_out(address: str, browser: Browser, scheme: Literal["light", "dark"]) -> None:
-    with browser.new_context(viewport={"width": 1280, "height": 800}, color_scheme=scheme, bypass_csp=True) as context:
+def test_an_article_is_added_and_asked_about(browser: Browser) -> None:
+    with chat_over("seeds") as (url, _), browser.new_context() as context:
         page = context.new_page()
         page.set_default_timeout(ANSWER)
-        page.goto(address)
+        page.goto(f"{url}/archive")
+        page.get_by_text("Add articles").click()
+        page.get_by_label("Its title").fill("A lighthouse in new colours")
+        page.get_by_label("Or a text").fill("The lighthouse of Quillan was painted green on Monday, its keeper said.")
+        page.keyboard.press("Control+Enter")
+        page.get_by_role("button", name="Add 1 file to the archive").click()
+        page.get_by_text("Articles: 1 added, 5 unchanged.").wait_for()
+        page.get_by_role("link", name="Chat").click()
         page.get_by_text("The archive: 6 articles").wait_for()
-        assert violations(page) == []
-        ask(page, "What percentage of Canada's exports go to the United States?")
-        page.locator("article.answer .claim .chip").first.click()
-        page.locator(".pane mark.current").first.wait_for()
-        assert violations(page) == []
-        page.goto(f"{address}/archive")
-        page.get_by_text("not readable").first.wait_for()
-        page.locator(".st-key-map .mark-symbol path").nth(5).wait_for()
-        assert violations(page) == []
-        page.goto(f"{address}/evaluation")
-        page.get_by_text("Ask a set of questions").wait_for()
-        assert violations(page) == []
+        ask(page, "What colour was the lighthouse of Quillan painted?")
+        quote = page.locator("article.answer .sources blockquote").first
+        quote.wait_for()
+        assert quote.inner_text() == "The lighthouse of Quillan was painted green on Monday, its keeper said."
 
 
 def violations(page: Page) -> list[str]:

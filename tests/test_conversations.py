@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rag.ui import choices, sidebar, store, view
+from rag.ui import article_view, choices, sidebar, store, view
 from rag.ui.session import KEY, STOPPED, Conversation, opened_from
 from rag.ui.store import Entry, Kept, KeptExchange, Store, StoreError, store_path
 from rag.ui.stored import as_json, as_markdown, kept_answer, restored
@@ -185,7 +185,7 @@ class TestRestored:
         assert answer.citations[1] == ANSWER.citations[1]
         gone = answer.citations[0]
         assert (gone.quote, gone.article.title, gone.article.text) == ("Rain fell.", "Rain", "Rain fell.")
-        assert [view.why_lost(c.article) for c in answer.citations] == [view.GONE, ""]
+        assert [article_view.why_lost(c.article) for c in answer.citations] == [article_view.GONE, ""]
         shown = view.answer_view(answer, "")["citations"][0]
         assert shown["lost"] == "The article is no longer in the archive"
 
@@ -193,8 +193,8 @@ class TestRestored:
         ("text", "start", "lost"),
         [
             ("New: Rain fell. And more.", 5, ""),
-            ("Rain stopped.", 0, view.CHANGED),
-            ("More rain: Rain fell. Rain fell.", 0, view.CHANGED),
+            ("Rain stopped.", 0, article_view.CHANGED),
+            ("More rain: Rain fell. Rain fell.", 0, article_view.CHANGED),
         ],
     )
     def test_words_are_found_again_in_a_changed_article_or_said_to_be_lost(
@@ -202,7 +202,7 @@ class TestRestored:
     ) -> None:
         changed = {"r": replace(RAIN, text=text), "s": SNOW}
         citation = restored(kept_answer(ANSWER), changed.get).citations[0]
-        assert (citation.quote, citation.start, view.why_lost(citation.article)) == ("Rain fell.", start, lost)
+        assert (citation.quote, citation.start, article_view.why_lost(citation.article)) == ("Rain fell.", start, lost)
 
     @given(st.text(st.sampled_from("ab "), max_size=20), st.integers(0, 20), st.integers(0, 20))
     def test_a_quotation_is_always_of_the_words_that_were_quoted(self, text: str, start: int, end: int) -> None:
@@ -213,8 +213,8 @@ class TestRestored:
         assert found.quote == found.article.text[found.start : found.end] == citation.quote
 
     def test_an_archive_that_cannot_be_opened_is_not_taken_for_an_empty_one(self) -> None:
-        lost = [view.why_lost(c.article) for c in restored(kept_answer(ANSWER), None).citations]
-        assert lost == [view.CLOSED, view.CLOSED]
+        lost = [article_view.why_lost(c.article) for c in restored(kept_answer(ANSWER), None).citations]
+        assert lost == [article_view.CLOSED, article_view.CLOSED]
 
 
 ASKED = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -12,10 +13,12 @@ from typing import Any
 import pytest
 from rag.ui import charts, evaluation, outcomes
 from rag.ui.cases import cases, judge
+from rag.ui.discarded import ASIDE, discard, put_back
 from rag.ui.jobs import STOPPED, Jobs
 from rag.ui.sets import CASES, Chosen, against, choices, folder, load, rows, runs, upload, work
 from rag.ui.store import Store
 from rag.ui.stored import kept_answer
+from rag.ui.strictness import UNKNOWN, expected, told
 from streamlit.testing.v1 import AppTest
 
 from rag.config import Settings
@@ -233,6 +236,64 @@ class TestRuns:
                 load(path)
 
 
+class TestStrictness:
+    def outcome(self, right: bool | None, confidence: float, status: str = "answered") -> Outcome:
+        return TestCurves().outcome(right, confidence, status)
+
+    def test_the_error_is_that_of_the_answers_as_sure(self) -> None:
+        found = [
+            self.outcome(True, 0.9),
+            self.outcome(False, 0.8),
+            self.outcome(True, 0.7),
+            self.outcome(False, 0.5),
+            self.outcome(True, 0.1, "abstained"),
+            self.outcome(None, 0.95),
+        ]
+        assert expected(found, 0.7, 0.45) == "Expected: 33% of answers wrong, 3 of 5 questions answered"
+        assert expected(found, 0.81, 0.45) == "Expected: 0% of answers wrong, 1 of 5 questions answered"
+        assert expected(found, 0.2, 0.45) == "Expected: at least 50% of answers wrong, 4 of 5 questions answered"
+        assert expected(found, 1.0, 0.45) == "Expected: all of 5 questions refused"
+
+    def test_it_is_told_of_the_last_run_once_there_is_one(self, tmp_path: Path) -> None:
+        settings = Settings(index=tmp_path / "index", seeds=tmp_path / "none")
+        assert told(settings, 0.6) == UNKNOWN
+        upload(settings, "mine.csv", b"question,answer\nRain?,fell\nSnow?,fell\n")
+        ran(settings, Fake("Rain?"), "mine", "2026-01-02T030405Z")
+        last = "(last evaluation, “mine”)"
+        assert told(settings, 0.6) == f"Expected: 0% of answers wrong, 1 of 2 questions answered {last}"
+
+
+class TestDiscarding:
+    def test_what_is_set_aside_comes_back_whole_and_is_gone_after_a_day(self, tmp_path: Path) -> None:
+        first, second, third = tmp_path / "sets" / "mine.csv", tmp_path / "run.json", tmp_path / "later.json"
+        first.parent.mkdir()
+        for path in (first, second, third):
+            path.write_text(path.name)
+        removed = discard(tmp_path, [first, second], "two files")
+        assert [path.exists() for path in (first, second, third)] == [False, False, True]
+        assert list(put_back(removed)) == []
+        assert [path.read_text() for path in (first, second)] == ["mine.csv", "run.json"]
+
+        removed = discard(tmp_path, [first, second], "two files")
+        old = time.time() - 25 * 3600
+        os.utime(tmp_path / ASIDE / "run.json", (old, old))
+        discard(tmp_path, [third], "one file")
+        assert list(put_back(removed)) == [second]
+        assert (first.exists(), second.exists()) == (True, False)
+
+    def test_nothing_is_written_over(self, tmp_path: Path) -> None:
+        path = tmp_path / "run.json"
+        path.write_text("old")
+        removed = discard(tmp_path, [path], "a run")
+        path.write_text("new")
+        assert list(put_back(removed)) == [path]
+        assert path.read_text() == "new"
+
+    def test_what_cannot_be_moved_is_said(self, tmp_path: Path) -> None:
+        with pytest.raises(EvalError, match=r"none\.json cannot be removed"):
+            discard(tmp_path, [tmp_path / "none.json"], "a run")
+
+
 def ended(jobs: Jobs) -> None:
     deadline = time.monotonic() + 60
     while jobs.running:
@@ -355,3 +416,32 @@ def test_a_case_is_given_its_answer_asked_deleted_and_brought_back(
     page.button(key="undo-case").click().run()
     assert not page.exception
     assert len(cases(store)) == 1
+
+
+def test_a_set_and_its_runs_are_removed_and_brought_back(page: AppTest, tmp_path: Path) -> None:
+    assert labels(page, "remove-") == []  # a set of the checkout stays, and has no runs here
+    put(page, "mine.jsonl", {"question": EXPORTS, "answer": "75%"})
+    assert labels(page, "remove-") == ["Remove the set"]
+    settings = Settings(index=tmp_path / "index", seeds=tmp_path / "none")
+    for day in (2, 3, 4):
+        ran(settings, Fake(EXPORTS), "mine", f"2026-01-0{day}T030405Z")
+    page.run()
+    assert labels(page, "remove-") == ["Remove the set", "Remove this run", "Remove the 2 before it"]
+    page.button(key="remove-run").click().run()
+    assert not page.exception
+    assert [path.name[:10] for path in runs(settings, "mine")] == ["2026-01-03", "2026-01-02"]
+    assert page.button(key="undo-removed").label == "Undo"
+    page.button(key="remove-runs").click().run()
+    assert [path.name[:10] for path in runs(settings, "mine")] == ["2026-01-03"]
+    assert labels(page, "remove-") == ["Remove the set", "Remove this run"]
+    page.button(key="undo-removed").click().run()
+    assert [path.name[:10] for path in runs(settings, "mine")] == ["2026-01-03", "2026-01-02"]
+
+    page.button(key="remove-set").click().run()
+    assert not page.exception
+    assert "Removed the set “mine” and its 2 runs." in texts(page)
+    assert (page.selectbox(key="set").value, runs(settings, "mine")) == ("seeds", [])
+    page.button(key="undo-removed").click().run()
+    assert not page.exception
+    assert page.selectbox(key="set").value == "mine"
+    assert len(runs(settings, "mine")) == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,6 +28,7 @@ from rag.retrieve import Filters, retrieve
 from rag.rows import encoded_text
 from tests.conftest import HashEncoder
 
+TASKS = Path("/proc/self/task")
 HALF = 3e-4  # what half precision may change of a cosine
 WIRE = [
     {
@@ -166,6 +168,21 @@ def test_half_precision_finds_what_full_precision_finds() -> None:
     ]
     assert sum(same) == 500
     np.testing.assert_allclose(dense.cosines(queries[0], ids), vectors @ queries[0], atol=2e-4)
+
+
+@pytest.mark.skipif(not TASKS.exists(), reason="the system does not tell its threads")
+def test_a_search_starts_no_thread() -> None:
+    """One query is searched on one; those that OpenMP starts for each thread that asks would only burn time."""
+    import faiss
+
+    vectors = unit(300, 384)
+    dense, usual = Dense([segment(np.arange(300), vectors)], 384), faiss.omp_get_max_threads()
+    with ThreadPoolExecutor(1) as one:
+        one.submit(os.getpid).result()
+        before = len(list(TASKS.iterdir()))
+        one.submit(dense.search, vectors[0], 10).result()
+        assert len(list(TASKS.iterdir())) == before
+    assert faiss.omp_get_max_threads() == usual
 
 
 def near(vectors: Floats, count: int, seed: int) -> Floats:

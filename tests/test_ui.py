@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rag.ui import view
+from rag.ui import article_view, mending, view, wording
 from rag.ui.archive import build_command, holdings, open_desk
+from rag.ui.article_view import Mark
 from rag.ui.asking import Asking
+from rag.ui.jobs import Jobs
+from rag.ui.server import settle
 from rag.ui.session import KEY
 from rag.ui.standing import strip, timeline
 from streamlit import config
 from streamlit.testing.v1 import AppTest
 
 from rag import chat_server
+from rag.catalog import CATALOG_FILE
 from rag.config import Settings
 from rag.encode import Encoder
 from rag.index import Index, build
@@ -176,9 +185,28 @@ class TestStanding:
                     ("C", None, "Rain fell."),
                     ("D", None, "Snow."),
                 ],
-                ["4 articles", "2 independent outlets", "publish dates unknown"],
+                [
+                    "4 articles",
+                    "2 independent outlets",
+                    "the same words in 3 outlets count once",
+                    "publish dates unknown",
+                ],
             ),
-            ([("A", None, "Rain."), ("B", None, "Rain.")], ["2 articles", "1 outlet", "publish dates unknown"]),
+            (
+                [("A", None, "Rain."), ("B", None, "Rain.")],
+                ["2 articles", "1 outlet", "the same words in 2 outlets count once", "publish dates unknown"],
+            ),
+            (  # one word of ten changed, and a dash for a comma
+                [
+                    ("A", None, "The port of Telwick stays closed until April, officials said."),
+                    ("B", None, "The port of Telwick stays closed until April — officials announced."),
+                ],
+                ["2 articles", "1 outlet", "the same words in 2 outlets count once", "publish dates unknown"],
+            ),
+            (
+                [("A", None, "The port of Telwick is closed."), ("B", None, "The port of Marrowby is closed.")],
+                ["2 articles", "2 independent outlets", "publish dates unknown"],
+            ),
             (
                 [(None, None, "Rain."), (" ", None, "Snow.")],
                 ["2 articles", "outlets not named", "publish dates unknown"],
@@ -213,20 +241,20 @@ class TestStanding:
 
 
 @st.composite
-def marked_texts(draw: st.DrawFn) -> tuple[str, list[view.Mark]]:
+def marked_texts(draw: st.DrawFn) -> tuple[str, list[Mark]]:
     text = draw(st.text(st.sampled_from("ab \n😀é"), min_size=1, max_size=60))
     article = Article("a", "a.txt", text)
     places = st.integers(0, len(text))
     spans = draw(st.lists(st.tuples(places, places).filter(lambda s: s[0] < s[1]), min_size=1, max_size=5))
-    return text, [view.Mark("citation", n, article, *span) for n, span in enumerate(spans, start=1)]
+    return text, [Mark("citation", n, article, *span) for n, span in enumerate(spans, start=1)]
 
 
 class TestArticleView:
     @given(marked_texts())
-    def test_the_pieces_are_the_text_and_the_marked_ones_the_quote(self, marked: tuple[str, list[view.Mark]]) -> None:
+    def test_the_pieces_are_the_text_and_the_marked_ones_the_quote(self, marked: tuple[str, list[Mark]]) -> None:
         text, marks = marked
         for current in marks:
-            lines = view.paragraphs(text, marks, current)
+            lines = article_view.paragraphs(text, marks, current)
             assert "\n".join("".join(piece["text"] for piece in line) for line in lines) == text
             quote = "".join(piece["text"] for line in lines for piece in line if piece["role"] == "current")
             assert quote == text[current.start : current.end].replace("\n", "")
@@ -237,8 +265,8 @@ class TestArticleView:
             cite(2, UNTITLED, "Snow fell"),
             cite(3, TITLED, "Roads", "the minister"),
         )
-        marks = view.marks(make_answer("", citations=citations))
-        shown = view.article_view(marks, marks[0])
+        marks = article_view.marks(make_answer("", citations=citations))
+        shown = article_view.article_view(marks, marks[0])
         assert (shown["position"], shown["previous"], shown["next"]) == (
             "Citation 1 of 3",
             None,
@@ -249,20 +277,20 @@ class TestArticleView:
             [],
             [("Roads", "other"), (" stay open, the minister said.", "plain")],
         ]
-        assert view.attributed(marks[2]) == (
+        assert article_view.attributed(marks[2]) == (
             "“Roads” (the minister, Rain *and* [roads], publish date unknown; titled.txt)"
         )
 
     def test_what_was_removed_is_listed(self) -> None:
         article = Article("r", "r.txt", "Rain fell.", removed=(Removed(3, "Leave a Reply", "comment form"),))
-        marks = view.marks(make_answer("", citations=(cite(1, article, "Rain"),)))
-        assert view.article_view(marks, marks[0])["removed"] == [
+        marks = article_view.marks(make_answer("", citations=(cite(1, article, "Rain"),)))
+        assert article_view.article_view(marks, marks[0])["removed"] == [
             {"line": 3, "text": "Leave a Reply", "reason": "comment form"}
         ]
 
 
 def test_a_label_shows_its_text_and_no_markdown() -> None:
-    assert view.plain_label("*a* [b](c) :red[d] $e$ <f> #1\n- g") == (
+    assert wording.plain_label("*a* [b](c) :red[d] $e$ <f> #1\n- g") == (
         r"\*a\* \[b\]\(c\) \:red\[d\] \$e\$ \<f\> \#1 \- g"
     )
 
@@ -346,8 +374,50 @@ class TestAsking:
         assert list(following) == []
         assert kept == [0]
 
+    def test_busy_ones_take_their_turns_and_a_waiting_one_does_not_hold_them_up(self) -> None:
+        go, cores = threading.Event(), os.cpu_count() or 1
+        begun: list[int] = []
+
+        def slow(number: int) -> Iterator[int]:
+            begun.append(number)
+            yield number
+            go.wait(10)
+
+        asked = [Asking(partial(slow, number), busy=True) for number in range(cores + 2)]
+        for asking in asked[:cores]:
+            assert next(asking.follow(5))[1] is not None
+        assert list(followed(Asking(lambda: iter("abc")))) == ["a", "b", "c"]
+        assert sorted(begun) == list(range(cores))
+        go.set()
+        assert [list(followed(asking)) for asking in asked] == [[number] for number in range(cores + 2)]
+
+    def test_a_busy_one_that_is_stopped_before_its_turn_is_never_begun(self) -> None:
+        go, cores = threading.Event(), os.cpu_count() or 1
+        begun: list[str] = []
+
+        def asked(name: str) -> Iterator[str]:
+            begun.append(name)
+            yield name
+            go.wait(10)
+
+        before = [Asking(partial(asked, "before"), busy=True) for _ in range(cores)]
+        stopped = Asking(partial(asked, "stopped"), busy=True)
+        stopped.stop()
+        go.set()
+        assert [list(followed(asking)) for asking in [*before, stopped]] == [["before"]] * cores + [[]]
+        assert begun == ["before"] * cores
+
 
 class TestServer:
+    def test_what_is_loaded_once_is_not_looked_at_after_every_run_of_a_page(self) -> None:
+        before = len(gc.get_objects())
+        settle()
+        try:
+            assert gc.get_freeze_count() > 0.9 * before
+            assert len(gc.get_objects()) < 0.1 * before
+        finally:
+            gc.unfreeze()
+
     def test_every_option_is_one_that_streamlit_knows(self) -> None:
         known = set(config.get_config_options())
         given = [argument[2:].partition("=")[0] for argument in chat_server.command(8501) if argument[:2] == "--"]
@@ -505,6 +575,13 @@ class TestConversation:
         assert page.title[0].value == "On Record"
 
 
+def ended(jobs: Jobs) -> None:
+    deadline = time.monotonic() + 60
+    while jobs.running:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 class TestTrouble:
     def test_a_missing_index_is_a_message_with_the_command(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -515,6 +592,58 @@ class TestTrouble:
         assert page.code[0].value == f"onrecord build --index {tmp_path / 'none'}"
         assert str(tmp_path / "none") in " ".join(shown(page))
         assert page.chat_input[0].disabled
+        assert (page.button(key="build-").label, page.button(key="build-").disabled) == ("Build the index", False)
+
+    def test_an_index_is_built_at_a_click_from_nothing_and_then_answers(
+        self, seeds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("ONRECORD_INDEX", str(tmp_path / "index"))
+        monkeypatch.setenv("ONRECORD_SEEDS", str(seeds))
+        page = opened()
+        page.button(key="build-").click().run()
+        assert page.subheader[0].value == "The archive is on its way"
+        ended(mending.jobs(str(tmp_path / "index")))
+        page.run()
+        assert not page.exception
+        assert ask(page, EXPORTS)["status"] == "answered"
+
+    def test_a_damaged_index_is_mended_at_a_click(
+        self, seeds: Path, seed_index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        index = tmp_path / "index"
+        shutil.copytree(seed_index, index)
+        monkeypatch.setenv("ONRECORD_INDEX", str(index))
+        monkeypatch.setenv("ONRECORD_SEEDS", str(seeds))
+        catalog = index / CATALOG_FILE
+        catalog.write_bytes(catalog.read_bytes()[:4096] + b"\xff" * 40_000)
+        page = opened()
+        assert not page.exception
+        assert page.subheader[0].value == "The index is damaged"
+        page.button(key="repair-").click().run()
+        ended(mending.jobs(str(index)))
+        page.run()
+        assert not page.exception
+        assert ask(page, EXPORTS)["status"] == "answered"
+
+    def test_an_empty_index_says_what_to_do_and_what_came_of_it(
+        self, archive: Path, index_path: Path, encoder: Encoder, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        article = archive / "rain.txt"
+        article.write_text("Rain fell on the hills all night.")
+        build(archive, index_path, encoder)
+        article.unlink()
+        build(archive, index_path, encoder)
+        monkeypatch.setenv("ONRECORD_INDEX", str(index_path))
+        monkeypatch.setenv("ONRECORD_SEEDS", str(archive))
+        page = opened()
+        assert any(f"put them into {archive} and build the index" in text for text in shown(page))
+        page.button(key="build-empty").click().run()
+        ended(mending.jobs(str(index_path)))
+        page.run()
+        assert "Articles: none. Encoded: 0 of 0 passages." in shown(page)
+        page.button(key="to-archive").click().run()
+        assert not page.exception
+        assert page.title[0].value == "The archive"
 
     def test_a_wrong_setting_is_a_message(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("ONRECORD_PASSAGES", "none")

@@ -42,7 +42,9 @@ function noticeOf({ notice }) {
 
 /** How many articles of how many outlets the answer stands on, and how new they are. */
 function stripOf({ strip }) {
-  return strip.length ? [element("p", { class: "strip", "aria-label": "What this answer stands on" }, strip.join(" · "))] : [];
+  if (!strip.length) return [];
+  const facts = strip.flatMap((fact, place) => [...(place ? [" · "] : []), element("span", {}, fact)]);
+  return [element("p", { class: "strip", "aria-label": "What this answer stands on" }, ...facts)];
 }
 
 function sentence(view, { parts, citations, support }) {

@@ -20,7 +20,7 @@ from rag.records import Article
 
 from .store import Store, StoreError, store_path
 from .stored import FindArticle
-from .view import counted
+from .wording import counted
 
 # Questions to begin with, and the seed article that each is about.
 EXAMPLES = (

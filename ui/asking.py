@@ -7,22 +7,35 @@ keeps what happened so far, and each run of the page follows it from the first e
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Generic, TypeVar
 
 Event = TypeVar("Event")
 
 
+@cache
+def _in_turn() -> ThreadPoolExecutor:
+    """Threads for what keeps a core busy, one for each: more of it at once would only be slower, and unfair."""
+    return ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="onrecord-asking")
+
+
 class Asking(Generic[Event]):
     """Run `stream` to its end on a thread of its own; each event is given to `keep` before anybody sees it.
+
+    With `busy`, which says that it computes more than it waits, it takes its turn with the others that do.
 
     Attributes:
         began: when, in seconds of `time.monotonic`.
     """
 
-    def __init__(self, stream: Callable[[], Iterator[Event]], keep: Callable[[Event], None] | None = None) -> None:
+    def __init__(
+        self, stream: Callable[[], Iterator[Event]], keep: Callable[[Event], None] | None = None, busy: bool = False
+    ) -> None:
         self.began = time.monotonic()
         self._keep = keep
         self._events: list[tuple[float, Event]] = []
@@ -30,7 +43,10 @@ class Asking(Generic[Event]):
         self._done = False
         self._stopped = False
         self._news = threading.Condition()
-        threading.Thread(target=self._run, args=(stream,), name="onrecord-asking", daemon=True).start()
+        if busy:
+            _in_turn().submit(self._run, stream)
+        else:
+            threading.Thread(target=self._run, args=(stream,), name="onrecord-asking", daemon=True).start()
 
     def stop(self) -> None:
         """Let go of the answer: no further event is kept or shown."""
@@ -59,7 +75,7 @@ class Asking(Generic[Event]):
 
     def _run(self, stream: Callable[[], Iterator[Event]]) -> None:
         try:
-            for event in stream():
+            for event in () if self._stopped else stream():
                 if self._stopped:
                     break
                 if self._keep is not None:

@@ -10,7 +10,8 @@ from .cases import FILE, Case, as_lines, cases, delete, expect, restore
 from .outcomes import told
 from .store import Store, StoreError
 from .stored import restored
-from .view import answer_lines, counted
+from .view import answer_lines
+from .wording import counted
 
 LISTED = 20  # cases, before "Show more"
 SAID = 200  # characters shown of what was answered

@@ -14,13 +14,14 @@ from rag.generate import Piece
 from rag.records import Answer, Claim
 from rag.write import Event, Stage
 
-from . import components, mending, sidebar
+from . import collection, components, mending, sidebar
 from .archive import Desk, build_command, finder, holdings, open_archive, open_desk, open_store, searched
 from .asking import Asking
 from .choices import Choices, restriction
 from .judging import thumbs
 from .session import Conversation, Exchange, ask, conversation, edit
-from .view import capitalised, counted, duration, plain_label, why
+from .view import why
+from .wording import capitalised, counted, duration, plain_label
 
 TITLE = "On Record"
 PROMISE = "Ask a folder of news articles. Every sentence of an answer points at the exact words that carry it."
@@ -101,12 +102,12 @@ def _closed(error: OnRecordError, settings: Settings | None) -> None:
         st.text(capitalised(str(error)))
         if settings is not None and isinstance(error, IndexMissing):
             st.text(f"The articles are read from {settings.seeds}. In a terminal this does the same:")
-            st.code(build_command(settings), language=None)
-            mending.button(settings, "build")
+            st.code(build_command(settings), language=None, wrap_lines=True)
+            mending.button(settings, "build", first=True)
         elif settings is not None and isinstance(error, IndexDamaged):
-            mending.button(settings, "repair")
+            mending.button(settings, "repair", first=True)
         elif settings is not None and isinstance(error, IndexIncompatible):
-            mending.button(settings, "build anew")
+            mending.button(settings, "build anew", first=True)
         else:
             st.button("Try again", key="reopen")
         if settings is not None:
@@ -133,12 +134,20 @@ def _welcome(settings: Settings, desk: Desk, talk: Conversation) -> None:
         with st.container(key="holdings"):
             st.text("The archive: " + " · ".join(holdings(desk.status)))
         if not desk.status["articles"]:
-            st.text("It is empty. Add articles on the Archive page, or put them into the folder and build the index.")
-            if not mending.glance(settings):
-                mending.button(settings, "build", place="empty")
+            _empty(settings)
         for number, question in enumerate(desk.examples):
             label, key = plain_label(question), f"example-{number}"
             st.button(label, key=key, width="stretch", on_click=ask, args=(talk, question))
+
+
+def _empty(settings: Settings) -> None:
+    """An index without an article: both ways to fill it, and what became of the last try."""
+    st.text(f"It is empty. Add articles on the Archive page, or put them into {settings.seeds} and build the index.")
+    with st.container(horizontal=True, key="fill"):
+        if st.button("Add articles", key="to-archive", icon=":material/note_add:"):
+            st.switch_page(st.Page(collection.page, url_path="archive"))
+        mending.button(settings, "build", place="empty", first=True)
+    mending.follow(settings)
 
 
 def _draw(exchange: Exchange, room: Room) -> None:
@@ -233,6 +242,7 @@ def _follow(exchange: Exchange, talk: Conversation, desk: Desk, choices: Choices
                 question, history, choices.filters, choices.llm, refuse_below=choices.refuse_below
             ),
             searched(desk.status, restriction(choices.filters)),
+            busy=choices.llm == "extractive",
         )
     assert exchange.asking is not None
     try:

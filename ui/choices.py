@@ -16,9 +16,11 @@ from rag.generators import choices
 from rag.spec import SERVICES, read_spec
 from rag.write import generator
 
-from .view import capitalised
+from . import strictness as strict
+from .wording import capitalised
 
 OTHER = "another model…"
+MEANT_WIDTH = 260  # pixels: a long line would widen the settings
 _ALL = "All outlets"
 
 
@@ -106,6 +108,8 @@ def _strictness(settings: Settings) -> float:
     with st.container(horizontal=True, horizontal_alignment="distribute"):
         st.caption("answer more", width="content")
         st.caption("refuse more", width="content")
+    with st.container(key="facts-strictness", width=MEANT_WIDTH):
+        st.text(strict.told(settings, strictness))
     return strictness
 
 

@@ -14,8 +14,9 @@ from rag.listing import listing
 
 from . import drafts, glance, mending
 from .archive import holdings
+from .article_view import byline, headline
 from .reading import article_in_full
-from .view import byline, capitalised, counted, headline
+from .wording import capitalised, counted
 
 PAGE = 50  # articles in the table
 _ALL = "All outlets"

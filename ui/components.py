@@ -13,9 +13,10 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from .article_view import Json, article_view, marks
 from .session import Conversation, Exchange, Opened
 from .standing import standing
-from .view import Json, answer_view, article_view, marks
+from .view import answer_view
 
 _HERE = Path(__file__).parent
 

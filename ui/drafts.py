@@ -12,10 +12,11 @@ from rag.fetch import fetch
 from rag.load import KINDS
 
 from .adding import Draft, add, drafted, from_page, pasted, take_back
+from .article_view import byline, headline
 from .jobs import work
 from .mending import jobs
 from .reading import article_in_full
-from .view import byline, capitalised, counted, headline
+from .wording import capitalised, counted
 
 _ADDED, _ROUND, _REFUSED = "articles added", "round of adding", "why nothing was added"
 _PAGES = "pages fetched"

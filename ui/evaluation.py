@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 
 import streamlit as st
 
@@ -10,15 +11,16 @@ from rag.config import Settings, load_settings
 from rag.errors import OnRecordError
 from rag.evaluation.questions import SUFFIXES
 
-from . import case_list, components, mending, outcomes
+from . import case_list, components, mending, outcomes, tidying
 from .archive import open_archive, open_store
 from .choices import choose_writer
 from .jobs import Jobs
 from .sets import CASES, Choice, Chosen, choices, runs, upload, work
 from .store import Store
-from .view import capitalised
+from .tidying import SET
+from .wording import capitalised
 
-_ROUND, _REFUSED, _SET = "round of sets", "why no set was added", "set"
+_ROUND, _REFUSED = "round of sets", "why no set was added"
 ABOUT = "Ask a set of questions of the archive as it is now, and see which answers are right."
 NONE = "There are no questions yet. Judge answers in the chat by the thumbs under them, or add a set of questions here."
 COLUMNS = (
@@ -51,6 +53,7 @@ def page() -> None:
             return
         st.text(ABOUT if known else NONE)
         case_list.undo(store)
+        tidying.undo()
         chosen = _choose(settings, known) if known else None
         _adding(settings, expanded=not known)
         if chosen is not None:
@@ -60,11 +63,11 @@ def page() -> None:
 def _choose(settings: Settings, known: list[Choice]) -> Choice:
     """Which set, and the button that asks it; while one is asked, how far it is and a button that stops it."""
     by_name = {choice.name: choice for choice in known}
-    if st.session_state.get(_SET) not in by_name:
+    if st.session_state.get(SET) not in by_name:
         # A new session goes on with what was asked last; a set is gone when the last of its cases was deleted.
-        st.session_state[_SET] = max(known, key=lambda choice: _latest(settings, choice)).name
+        st.session_state[SET] = max(known, key=lambda choice: _latest(settings, choice)).name
     with st.container(horizontal=True, vertical_alignment="bottom", key="which"):
-        name = st.selectbox("Questions", list(by_name), format_func=lambda n: by_name[n].label, key=_SET)
+        name = st.selectbox("Questions", list(by_name), format_func=lambda n: by_name[n].label, key=SET)
         writer = choose_writer(settings)
         jobs = evaluations(str(settings.index))
         job = jobs.last
@@ -72,6 +75,7 @@ def _choose(settings: Settings, known: list[Choice]) -> Choice:
             st.button("Stop", key="stop", icon=":material/stop_circle:", on_click=job.stop)
         elif st.button("Ask them", key="run", icon=":material/play_arrow:"):
             _start(settings, by_name[name], writer.llm, writer.refuse_below)
+        tidying.remove_set(settings, by_name[name], disabled=jobs.running)
     job = jobs.last
     if job is not None and (job.running or job.error):
         mending.watch(job)
@@ -107,7 +111,7 @@ def _take(settings: Settings, key: str) -> None:
         return
     st.session_state[_ROUND] += 1  # empties the field
     try:
-        st.session_state[_SET] = upload(settings, file.name, file.getvalue())
+        st.session_state[SET] = upload(settings, file.name, file.getvalue())
     except OnRecordError as error:
         st.session_state[_REFUSED] = str(error)
 
@@ -120,13 +124,7 @@ def _chosen(settings: Settings, store: Store, choice: Choice) -> None:
     if not made:
         st.text("These questions have not been asked yet.")
         return
-    place = 0
-    if len(made) > 1:
-        labels = [outcomes.told(_moment(path.name)) for path in made]
-        chosen = st.selectbox(
-            "Run", made, format_func=lambda path: labels[made.index(path)], key=f"run-{made[0].name}", width=320
-        )
-        place = made.index(chosen)
+    place = _which_run(settings, made)
     try:
         result = outcomes.result(made[place])
         before = outcomes.result(made[place + 1]) if place + 1 < len(made) else None
@@ -134,6 +132,18 @@ def _chosen(settings: Settings, store: Store, choice: Choice) -> None:
         st.text(capitalised(str(error)))
         return
     outcomes.draw(settings, result, before)
+
+
+def _which_run(settings: Settings, made: list[Path]) -> int:
+    """Which of the runs of a set is shown, the latest first; it and those before it can be removed."""
+    labels = [outcomes.told(_moment(path.name)) for path in made]
+    with st.container(horizontal=True, vertical_alignment="bottom", key="runs"):
+        chosen = st.selectbox(
+            "Run", made, format_func=lambda path: labels[made.index(path)], key=f"run-{made[0].name}", width=320
+        )
+        place = made.index(chosen)
+        tidying.remove_runs(settings, made, place, labels[place])
+    return place
 
 
 def _latest(settings: Settings, choice: Choice) -> str:

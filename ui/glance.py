@@ -14,7 +14,8 @@ from rag.config import Settings
 from rag.index import Index
 from rag.overview import OTHERS, OUTLETS_SHOWN, Bar, Coverage, Place, coverage, story_map
 
-from .view import UNKNOWN_DATE, counted
+from .article_view import UNKNOWN_DATE
+from .wording import counted
 
 Json = dict[str, Any]
 

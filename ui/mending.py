@@ -7,7 +7,7 @@ import streamlit as st
 from rag.config import Settings
 
 from .jobs import LABELS, Job, Jobs, Kind, work
-from .view import capitalised, plain_label
+from .wording import capitalised, plain_label
 
 BUTTONS: dict[Kind, tuple[str, str]] = {  # label and icon
     "build": ("Build the index", ":material/build:"),
@@ -24,13 +24,15 @@ def jobs(index: str) -> Jobs:
     return Jobs()
 
 
-def button(settings: Settings, kind: Kind, label: str = "", place: str = "") -> None:
-    """A button that starts a job of this kind; `place` tells apart two of a kind on one page."""
+def button(settings: Settings, kind: Kind, label: str = "", place: str = "", first: bool = False) -> None:
+    """A button that starts a job of this kind; `place` tells apart two of a kind on one page, `first` says that it is
+    the thing to do there."""
     usual, icon = BUTTONS[kind]
     known = jobs(str(settings.index))
     st.button(
         label or usual,
         key=f"{kind}-{place}",
+        type="primary" if first else "secondary",
         icon=icon,
         disabled=known.running,
         on_click=known.start,

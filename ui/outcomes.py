@@ -20,7 +20,7 @@ from .session import Conversation, Exchange
 from .sets import Result, Row, against, load, rows
 from .store import Json
 from .stored import restored
-from .view import counted, plain_label
+from .wording import counted, plain_label
 
 PAGE = 25  # questions listed at once
 ROW = 35  # pixels, of a table
@@ -201,6 +201,11 @@ def _toggle(settings: Settings, results: Sequence[Result], row: Row, place: tupl
             exchange.searched = f"the archive in its generation {answer['generation']}"
         talk.exchanges.append(exchange)
     st.session_state[_OPENED] = place, talk
+
+
+def close() -> None:
+    """Close the question that is open, if one is."""
+    st.session_state.pop(_OPENED, None)
 
 
 def opened() -> Conversation:

@@ -7,6 +7,7 @@ import streamlit as st
 from . import chat, collection, components, evaluation
 
 NAME = "On Record"
+ABOUT = "On Record answers questions over a folder of news articles, every sentence with the exact words that carry it."
 SIDEBAR_WIDTH = 280  # pixels
 ICON = (  # drawn here, for the browser would fetch a named icon from another site
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="#1d4e89"/>'
@@ -16,7 +17,13 @@ ICON = (  # drawn here, for the browser would fetch a named icon from another si
 
 def main() -> None:
     """Draw the page that the address names; Streamlit calls this again at every event."""
-    st.set_page_config(NAME, page_icon=ICON, layout="wide", initial_sidebar_state=SIDEBAR_WIDTH)
+    st.set_page_config(
+        NAME,
+        page_icon=ICON,
+        layout="wide",
+        initial_sidebar_state=SIDEBAR_WIDTH,
+        menu_items={"About": ABOUT},  # with an item of its own the menu is there, and in it the choice of the theme
+    )
     components.page_style()
     pages = [
         st.Page(chat.page, title="Chat", icon=":material/forum:", default=True),

@@ -6,7 +6,7 @@ import streamlit as st
 
 from rag.records import Article
 
-from .view import counted
+from .wording import counted
 
 
 def article_in_full(article: Article, key: str) -> None:

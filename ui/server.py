@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from threading import Thread
 
@@ -15,9 +16,21 @@ def main() -> None:
 
 
 def _ahead() -> None:
+    from . import pages  # noqa: F401 - what every page needs, before one is asked for
     from .archive import open_ahead
 
     open_ahead()
+    settle()
+
+
+def settle() -> None:
+    """Leave all that is in memory now out of what the garbage collector looks at.
+
+    Streamlit has it look at everything after each run of a page; of the half million objects that the modules, the
+    archive and its models are made of, that took longer than the answer.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 if __name__ == "__main__":

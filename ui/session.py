@@ -18,11 +18,11 @@ import streamlit as st
 from rag.records import Answer, Turn
 from rag.write import Event
 
+from .article_view import Mark, marks
 from .asking import Asking
 from .cases import judge
 from .store import Kept, KeptExchange, Store, StoreError
 from .stored import FindArticle, kept_answer, restored
-from .view import Mark, marks
 
 KEY = "conversation"
 PENDING = "pending question"  # to be asked first thing in the conversation that is opened next
@@ -137,7 +137,9 @@ class Conversation:
         exchange.error, exchange.retry, exchange.damaged = error, retry, damaged
         self._keep(lambda store: store.settle(exchange.kept, None, error=error) if exchange.kept else None)
 
-    def begin(self, exchange: Exchange, stream: Callable[[], Iterator[Event]], searched: str) -> Asking[Event]:
+    def begin(
+        self, exchange: Exchange, stream: Callable[[], Iterator[Event]], searched: str, busy: bool = False
+    ) -> Asking[Event]:
         """Ask a question; its answer is kept by the thread that makes it, whether or not the page is still there."""
 
         def keep(event: Event) -> None:
@@ -145,7 +147,7 @@ class Conversation:
                 self._keep_answer(exchange, event)
 
         exchange.searched = searched
-        exchange.asking = asking = Asking(stream, keep)
+        exchange.asking = asking = Asking(stream, keep, busy)
         if self.store is not None and exchange.kept is not None:
             _live[str(self.store.path), exchange.kept] = asking
         return asking

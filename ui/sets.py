@@ -26,7 +26,7 @@ from .cases import FILE, as_lines, cases
 from .jobs import Work
 from .store import Json, Store, store_path
 from .stored import kept_answer
-from .view import counted
+from .wording import counted
 
 CASES = Path(FILE).stem
 MAX_STEM = 60  # characters of a set's name
@@ -41,12 +41,14 @@ class Choice:
         label: what it is, for a list.
         own: whether a reader made it of the archive's own answers: its quotes may have gone since, and then that is
             what a run finds, not a fault of the set.
+        file: of an uploaded set, which can be removed; None for another.
     """
 
     name: str
     label: str
     read: Callable[[], QuestionSet]
     own: bool = False
+    file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ def choices(settings: Settings, store: Store) -> list[Choice]:
         found.append(Choice(CASES, label, lambda: parse_set(Path(FILE), as_lines(kept).encode()), own=True))
     uploaded = folder(settings) / "sets"
     files = sorted(uploaded.glob("*.*")) if uploaded.is_dir() else []
-    return found + [_file(path.stem, path, "uploaded") for path in files]
+    return found + [replace(_file(path.stem, path, "uploaded"), file=path) for path in files]
 
 
 def _built_in() -> list[Path]:
@@ -161,7 +163,17 @@ def work(choice: Choice, chosen: Chosen, settings: Settings) -> Work:
 
 def runs(settings: Settings, name: str) -> list[Path]:
     """The files of a set's runs, the latest first."""
-    pattern = re.compile(rf"\d{{4}}-\d\d-\d\dT\d{{6}}Z-answers-{re.escape(name)}\.json")
+    return _runs(settings, re.escape(name))
+
+
+def latest(settings: Settings) -> Path | None:
+    """The file of the latest run of all."""
+    return next(iter(_runs(settings, ".+")), None)
+
+
+def _runs(settings: Settings, name: str) -> list[Path]:
+    """The files of the runs of sets whose names match, the latest first."""
+    pattern = re.compile(rf"\d{{4}}-\d\d-\d\dT\d{{6}}Z-answers-{name}\.json")
     kept = folder(settings)
     files = kept.iterdir() if kept.is_dir() else iter(())
     return sorted((path for path in files if pattern.fullmatch(path.name)), reverse=True)

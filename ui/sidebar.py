@@ -18,7 +18,7 @@ from .choices import Choices, choose
 from .session import Conversation, open_kept, show_question, start_over
 from .store import Entry, Kept, Store, StoreError
 from .stored import as_json, as_markdown
-from .view import capitalised, counted, plain_label
+from .wording import capitalised, counted, plain_label
 
 LISTED = 30  # conversations, before "Show more"
 QUESTIONS = 3  # in a conversation, from which it has an index

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import date
 
 from rag.records import Article, Citation
 
-from .view import Json, cited_articles, counted, headline
+from .article_view import Json, headline
+from .view import cited_articles
+from .wording import counted
+
+SAME = 0.8  # share of the words of two quotations together that both have, from which one repeats the other
+_WORD = re.compile(r"\w+")
 
 
 def standing(citations: Sequence[Citation]) -> Json:
@@ -16,30 +22,43 @@ def standing(citations: Sequence[Citation]) -> Json:
 
 
 def strip(citations: Sequence[Citation]) -> list[str]:
-    """What stands above an answer of several articles: how many outlets they are of, and how new they are."""
+    """What stands above an answer of several articles: how many outlets they are of, whether some only repeat others,
+    and how new they are."""
     articles = cited_articles(citations)
     if len(articles) < 2:
         return []
-    return [counted(len(articles), "article"), _outlets(citations, articles), _as_of(articles)]
+    groups = _independent(citations)
+    repeated = max(map(len, groups), default=0)
+    told = [f"the same words in {repeated} outlets count once"] if repeated > 1 else []
+    return [counted(len(articles), "article"), _outlets(groups, articles), *told, _as_of(articles)]
 
 
-def _outlets(citations: Sequence[Citation], articles: Sequence[Article]) -> str:
-    """Outlets cited with the same words count as one: one has them from the other, or both from an agency."""
-    named = {a.publisher.strip().casefold() for a in articles if a.publisher and a.publisher.strip()}
-    if not named:
+def _outlets(groups: Sequence[set[str]], articles: Sequence[Article]) -> str:
+    if not groups:
         return "outlets not named"
-    groups = [{name} for name in named]
-    by_words: dict[str, set[str]] = {}
-    for citation in citations:
-        if citation.article.publisher and citation.article.publisher.strip():
-            words = " ".join(citation.quote.casefold().split())
-            by_words.setdefault(words, set()).add(citation.article.publisher.strip().casefold())
-    for together in by_words.values():
-        joined = set().union(*(group for group in groups if group & together))
-        groups = [group for group in groups if not group & together] + [joined]
-    unnamed = any(not (a.publisher and a.publisher.strip()) for a in articles)
     told = counted(len(groups), "independent outlet") if len(groups) > 1 else "1 outlet"
-    return f"{told}, and some not named" if unnamed else told
+    return told if all(map(_outlet, articles)) else f"{told}, and some not named"
+
+
+def _independent(citations: Sequence[Citation]) -> list[set[str]]:
+    """The outlets cited, together those that are cited with nearly the same words: one has them from the other, or
+    both have them from an agency."""
+    said = [(name, set(_WORD.findall(c.quote.casefold()))) for c in citations if (name := _outlet(c.article))]
+    groups: list[set[str]] = []
+    for name, words in said:
+        together = {name} | {other for other, theirs in said if _nearly_same(words, theirs)}
+        joined = together.union(*(group for group in groups if group & together))
+        groups = [group for group in groups if not group & together] + [joined]
+    return groups
+
+
+def _nearly_same(words: set[str], others: set[str]) -> bool:
+    return len(words & others) >= SAME * len(words | others)
+
+
+def _outlet(article: Article) -> str:
+    """The outlet's name as it is compared; empty when it is not named."""
+    return (article.publisher or "").strip().casefold()
 
 
 def _as_of(articles: Sequence[Article]) -> str:

@@ -9,8 +9,8 @@ from datetime import datetime
 from rag.contract import answer_json, hit_json
 from rag.records import Answer, Article, Citation, Claim, Disagreement, Hit, Passage
 
+from .article_view import CHANGED, CLOSED, GONE, UNKNOWN_DATE
 from .store import Json, Kept
-from .view import CHANGED, CLOSED, GONE, UNKNOWN_DATE
 
 FindArticle = Callable[[str], Article | None]  # by article id; None when the archive has none
 

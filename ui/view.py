@@ -1,23 +1,18 @@
-"""Answers and articles as the JSON that the page's components draw. No Streamlit here, and no markup.
+"""Answers as the JSON that the page's components draw. No Streamlit here, and no markup.
 
-The components put every text of these dictionaries into the page as text nodes. Offsets are counted here, in
-characters as Python counts them, and never in the browser, which counts UTF-16 units.
+The components put every text of these dictionaries into the page as text nodes.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any, Literal
 
 from rag.records import Answer, Article, Citation, Claim, Support
 
-Json = dict[str, Any]
-Kind = Literal["citation", "passage"]
+from .article_view import Json, byline, headline, why_lost
+from .wording import capitalised, counted, duration
 
-UNKNOWN_DATE = "publish date unknown"
 SUPPORT_SIGNS: dict[Support, tuple[str, str, str]] = {
     "verbatim": ("✓", "verbatim", "The article says it in these words."),
     "supported": ("≈", "supported", "The article carries it in other words."),
@@ -35,38 +30,10 @@ LAPS = {  # stage as it is shown -> the laps of `Answer.timings_ms` that it is m
     "reading": ("evidence",),
     "writing and checking": ("generate",),
 }
-GONE = "the article is no longer in the archive"
-CHANGED = "the article has changed and no longer has these words"
-CLOSED = "the archive could not be opened"
 PASSAGE_SHOWN = 160  # characters
 _MARKER = re.compile(r"\s*\[(\d+)\]")
 _LEAD = re.compile(r"\*\*([^*]+)\*\*")  # a short answer in bold type, before the sentences that carry it
 _BULLET = re.compile(r"^\s*[-•*]\s+")
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """A span of an article that an answer points at: a citation, or a nearest passage of a refusal.
-
-    Attributes:
-        n: the citation's number, or the passage's rank.
-    """
-
-    kind: Kind
-    n: int
-    article: Article
-    start: int
-    end: int
-    speaker: str | None = None
-
-
-def marks(answer: Answer) -> tuple[Mark, ...]:
-    """Everything of an answer that can be opened, in the order the reader meets it."""
-    cited = [Mark("citation", c.n, c.article, c.start, c.end, c.speaker) for c in answer.citations]
-    if answer.status != "abstained":
-        return tuple(cited)
-    nearest = [Mark("passage", h.rank, h.passage.article, h.passage.start, h.passage.end) for h in answer.hits]
-    return tuple(cited + nearest)
 
 
 def answer_view(answer: Answer, searched: str) -> Json:
@@ -186,23 +153,6 @@ def _plain_lines(text: str, known: set[int], titles: re.Pattern[str]) -> list[Js
     return lines
 
 
-def headline(article: Article) -> str:
-    """The title, or its opening words marked as such."""
-    return article.title or f"untitled: “{article.label}”"
-
-
-def byline(article: Article) -> str:
-    """Who published it and when, each only as far as the article itself says."""
-    day = article.published[:10] if article.published else UNKNOWN_DATE
-    return f"{article.publisher} · {day}" if article.publisher else day
-
-
-def why_lost(article: Article) -> str:
-    """Why nothing but the quoted words of an article are left, as `stored` says it; empty when it is whole."""
-    reason = article.provenance.get("text", "")
-    return reason if reason in (GONE, CHANGED, CLOSED) else ""
-
-
 def _citation(citation: Citation) -> Json:
     return {
         "n": citation.n,
@@ -241,79 +191,3 @@ def _made(answer: Answer) -> str:
     stages = {name: sum(spent.get(lap, 0.0) for lap in laps) for name, laps in LAPS.items()}
     facts = [answer.generator, *(f"{name} {duration(ms)}" for name, ms in stages.items() if ms >= 0.5)]
     return " · ".join(facts if "total" not in spent else [*facts, f"{duration(spent['total'])} in all"])
-
-
-def article_view(open_marks: Sequence[Mark], current: Mark) -> Json:
-    """The article of `current`, its text cut at every mark in it, and the way to the marks before and after."""
-    article = current.article
-    place = open_marks.index(current)
-    kin = [m for m in open_marks if m.kind == current.kind]
-    name = "Citation" if current.kind == "citation" else "Nearest passage"
-    return {
-        "headline": headline(article),
-        "lost": capitalised(why_lost(article)),
-        "details": list(filter(None, [byline(article), ", ".join(article.authors), article.path, article.url])),
-        "position": f"{name} {kin.index(current) + 1} of {len(kin)}",
-        "kind": current.kind,
-        "n": current.n,
-        "speaker": current.speaker,
-        "previous": _way(open_marks, place - 1),
-        "next": _way(open_marks, place + 1),
-        "paragraphs": paragraphs(article.text, [m for m in open_marks if m.article == article], current),
-        "removed": [{"line": r.line, "text": r.text, "reason": r.reason} for r in article.removed],
-        "copy": attributed(current),
-    }
-
-
-def _way(open_marks: Sequence[Mark], place: int) -> Json | None:
-    if not 0 <= place < len(open_marks):
-        return None
-    return {"kind": open_marks[place].kind, "n": open_marks[place].n}
-
-
-def attributed(mark: Mark) -> str:
-    """The marked words with who said them and where, for the clipboard."""
-    words = mark.article.text[mark.start : mark.end]
-    origin = ", ".join(filter(None, [mark.speaker, headline(mark.article), byline(mark.article)]))
-    return f"“{words}” ({origin}; {mark.article.path})"
-
-
-def paragraphs(text: str, spans: Iterable[Mark], current: Mark) -> list[list[Json]]:
-    """Cut `text` into lines of segments, each plain, marked, or the current mark.
-
-    Joining the segments of a line, and the lines with a line feed, gives `text` back.
-    """
-    spans = list(spans)
-    cuts = sorted({0, len(text)} | {m.start for m in spans} | {m.end for m in spans})
-    lines: list[list[Json]] = [[]]
-    for start, end in pairwise(cuts):
-        covering = [m for m in spans if m.start <= start and end <= m.end]
-        role = "current" if current in covering else "other" if covering else "plain"
-        for row, words in enumerate(text[start:end].split("\n")):
-            if row:
-                lines.append([])
-            if words:
-                lines[-1].append({"text": words, "role": role})
-    return lines
-
-
-def counted(number: int, noun: str) -> str:
-    """`counted(1, "article")` is "1 article", `counted(1200, "article")` is "1,200 articles"."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def capitalised(sentence: str) -> str:
-    """With a capital at its start, as messages of `rag.errors` want when they stand alone."""
-    return sentence[:1].upper() + sentence[1:]
-
-
-def duration(milliseconds: float) -> str:
-    return f"{milliseconds:.0f} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.1f} s"
-
-
-def plain_label(text: str) -> str:
-    """Escape `text` for the label of a button, which is Markdown, so that it shows as it stands.
-
-    Addresses become links in Markdown although they are escaped; in buttons alone Streamlit takes links for text.
-    """
-    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", " ".join(text.split()))
