@@ -96,7 +96,7 @@ def _named_only(name: str, value: np.ndarray) -> onnx.TensorProto:
 def graphs() -> dict[str, bytes]:
     """Return the graphs that are shipped, by the names of their files."""
     pairs = load(resources.files("rag").joinpath("data/pairs.safetensors").read_bytes())
-    layers = widened({name: value for name, value in pairs.items() if name not in HEAD})
+    layers = widened({name: pairs[name] for name in sorted(pairs) if name not in HEAD})  # read in any order
     folder = embedded_folder()
     of = {"minilm.onnx": read_weights(folder), "pairs.onnx": {**layers, "words": word_vectors(folder)}}
     return {name: encoder(weights).SerializeToString() for name, weights in of.items()}

@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors.numpy import save
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import AutoModel, AutoTokenizer, BatchEncoding
 
@@ -236,7 +237,7 @@ def main() -> None:
     arguments = parser.parse_args()
     arguments.kept.mkdir(parents=True, exist_ok=True)
     groups = _groups(arguments)
-    teacher = _teacher(arguments.kept / "teacher.pt", groups)
+    teacher = _teacher(arguments.kept / "teacher.safetensors", groups)
     student = distil(teacher, [*groups, *_headlines(arguments)])
     arguments.out.write_bytes(save(student.kept()))
 
@@ -260,9 +261,9 @@ def _headlines(arguments: argparse.Namespace) -> list[Group]:
 
 def _teacher(path: Path, groups: Sequence[Group]) -> Model:
     if not path.exists():
-        torch.save(train(groups).state_dict(), path)
+        save_file(train(groups).state_dict(), path)
     model = Model()
-    model.load_state_dict(torch.load(path, weights_only=True))
+    model.load_state_dict(load_file(path))
     return model.eval()
 
 

@@ -137,11 +137,11 @@ def _either(hits: Sequence[Hit], others: Sequence[Hit]) -> list[Hit]:
 def rerank(reranker: Reranker, queries: Sequence[str], hits: Sequence[Hit]) -> list[Hit]:
     """Let the reranker read the first hits, and order them by both scores; what it did not read keeps its half.
 
-    Of several queries each passage has the better of its scores, as in `_either`.
+    Of several queries, each passage has the mean of its scores: what answers one leaves room for what answers another.
     """
     read = hits[:RERANKED]
     passages = [hit.passage for hit in read]
-    scores = np.max([reranker.scores(query, passages) for query in queries], axis=0).tolist()
+    scores = np.mean([reranker.scores(query, passages) for query in queries], axis=0).tolist()
     order = sorted(range(len(read)), key=lambda n: -scores[n])
     place = {n: rank for rank, n in enumerate(order, start=1)}
     weighed = [
