@@ -1,51 +1,78 @@
-"""Write the embedded encoder as an ONNX graph of fused operators, its weights named and not held.
+"""Write the embedded models as ONNX graphs of fused operators, their weights named and not held.
 
 PyTorch's exporter writes attention as a dozen operators that ONNX Runtime's optimizer does not put together again; here
-each layer is seven, as its CPU kernels want them.
+each layer is seven, as its CPU kernels want them. A matrix whose scales are among the weights is multiplied in 8 bits,
+what it is multiplied with being brought to 8 bits as it comes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 from onnx import TensorProto, helper
+from safetensors.numpy import load
 
-from rag.minilm import DIMENSION, EPSILON, HEADS, LAYERS, embedded_folder, read_weights
+from rag.minilm import DIMENSION, EPSILON, HEADS, embedded_folder, read_weights, word_vectors
+from rag.pair_reader import HEAD, SCALES, widened
 
 FUSED = "com.microsoft"  # the domain of ONNX Runtime's own operators
-GRAPH = Path(__file__).resolve().parents[1] / "rag" / "data" / "minilm.onnx"
+DATA = Path(__file__).resolve().parents[1] / "rag" / "data"
+TYPES = {np.dtype(np.float32): TensorProto.FLOAT, np.dtype(np.int8): TensorProto.INT8}
+
+Arrays = Mapping[str, np.ndarray]
 
 
-def encoder(shapes: Mapping[str, tuple[int, ...]]) -> onnx.ModelProto:
-    """Return the encoder: tokens in, `states` (n, t, d) out; its weights are named, with these shapes, and not held."""
-    held = [_named_only(name, shape) for name, shape in shapes.items()]
+def encoder(weights: Arrays) -> onnx.ModelProto:
+    """Return a BERT: tokens in, `states` (n, t, d) out; its weights are named, with their shapes, and not held."""
+    held = [_named_only(name, value) for name, value in weights.items()]
     names = ("input_ids", "attention_mask", "token_type_ids")
     given = [helper.make_tensor_value_info(name, TensorProto.INT32, ["n", "t"]) for name in names]
     states = helper.make_tensor_value_info("states", TensorProto.FLOAT, ["n", "t", DIMENSION])
-    graph = helper.make_graph(_bert(), "bert", given, [states], held)
+    graph = helper.make_graph(_bert(weights), "bert", given, [states], held)
     opsets = [helper.make_opsetid("", 17), helper.make_opsetid(FUSED, 1)]
     return helper.make_model(graph, opset_imports=opsets, ir_version=8)
 
 
-def _bert() -> list[onnx.NodeProto]:
+def _bert(weights: Arrays) -> list[onnx.NodeProto]:
     embedded = ["input_ids", "token_type_ids", "words", "positions", "types", "norm.weight", "norm.bias"]
     nodes = [_fused("EmbedLayerNormalization", embedded, ["x0", "unused"], epsilon=EPSILON)]
-    for n in range(LAYERS):
-        after = "states" if n == LAYERS - 1 else f"x{n + 1}"
-        attended = [f"x{n}", f"{n}.qkv.weight", f"{n}.qkv.bias", "attention_mask"]
+    layers = sum(name.endswith(".qkv.weight") for name in weights)
+    for n in range(layers):
+        after = "states" if n == layers - 1 else f"x{n + 1}"
         nodes += [
-            _fused("Attention", attended, [f"{n}.attended"], num_heads=HEADS),
-            helper.make_node("MatMul", [f"{n}.attended", f"{n}.out.weight"], [f"{n}.out"]),
+            *_attention(weights, n),
+            _product(weights, f"{n}.attended", f"{n}.out"),
             _normed(f"{n}.out", f"x{n}", f"{n}.norm1", f"{n}.out.bias", f"{n}.middle"),
-            helper.make_node("MatMul", [f"{n}.middle", f"{n}.up.weight"], [f"{n}.up"]),
+            _product(weights, f"{n}.middle", f"{n}.up"),
             _fused("BiasGelu", [f"{n}.up", f"{n}.up.bias"], [f"{n}.active"]),
-            helper.make_node("MatMul", [f"{n}.active", f"{n}.down.weight"], [f"{n}.down"]),
+            _product(weights, f"{n}.active", f"{n}.down"),
             _normed(f"{n}.down", f"{n}.middle", f"{n}.norm2", f"{n}.down.bias", after),
         ]
     return nodes
+
+
+def _attention(weights: Arrays, n: int) -> list[onnx.NodeProto]:
+    x, matrix, bias, attended = f"x{n}", f"{n}.qkv.weight", f"{n}.qkv.bias", [f"{n}.attended"]
+    if matrix + SCALES not in weights:
+        return [_fused("Attention", [x, matrix, bias, "attention_mask"], attended, num_heads=HEADS)]
+    small = [f"{x}.small", f"{x}.scale", f"{x}.zero"]
+    given = [small[0], matrix, bias, small[1], matrix + SCALES, "attention_mask", small[2]]
+    return [
+        helper.make_node("DynamicQuantizeLinear", [x], small),
+        _fused("QAttention", given, attended, num_heads=HEADS),
+    ]
+
+
+def _product(weights: Arrays, x: str, name: str) -> onnx.NodeProto:
+    matrix = f"{name}.weight"
+    if matrix + SCALES not in weights:
+        return helper.make_node("MatMul", [x, matrix], [name])
+    return _fused("DynamicQuantizeMatMul", [x, matrix, matrix + SCALES], [name])
 
 
 def _normed(x: str, skip: str, norm: str, bias: str, out: str) -> onnx.NodeProto:
@@ -57,15 +84,24 @@ def _fused(kind: str, given: list[str], out: list[str], **settings: Any) -> onnx
     return helper.make_node(kind, given, out, domain=FUSED, **settings)
 
 
-def _named_only(name: str, shape: tuple[int, ...]) -> onnx.TensorProto:
+def _named_only(name: str, value: np.ndarray) -> onnx.TensorProto:
     tensor = onnx.TensorProto(
-        name=name, data_type=TensorProto.FLOAT, dims=shape, data_location=onnx.TensorProto.EXTERNAL
+        name=name, data_type=TYPES[value.dtype], dims=value.shape, data_location=onnx.TensorProto.EXTERNAL
     )
     place = tensor.external_data.add()
     place.key, place.value = "location", "given when the session starts"
     return tensor
 
 
+def graphs() -> dict[str, bytes]:
+    """Return the graphs that are shipped, by the names of their files."""
+    pairs = load(resources.files("rag").joinpath("data/pairs.safetensors").read_bytes())
+    layers = widened({name: pairs[name] for name in sorted(pairs) if name not in HEAD})  # read in any order
+    folder = embedded_folder()
+    of = {"minilm.onnx": read_weights(folder), "pairs.onnx": {**layers, "words": word_vectors(folder)}}
+    return {name: encoder(weights).SerializeToString() for name, weights in of.items()}
+
+
 if __name__ == "__main__":
-    given = read_weights(embedded_folder() / "model.safetensors")
-    GRAPH.write_bytes(encoder({name: value.shape for name, value in given.items()}).SerializeToString())
+    for name, graph in graphs().items():
+        (DATA / name).write_bytes(graph)

@@ -4,11 +4,14 @@ Of a news quiz: what its archive holds near a question; a sentence answers when 
 the words of the quiz's own evidence, or of the question. Of SQuAD 2.0: the sentence with the answer among those of its
 paragraph, and the questions that its paragraph does not answer. Of RAMDocs: the sentences with an answer that one
 of its documents gives, right or wrong. Halves as everywhere: the quiz's by year, the others' tuning halves.
+
+And what a small one learns from a large one, which needs no answers: headlines with sentences that may bear on them.
 """
 
 from __future__ import annotations
 
 import json
+import random
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -21,13 +24,15 @@ from eval.disagreement import read_cases
 from eval.squad import read_squad
 from rag.dates import iso_date
 from rag.evaluation.questions import json_rows
-from rag.filters import Filters
+from rag.filters import Filters, day
 from rag.index import Snapshot
+from rag.rerank import likeliest
 from rag.split import sentences
 from rag.words import keys
 
 DAYS_BEFORE, DAYS_AFTER = 10, 3  # of the day on which a quiz question was asked: its article appeared then
 NEAR, ANYWHERE, NEAR_EVIDENCE = 24, 16, 3  # passages read for a question: of those days, of any, near the evidence
+OF_HEADLINE, HEADLINE_WORDS = 16, 5  # passages read for a headline, and the fewest words of one that asks for anything
 LENGTHS = range(4, 81)  # words of a sentence that is learned from
 GOOD, BAD, LEAST_BAD = 4, 30, 7  # sentences kept of a question at most, and at least
 
@@ -90,8 +95,8 @@ def _quiz_group(snap: Snapshot, question: str, right: Sequence[str], evidence: s
 
 def _near(snap: Snapshot, question: str, evidence: str, asked: str) -> Iterator[Sentence]:
     """The sentences of the passages that have the question's words, and the evidence's."""
-    day = date.fromisoformat((iso_date(asked) or "")[:10])
-    since, until = day - timedelta(DAYS_BEFORE), day + timedelta(DAYS_AFTER)
+    then = date.fromisoformat((iso_date(asked) or "")[:10])
+    since, until = then - timedelta(DAYS_BEFORE), then + timedelta(DAYS_AFTER)
     days = snap.allowed(Filters(since=since.isoformat(), until=until.isoformat()))
     found = snap.lexical.search(question, NEAR, days) if days is not None and len(days) else []
     found += snap.lexical.search(question, ANYWHERE)
@@ -100,6 +105,31 @@ def _near(snap: Snapshot, question: str, evidence: str, asked: str) -> Iterator[
         for text in _sentences(passage.text):
             if len(text.split()) in LENGTHS:
                 yield Sentence(text, passage.article.title or "")
+
+
+def headline_groups(snap: Snapshot, until: str, count: int, seed: int, told: Callable[[int, int], None]) -> list[Group]:
+    """Headlines in place of questions, of some articles published until a day, with what the archive held by then.
+
+    Which sentences answer is not known: all of them stand in `bad`, the likest of each passage.
+    """
+    allowed = snap.allowed(Filters(until=until))
+    then = (one for one in snap.articles() if (day(one.published) or until) < until)
+    titles = sorted({" ".join((one.title or "").split()) for one in then})
+    long = [title for title in titles if len(title.split()) >= HEADLINE_WORDS]
+    chosen = random.Random(seed).sample(long, min(count, len(long)))  # noqa: S311
+    groups = []
+    for done, title in enumerate(chosen, start=1):
+        passages = list(snap.passages(id_ for id_, _ in snap.lexical.search(title, OF_HEADLINE, allowed)))
+        read = zip(likeliest(title, [one.text for one in passages]), passages, strict=True)
+        # its own article would be known by the headline, which is therefore left out
+        titled = (Sentence(text, _other(one.article.title or "", title)) for text, one in read)
+        groups.append(Group(title, (), tuple(dict.fromkeys(titled))))
+        told(done, len(chosen))
+    return groups
+
+
+def _other(title: str, asked: str) -> str:
+    return "" if " ".join(title.split()) == asked else title
 
 
 def squad_groups(folder: Path) -> list[Group]:

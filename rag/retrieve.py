@@ -26,7 +26,7 @@ from rag.when import When, read_when
 __all__ = ["Filters", "retrieve"]
 
 FAVOUR = 0.4  # added to the fused score, 0 to 1, of a passage from the days or the outlet the query speaks of
-RERANKED = 16  # passages that the reranker is given
+RERANKED = 32  # passages that the reranker is given
 RERANKER_WEIGHT = 0.7  # of the reranker in the final score; the rest is the fused score's
 MAX_QUERY_CHARS = 2_000  # what is beyond is neither searched nor encoded
 
@@ -65,11 +65,12 @@ def retrieve(
     favoured = _favoured(snap, query, filters, when)
     words = when.query if when else query
     hits = _candidates(snap, words, vector, filters, favoured, max(pool, k), count)
-    for part in parts(words):
+    asked = parts(words)
+    for part in asked:
         found = _candidates(snap, part, encoder.encode([part])[0], filters, favoured, max(pool, k), count)
         hits = _either(hits, found)[:count]
     if reranker is not None:
-        hits = rerank(reranker, query, hits)
+        hits = rerank(reranker, asked or [query], hits)
     return [replace(hit, rank=rank) for rank, hit in enumerate(hits[:k], start=1)]
 
 
@@ -133,10 +134,14 @@ def _either(hits: Sequence[Hit], others: Sequence[Hit]) -> list[Hit]:
     return sorted(best.values(), key=lambda hit: -hit.score)
 
 
-def rerank(reranker: Reranker, query: str, hits: Sequence[Hit]) -> list[Hit]:
-    """Let the reranker read the first hits, and order them by both scores; what it did not read keeps its half."""
+def rerank(reranker: Reranker, queries: Sequence[str], hits: Sequence[Hit]) -> list[Hit]:
+    """Let the reranker read the first hits, and order them by both scores; what it did not read keeps its half.
+
+    Of several queries, each passage has the mean of its scores: what answers one leaves room for what answers another.
+    """
     read = hits[:RERANKED]
-    scores = reranker.scores(query, [hit.passage for hit in read]).tolist()
+    passages = [hit.passage for hit in read]
+    scores = np.mean([reranker.scores(query, passages) for query in queries], axis=0).tolist()
     order = sorted(range(len(read)), key=lambda n: -scores[n])
     place = {n: rank for rank, n in enumerate(order, start=1)}
     weighed = [

@@ -18,7 +18,7 @@ from rag.clean import clean
 from rag.encode import Encoder, encoder_name, has_bfloat16, load_encoder
 from rag.errors import ConfigError
 from rag.load import Source, SourceFile, read_file
-from rag.minilm import BATCH_SIZE, MiniLM, embedded_folder, read_weights
+from rag.minilm import BATCH_SIZE, MiniLM, embedded_folder, read_weights, word_vectors
 from rag.minilm_openvino import OpenVino
 from rag.records import Article
 from rag.sentence_encoder import load_sentence_encoder
@@ -59,18 +59,23 @@ def test_vectors_are_those_of_sentence_transformers(encoder: Encoder) -> None:
         np.testing.assert_allclose(ours.vectors, other.vectors, atol=2e-5)
 
 
-def test_the_graph_is_what_its_script_writes() -> None:
-    from eval.graph import GRAPH, encoder
+def test_the_graphs_are_what_their_script_writes() -> None:
+    from eval.graph import DATA, graphs
 
-    weights = read_weights(embedded_folder() / "model.safetensors")
-    assert GRAPH.read_bytes() == encoder({name: value.shape for name, value in weights.items()}).SerializeToString()
+    shipped = {path.name: path.read_bytes() for path in DATA.glob("*.onnx")}
+    assert shipped == graphs()
+
+
+def test_the_word_vectors_are_held_once() -> None:
+    folder = embedded_folder()
+    assert read_weights(folder)["words"] is word_vectors(folder)
 
 
 def test_a_file_of_other_weights_is_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     path.write_bytes(b"no weights")
     with pytest.raises(ConfigError, match=f"{path} does not hold all-MiniLM-L6-v2"):
-        read_weights(path)
+        read_weights(tmp_path)
 
 
 def test_many_texts_go_to_what_is_fastest_here(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from safetensors.numpy import load, save
 
-from rag.pair_reader import MAX_TOKENS, PairReader, pair_reader, quantised, restored, titled
+from rag.pair_reader import MAX_TOKENS, STEPS, PairReader, pair_reader, quantised, titled
 from rag.records import Article, Passage
 from rag.rerank import EmbeddedReranker, likeliest, load_reranker
 
@@ -25,19 +25,38 @@ def test_it_computes_what_pytorch_trained() -> None:
     import torch
     from transformers import AutoTokenizer
 
-    from eval.train import Model
+    from eval.train import Model, thinned
     from rag.minilm import embedded_folder
 
     torch.manual_seed(1)
-    model = Model().eval()
+    model = thinned(Model()).eval()
     titles = ["Work at the plant", None, ""]
     tokenizer = AutoTokenizer.from_pretrained(str(embedded_folder()))
     texts = [titled(sentence, title) for sentence, title in zip(SENTENCES, titles, strict=True)]
     pairs = tokenizer([QUESTION] * 3, texts, padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="pt")
     with torch.inference_mode():
-        expected = model(pairs).numpy()
+        expected = model(pairs)[0].numpy()
     found = PairReader(save(model.kept())).scores(QUESTION, SENTENCES, titles)
-    assert found == pytest.approx(expected, abs=0.03)  # 8 bits
+    assert found == pytest.approx(expected, abs=0.1)  # 8 bits
+
+
+def test_a_student_learns_what_its_teacher_says() -> None:
+    import torch
+    from transformers import AutoTokenizer
+
+    from eval.pairs import Group, Sentence
+    from eval.train import Model, Recipe, distil, thinned
+    from rag.minilm import embedded_folder
+
+    torch.manual_seed(1)
+    group = Group(QUESTION, (Sentence(SENTENCES[1], "Work"),), tuple(map(Sentence, SENTENCES[::2])))
+    teacher, tokenizer = Model().eval(), AutoTokenizer.from_pretrained(str(embedded_folder()))
+    pairs = tokenizer([QUESTION] * 3, SENTENCES, padding=True, return_tensors="pt")
+    student = distil(teacher, [group], Recipe(epochs=5, rate=2e-4))
+    with torch.inference_mode():
+        right, before, after = (model(pairs)[1] for model in (teacher, thinned(teacher), student))
+    alike = torch.nn.functional.cosine_similarity
+    assert alike(after, right, dim=-1).mean() > alike(before, right, dim=-1).mean() + 0.01
 
 
 @settings(max_examples=50)
@@ -45,9 +64,10 @@ def test_it_computes_what_pytorch_trained() -> None:
 def test_eight_bits_are_off_by_half_a_step_at_most_however_the_matrix_lies(matrix: np.ndarray, turned: bool) -> None:
     matrix[0] = 1  # no column of zeros
     lying = np.asfortranarray(matrix) if turned else matrix
-    back = restored(load(save(quantised({"0.up.weight": lying, "0.up.bias": matrix[0]}))))
-    assert np.all(np.abs(back["0.up.weight"] - matrix) <= np.abs(matrix).max(axis=0) / 127 / 2 + 1e-6)
-    assert np.array_equal(back["0.up.bias"], matrix[0])
+    kept = load(save(quantised({"0.up.weight": lying, "0.up.bias": matrix[0]})))
+    back = kept["0.up.weight"] * kept["0.up.weight.scales"]
+    assert np.all(np.abs(back - matrix) <= np.abs(matrix).max(axis=0) / STEPS / 2 + 1e-6)
+    assert np.array_equal(kept["0.up.bias"], matrix[0])
 
 
 def test_the_sentence_that_answers_scores_highest_in_any_company() -> None:
@@ -55,7 +75,7 @@ def test_the_sentence_that_answers_scores_highest_in_any_company() -> None:
     assert int(scores.argmax()) == 1
     assert scores[1] > 0
     alone = PairReader().scores(QUESTION, SENTENCES[1:2], [None])
-    assert alone == pytest.approx(scores[1:2], abs=1e-4)
+    assert np.array_equal(alone, scores[1:2])
     assert np.array_equal(pair_reader().scores(QUESTION, SENTENCES, [None] * 3), scores)
     assert pair_reader().scores(QUESTION, [], []).shape == (0,)
 

@@ -52,7 +52,7 @@ def cross_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_both_scores_count() -> None:
-    reranked = rerank(Marks([0.0, 0.2, 1.0]), "query", [hit(1, 0.9), hit(2, 0.8), hit(3, 0.7)])
+    reranked = rerank(Marks([0.0, 0.2, 1.0]), ["query"], [hit(1, 0.9), hit(2, 0.8), hit(3, 0.7)])
     assert [h.rank for h in reranked] == [3, 2, 1]
     assert reranked[0].score == pytest.approx((1 - RERANKER_WEIGHT) * 0.7 + RERANKER_WEIGHT)
     assert [h.stages["reranker"] for h in reranked] == [
@@ -62,9 +62,21 @@ def test_both_scores_count() -> None:
     ]
 
 
+def test_a_query_for_two_things_is_read_for_each_and_the_mean_counts() -> None:
+    class Words:
+        name = "words"
+
+        def scores(self, query: str, passages: Sequence[Passage]) -> Floats:
+            return np.array([float(f"number {query}." in p.text) for p in passages], dtype=np.float32)
+
+    reranked = rerank(Words(), ["2", "3"], [hit(1, 0.9), hit(2, 0.8), hit(3, 0.7)])
+    assert [h.stages["reranker"] for h in reranked] == [(1, 0.5), (2, 0.5), (3, 0.0)]
+    assert [h.rank for h in reranked] == [2, 3, 1]
+
+
 def test_only_the_first_hits_are_given_to_the_reranker() -> None:
     hits = [hit(n, 1 - n / 100) for n in range(1, RERANKED + 3)]
-    reranked = rerank(Marks([0.5] * len(hits)), "query", hits)
+    reranked = rerank(Marks([0.5] * len(hits)), ["query"], hits)
     assert [h.rank for h in reranked] == list(range(1, RERANKED + 3))
     assert ["reranker" in h.stages for h in reranked] == [True] * RERANKED + [False] * 2
 
