@@ -7,7 +7,7 @@ what it is multiplied with being brought to 8 bits as it comes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,9 @@ import onnx
 from onnx import TensorProto, helper
 from safetensors.numpy import load
 
+from rag import pair_reader, span_reader
 from rag.minilm import DIMENSION, EPSILON, HEADS, embedded_folder, read_weights, word_vectors
-from rag.pair_reader import HEAD, SCALES, widened
+from rag.pair_reader import SCALES, widened
 
 FUSED = "com.microsoft"  # the domain of ONNX Runtime's own operators
 DATA = Path(__file__).resolve().parents[1] / "rag" / "data"
@@ -95,11 +96,19 @@ def _named_only(name: str, value: np.ndarray) -> onnx.TensorProto:
 
 def graphs() -> dict[str, bytes]:
     """Return the graphs that are shipped, by the names of their files."""
-    pairs = load(resources.files("rag").joinpath("data/pairs.safetensors").read_bytes())
-    layers = widened({name: pairs[name] for name in sorted(pairs) if name not in HEAD})  # read in any order
-    folder = embedded_folder()
-    of = {"minilm.onnx": read_weights(folder), "pairs.onnx": {**layers, "words": word_vectors(folder)}}
+    of = {
+        "minilm.onnx": read_weights(embedded_folder()),
+        "pairs.onnx": _layers("pairs.safetensors", pair_reader.HEAD),
+        "spans.onnx": _layers("spans.safetensors", span_reader.HEAD),
+    }
     return {name: encoder(weights).SerializeToString() for name, weights in of.items()}
+
+
+def _layers(name: str, head: Sequence[str]) -> dict[str, np.ndarray]:
+    """The weights in a file of `rag/data/`, without those of its head, and the word vectors."""
+    kept = load(resources.files("rag").joinpath("data", name).read_bytes())
+    layers = widened({name: kept[name] for name in sorted(kept) if name not in head})  # read in any order
+    return {**layers, "words": word_vectors(embedded_folder())}
 
 
 if __name__ == "__main__":

@@ -3,4 +3,4 @@
 from rag.records import Answer, Article, Citation, Claim, Evidence, Hit, Passage, Turn
 
 __all__ = ["Answer", "Article", "Citation", "Claim", "Evidence", "Hit", "Passage", "Turn"]
-__version__ = "0.2.0"
+__version__ = "0.3.0"

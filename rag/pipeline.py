@@ -25,7 +25,7 @@ from rag.refuse import refusal
 from rag.remembered import Remembering
 from rag.rerank import EmbeddedReranker, Reranker, load_reranker
 from rag.retrieve import Filters, retrieve
-from rag.short import leading, shortest
+from rag.short import leading, may_lead, shortest
 from rag.sides import told
 from rag.speakers import people_in
 from rag.verify import NOTHING, Source, Verdict, Verifier
@@ -134,7 +134,8 @@ class OnRecord:
             elif several:
                 answer = yield from written(_of_parts(blank, several, answered), together(answered), self._verifier)
             else:
-                short = shortest(whole.question, whole.chosen, self._encoder)
+                possible = may_lead(whole.question, whole.confidence)
+                short = shortest(whole.question, whole.chosen, self._encoder) if possible else None
                 lead = leading(whole.question, short, whole.confidence)
                 answer = yield from written(blank, whole.chosen, self._verifier, lead)
             clock.lap("generate")

@@ -1,8 +1,8 @@
 """The shortest words of an evidence sentence that answer a question: "over 75%", "November 1", "Dominic LeBlanc".
 
-Every run of words that may be an answer is judged by a few signs, of which the kind of thing asked for, the distance
-to the question's words and the likeness to what the question asks *for* ("which minister") tell most. The signs are
-weighed by a log-linear model over the runs of one question (`eval/fit.py`).
+Every run of words that may be an answer is judged by a few signs: what the span reader says of it, the kind of thing
+asked for, the distance to the question's words, the likeness to what the question asks *for* ("which minister"). The
+signs are weighed by a log-linear model over the runs of one question (`eval/fit.py`).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from rag.evidence import fitted
 from rag.expected import DAY, MONTH, phrases
 from rag.question import Kind, Question
 from rag.records import Evidence
+from rag.span_reader import Places, span_reader
 from rag.words import Word, keys, words
 
 SENTENCES = 3  # of the best evidence: an answer is looked for in these
@@ -79,6 +80,8 @@ SIGN_NAMES = (
     "verb",  # it holds a word in lower case that looks like a verb
     "words",  # their number / 10
     "sentence",  # the score of its sentence
+    "read",  # the log probability, by the span reader, that it is the answer if its sentence answers / 10
+    "absent",  # the same that its sentence does not / 10
 )
 
 
@@ -90,12 +93,13 @@ def runs(question: Question, evidence: Sequence[Evidence], encoder: Encoder) -> 
         it.
     """
     sentences = evidence[:SENTENCES]
-    asked, *tokens = encoder.encode_tokens([question.text, *(e.text for e in sentences)])
+    texts = [e.text for e in sentences]
+    asked, *tokens = encoder.encode_tokens([question.text, *texts])
     found: list[Run] = []
     measures: list[bool] = []  # whether each is a whole phrase of the measure asked for
     signs = [np.zeros((0, len(SIGN_NAMES)), dtype=np.float32)]
-    for one, vectors in zip(sentences, tokens, strict=True):
-        sentence = _Sentence(question, one, asked, vectors)
+    for one, vectors, places in zip(sentences, tokens, span_reader().read(question.text, texts), strict=True):
+        sentence = _Sentence(question, one, asked, vectors, places)
         spans = sentence.candidates()
         found += [Run(one, one.start + a, one.start + _own_end(one.text, a, b)) for a, b in spans]
         if spans:
@@ -130,7 +134,12 @@ class Short:
 
 def leading(question: Question, short: Short | None, confidence: float) -> Short | None:
     """The short answer when it is sure enough to lead, and the question wants one: a wrong lead is worse than none."""
-    return short if short and short.share * confidence >= SURE and question.kind in LEADING else None
+    return short if short and may_lead(question, short.share * confidence) else None
+
+
+def may_lead(question: Question, sure: float) -> bool:
+    """Whether a short answer that is so sure leads; with the confidence alone: whether any could."""
+    return question.kind in LEADING and sure >= SURE
 
 
 def shortest(question: Question, evidence: Sequence[Evidence], encoder: Encoder) -> Short | None:
@@ -154,8 +163,10 @@ def best(found: Sequence[Run], scores: Floats) -> Short | None:
 class _Sentence:
     """One evidence sentence, prepared to judge its runs of words."""
 
-    def __init__(self, question: Question, evidence: Evidence, asked: TokenVectors, tokens: TokenVectors) -> None:
-        self.question, self.evidence, self.text = question, evidence, evidence.text
+    def __init__(
+        self, question: Question, evidence: Evidence, asked: TokenVectors, tokens: TokenVectors, places: Places
+    ) -> None:
+        self.question, self.evidence, self.text, self.places = question, evidence, evidence.text, places
         self.words = words(self.text)
         wanted = _wanted(question.text)
         self.form = _form(question.text, wanted)
@@ -218,6 +229,8 @@ class _Sentence:
             "verb": [any(map(self._like_verb, self.words[a : b + 1])) for a, b in zip(first, last, strict=True)],
             "words": (last - first + 1) / 10,
             "sentence": np.full(len(spans), self.evidence.score),
+            "read": [self.places.score(a, b) / 10 for a, b in spans],
+            "absent": np.full(len(spans), self.places.absent / 10),
         }
         return np.stack([np.asarray(columns[sign], dtype=np.float32) for sign in SIGN_NAMES], axis=1)
 

@@ -1,0 +1,189 @@
+"""Train the span reader that is embedded, from the encoder's own weights: `python -m eval.train_spans --help`.
+
+Each example is a question beside a sentence; the reader is to give the first and the last token of the answer, or the
+very first token of all when the sentence does not answer (after Devlin et al. 2019). It sees made questions first and
+real ones then. The word vectors stay as they are, so that they need not be kept twice.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import math
+import random
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.numpy import save
+from torch import Tensor, nn
+from transformers import AutoModel, AutoTokenizer, BatchEncoding, PreTrainedTokenizerBase
+
+from eval.pairs import read_groups
+from eval.spans import Example, cloze, disagreement, quiz, squad
+from rag.minilm import DIMENSION, embedded_folder, renamed
+from rag.pair_reader import quantised
+from rag.span_reader import MAX_TOKENS
+
+OUT = Path(__file__).resolve().parents[1] / "rag" / "data" / "spans.safetensors"
+OPENING = 5000  # characters of an article that questions are made of
+IMPOSSIBLE = -1e4  # log odds of a token of the question
+HEAD_RATE = 10  # times the rate of the layers
+BUCKET = 8  # batches that are sorted by length together
+TOLD = 25  # steps between two lines
+SEED = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """How often and how fast it learns from some examples."""
+
+    epochs: int
+    batch: int
+    rate: float
+
+
+MADE, REAL = Pass(1, 32, 8e-5), Pass(2, 16, 5e-5)
+
+
+class Model(nn.Module):
+    """The span reader as PyTorch trains it; `rag.span_reader` computes the same."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        none = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+        self.trunk = AutoModel.from_pretrained(str(embedded_folder()), attn_implementation="sdpa", **none)
+        self.trunk.pooler = None
+        self.trunk.embeddings.word_embeddings.weight.requires_grad_(False)
+        self.head = nn.Linear(DIMENSION, 2)
+        nn.init.normal_(self.head.weight, std=0.02)
+        self.drop = nn.Dropout(0.1)
+
+    def forward(self, given: BatchEncoding) -> Tensor:
+        """Return (n, t, 2): the log odds that an answer begins and that it ends at each token."""
+        states = self.trunk(**given).last_hidden_state.float()
+        allowed = (given["token_type_ids"] * given["attention_mask"]).bool()
+        allowed[:, 0] = True  # no answer
+        odds: Tensor = self.head(self.drop(states)).masked_fill(~allowed[..., None], IMPOSSIBLE)
+        return odds
+
+    def kept(self) -> dict[str, np.ndarray]:
+        """Return the weights as they are shipped."""
+        weights = renamed({name: value.detach().float().numpy() for name, value in self.trunk.state_dict().items()})
+        del weights["words"]
+        kept = quantised(weights)
+        kept["head.weight"] = np.ascontiguousarray(self.head.weight.detach().numpy().T)
+        kept["head.bias"] = self.head.bias.detach().numpy()
+        return kept
+
+
+def train(made: Sequence[Example], real: Sequence[Example], seed: int = SEED) -> Model:
+    """Train on the made examples and then on the real ones, in an order drawn by the seed."""
+    torch.manual_seed(seed)
+    rng = random.Random(seed)  # noqa: S311
+    model, tokenizer = Model(), AutoTokenizer.from_pretrained(str(embedded_folder()))
+    for examples, how in ((made, MADE), (real, REAL)):
+        _learn(model, tokenizer, examples, how, rng)
+    return model.eval()
+
+
+def _learn(
+    model: Model, tokenizer: PreTrainedTokenizerBase, examples: Sequence[Example], how: Pass, rng: random.Random
+) -> None:
+    steps = how.epochs * math.ceil(len(examples) / how.batch)
+    layers = [p for p in model.trunk.parameters() if p.requires_grad]
+    parts = [
+        {"params": layers, "lr": how.rate},
+        {"params": list(model.head.parameters()), "lr": HEAD_RATE * how.rate},
+    ]
+    optimizer = torch.optim.AdamW(parts, weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: min((step + 1) / (0.08 * steps), max(0.02, (steps - step) / (0.92 * steps)))
+    )
+    began, told = time.monotonic(), 0.0
+    model.train()
+    for step, batch in enumerate(_batches(examples, how, rng), start=1):
+        given, target = _encoded(tokenizer, batch)
+        with torch.autocast("cpu", torch.bfloat16):
+            odds = model(given)
+        loss = sum((nn.functional.cross_entropy(odds[..., side], target[:, side]) for side in (0, 1)), torch.zeros(()))
+        optimizer.zero_grad()
+        torch.autograd.backward(loss)
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        told += loss.item() / TOLD
+        if step % TOLD == 0:
+            sys.stderr.write(f"step {step} of {steps}: loss {told:.3f}, {time.monotonic() - began:.0f} s\n")
+            told = 0.0
+
+
+def _batches(examples: Sequence[Example], how: Pass, rng: random.Random) -> Iterator[Sequence[Example]]:
+    """Each example once an epoch, beside others of about its length."""
+    for _ in range(how.epochs):
+        order = list(examples)
+        rng.shuffle(order)
+        for start in range(0, len(order), BUCKET * how.batch):
+            bucket = sorted(order[start : start + BUCKET * how.batch], key=lambda e: len(e.sentence))
+            yield from (bucket[at : at + how.batch] for at in range(0, len(bucket), how.batch))
+
+
+def _encoded(tokenizer: PreTrainedTokenizerBase, batch: Sequence[Example]) -> tuple[BatchEncoding, Tensor]:
+    """What the model reads, and (n, 2): the first and last token of each answer, 0 and 0 for none."""
+    given = tokenizer(
+        [e.question for e in batch],
+        [e.sentence for e in batch],
+        truncation="only_second",
+        max_length=MAX_TOKENS,
+        padding=True,
+        return_tensors="pt",
+        return_offsets_mapping=True,
+    )
+    offsets = given.pop("offset_mapping")
+    target = torch.zeros(len(batch), 2, dtype=torch.long)
+    for row, example in enumerate(batch):
+        if example.answer is None:
+            continue
+        (start, end), spans = example.answer, offsets[row]
+        touched = (given["token_type_ids"][row] == 1) & (spans[:, 0] < end) & (spans[:, 1] > start)
+        if len(tokens := touched.nonzero()):  # else it lies behind what was cut off
+            target[row] = torch.stack([tokens[0, 0], tokens[-1, 0]])
+    return given, target
+
+
+def main() -> None:
+    """Collect the examples, train on them and write the weights."""
+    parser = argparse.ArgumentParser(prog="python -m eval.train_spans", description=__doc__.split("\n\n")[0])
+    parser.add_argument("--groups", type=Path, required=True, metavar="FILE", help="kept by python -m eval.train")
+    parser.add_argument("--archive", type=Path, required=True, metavar="DIR", help="a news archive with quiz questions")
+    parser.add_argument("--year", default="2023", help="of the quiz questions to learn from (default %(default)s)")
+    parser.add_argument("--but", default="2022", metavar="YEAR", help="no question is made of articles of that year")
+    parser.add_argument("--squad", type=Path, required=True, metavar="DIR", help="a SQuAD 2.0 sample")
+    parser.add_argument("--ramdocs", type=Path, required=True, metavar="FILE", help="a set in the form of RAMDocs")
+    parser.add_argument("--made", type=int, default=14_000, metavar="N", help="made questions (default %(default)s)")
+    parser.add_argument("--out", type=Path, default=OUT, metavar="FILE", help="the weights (default %(default)s)")
+    parser.add_argument("--seed", type=int, default=SEED)
+    arguments = parser.parse_args()
+    rng = random.Random(arguments.seed)  # noqa: S311
+    texts = _texts(arguments.archive / "articles.jsonl.gz", arguments.but)
+    rng.shuffle(texts)
+    made = cloze(texts, arguments.made, rng)
+    real = quiz(read_groups(arguments.groups), arguments.archive / "questions.jsonl", arguments.year)
+    real += squad(arguments.squad) + disagreement(arguments.ramdocs)
+    sys.stderr.write(f"{len(made)} made questions, {len(real)} real ones\n")
+    arguments.out.write_bytes(save(train(made, real, arguments.seed).kept()))
+
+
+def _texts(path: Path, but: str) -> list[str]:
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        rows = (json.loads(line) for line in file)
+        return [row["text"][:OPENING] for row in rows if not str(row["published"]).startswith(but)]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""Reads a question beside a sentence and says where in it the answer begins and ends, and how likely there is none.
+
+Six layers that began as the embedded encoder's, and its word vectors; the other weights, in
+`rag/data/spans.safetensors`, are made by `python -m eval.train_spans` (after Devlin et al. 2019; "no answer" stands at
+the first token), and `rag/data/spans.onnx`, the operators, by `python -m eval.graph`. It computes in 8 bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+import numpy as np
+
+from rag.encode import Floats, Ints
+from rag.minilm import OnnxRuntime, embedded_folder, inputs, load_tokenizer, side_by_side, word_vectors
+from rag.pair_reader import widened
+
+MAX_TOKENS = 112  # of question and sentence together
+HEAD = ("head.weight", "head.bias")
+LEAST = -12.0  # log probability: what is less likely is not told apart
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where in a sentence the answer may stand.
+
+    Attributes:
+        spans: (t, 2) characters of the sentence's tokens.
+        begins, ends: (t,) log probability that it begins, and ends, at each of them, if it stands there at all.
+        absent: log probability that the sentence does not answer, of beginning and end together; at least twice LEAST.
+    """
+
+    spans: Ints
+    begins: Floats
+    ends: Floats
+    absent: float
+
+    def score(self, start: int, end: int) -> float:
+        """The log probability that characters `start` to `end` are the answer, at least twice LEAST."""
+        touched = np.flatnonzero((self.spans[:, 0] < end) & (self.spans[:, 1] > start))
+        if not len(touched):  # cut off
+            return 2 * LEAST
+        return max(LEAST, float(self.begins[touched[0]])) + max(LEAST, float(self.ends[touched[-1]]))
+
+
+class SpanReader:
+    """The span reader. Safe to share between threads."""
+
+    def __init__(self, weights: bytes | None = None) -> None:
+        """`weights` are those of a file in place of the embedded one."""
+        from safetensors.numpy import load
+
+        folder = embedded_folder()
+        kept = load(weights or resources.files("rag").joinpath("data/spans.safetensors").read_bytes())
+        self._weight, self._bias = (kept.pop(name) for name in HEAD)
+        self._tokenizer = load_tokenizer(folder, MAX_TOKENS)
+        self._states = OnnxRuntime({**widened(kept), "words": word_vectors(folder)}, "spans.onnx")
+
+    def read(self, question: str, sentences: Sequence[str]) -> list[Places]:
+        """Read the question beside each sentence."""
+        encodings = self._tokenizer.encode_batch([(question, sentence) for sentence in sentences])
+
+        def run(rows: list[int]) -> Places:
+            encoding = encodings[rows[0]]
+            odds = self._states(inputs([encoding]))[0] @ self._weight + self._bias
+            told = np.array(encoding.type_ids) == 1
+            spans = np.array(encoding.offsets, dtype=np.int64)
+            inside = np.flatnonzero(told & (spans[:, 1] > spans[:, 0]))
+            total = np.logaddexp.reduce(odds[told], axis=0)
+            absent = odds[0] - np.logaddexp(odds[0], total)
+            chances = odds - total
+            return Places(spans[inside], chances[inside, 0], chances[inside, 1], max(2 * LEAST, float(absent.sum())))
+
+        # One by one: in 8 bits a sentence's company would change its reading a little.
+        return list(side_by_side(run, [[row] for row in range(len(sentences))]))
+
+
+@cache
+def span_reader() -> SpanReader:
+    """Return the span reader, loaded once for all who use it."""
+    return SpanReader()
