@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from rag.encode import EMBEDDED, Floats, TokenVectors, by_length, unit
 from rag.errors import ConfigError
+from rag.kept import Kept
 
 if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
@@ -28,6 +29,7 @@ MAX_TOKENS = 256  # of a text, its two special tokens included: what the model w
 BATCH_SIZE = 4  # at most: more texts at once are slower, for their activations leave the processor's cache
 DIMENSION = 384
 LAYERS = 6
+LATELY = 16  # texts that were encoded alone whose passage through the model is kept, 400 kB each at most
 HEADS = 12
 EPSILON = 1e-12  # of layer normalization
 WEIGHTS = "model.safetensors"  # in the folder of the model
@@ -54,6 +56,7 @@ class MiniLM:
         folder = embedded_folder()
         self._tokenizer = load_tokenizer(folder, MAX_TOKENS)
         self._states = (engine or OnnxRuntime)(read_weights(folder))
+        self._lately: Kept[str, tuple[list[Encoding], Floats]] = Kept(LATELY)
 
     def encode(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> Floats:
         vectors = np.empty((len(texts), DIMENSION), dtype=np.float32)
@@ -80,6 +83,11 @@ class MiniLM:
             encodings = self._tokenizer.encode_batch([texts[row] for row in rows])
             return encodings, self._states(inputs(encodings))
 
+        if len(texts) == 1:  # a question, whose vector is wanted and then the vectors of its tokens
+            found = self._lately.get(texts[0]) or run([0])
+            self._lately.put(texts[0], found)
+            yield 1, [0], *found
+            return
         # A few texts go one by one: nothing is padded, and every core is busy to the end.
         even = len(texts) // (BATCH_SIZE * 2 * cores())
         batches = list(by_length(texts, min(BATCH_SIZE, max(1, even))))

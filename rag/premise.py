@@ -60,12 +60,13 @@ def untrue_number(question: Question, judged: Sequence[Judged]) -> str:
 
     A question that can be answered by "no" takes no number for granted, and a number that is nearly right is none.
     """
-    if question.kind == "yesno" or not judged:
+    amounts = [quantity for quantity in quantities(question.text) if not quantity.bare]
+    if question.kind == "yesno" or not judged or not amounts:
         return ""
     texts = {j.evidence.article.text for j in judged}
     given = [quantity for text in texts for quantity in quantities(text)]
     best = judged[0].evidence.text
-    for asked in (quantity for quantity in quantities(question.text) if not quantity.bare):
+    for asked in amounts:
         alike = [q for q in quantities(best) if q.percent == asked.percent and not q.bare]
         if alike and not any(q.percent == asked.percent and _near(q.value, asked.value) for q in given):
             wrong, right = question.text[asked.start : asked.end], best[alike[0].start : alike[0].end]

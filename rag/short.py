@@ -229,7 +229,7 @@ class _Sentence:
             "verb": [any(map(self._like_verb, self.words[a : b + 1])) for a, b in zip(first, last, strict=True)],
             "words": (last - first + 1) / 10,
             "sentence": np.full(len(spans), self.evidence.score),
-            "read": [self.places.score(a, b) / 10 for a, b in spans],
+            "read": self.places.scores(np.array([a for a, _ in spans]), np.array([b for _, b in spans])) / 10,
             "absent": np.full(len(spans), self.places.absent / 10),
         }
         return np.stack([np.asarray(columns[sign], dtype=np.float32) for sign in SIGN_NAMES], axis=1)

@@ -38,12 +38,17 @@ class Places:
     ends: Floats
     absent: float
 
-    def score(self, start: int, end: int) -> float:
-        """The log probability that characters `start` to `end` are the answer, at least twice LEAST."""
-        touched = np.flatnonzero((self.spans[:, 0] < end) & (self.spans[:, 1] > start))
-        if not len(touched):  # cut off
-            return 2 * LEAST
-        return max(LEAST, float(self.begins[touched[0]])) + max(LEAST, float(self.ends[touched[-1]]))
+    def scores(self, starts: Ints, ends: Ints) -> Floats:
+        """Return (n,) the log probability that characters `starts` to `ends` (n,) are the answer, at least twice LEAST.
+
+        What was cut off is as unlikely as that.
+        """
+        first = np.searchsorted(self.spans[:, 1], starts, side="right")
+        last = np.searchsorted(self.spans[:, 0], ends, side="left") - 1
+        read = first <= last
+        first, last = np.where(read, first, 0), np.where(read, last, 0)
+        found: Floats = np.maximum(LEAST, self.begins[first]) + np.maximum(LEAST, self.ends[last])
+        return np.where(read, found, np.float32(2 * LEAST))
 
 
 class SpanReader:

@@ -45,7 +45,8 @@ def test_the_embedded_one_tells_the_answer_and_that_there_is_none() -> None:
     answers, other = span_reader().read(QUESTION, SENTENCES)
     start = SENTENCES[0].index("1,200")
     assert SENTENCES[0][slice(*answers.spans[0])] == "The"
-    assert answers.score(start, start + 5) > answers.score(0, 9)
+    right, wrong = answers.scores(np.array([start, 0]), np.array([start + 5, 9]))
+    assert right > np.log(0.5) > wrong
     assert np.exp(answers.absent) < 0.5 < np.exp(other.absent)
 
 
@@ -54,7 +55,7 @@ def test_a_sentence_is_read_alike_in_any_company_and_what_is_cut_off_is_unlikely
     alone, _ = span_reader().read(QUESTION, [SENTENCES[0], long])
     assert np.array_equal(alone.begins, span_reader().read(QUESTION, SENTENCES)[0].begins)
     (cut,) = span_reader().read(QUESTION, [long])
-    assert cut.score(len(long) - 4, len(long)) == 2 * LEAST
+    assert cut.scores(np.array([len(long) - 4]), np.array([len(long)])) == [2 * LEAST]
     assert span_reader().read(QUESTION, []) == []
 
 

@@ -17,6 +17,7 @@ from rag.errors import OnRecordError
 from rag.index import Index
 from rag.pipeline import OnRecord
 from rag.records import Article
+from rag.span_reader import span_reader
 
 from .store import Store, StoreError, store_path
 from .stored import FindArticle
@@ -49,7 +50,9 @@ def open_archive(settings: Settings) -> OnRecord:
 @cache
 def _opened(settings: Settings) -> OnRecord:
     archive = OnRecord.open(settings)
-    archive.evidence("What is in the news?")  # loads what opening alone does not, or the first question would wait
+    asked = "What is in the news?"  # loads what opening alone does not, or the first question would wait
+    archive.evidence(asked)
+    span_reader().read(asked, [asked])
     return archive
 
 
