@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -49,10 +50,12 @@ def open_archive(settings: Settings) -> OnRecord:
 
 @cache
 def _opened(settings: Settings) -> OnRecord:
-    archive = OnRecord.open(settings)
     asked = "What is in the news?"  # loads what opening alone does not, or the first question would wait
-    archive.evidence(asked)
-    span_reader().read(asked, [asked])
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(lambda: span_reader().read(asked, [asked]))
+        archive = OnRecord.open(settings)
+        archive.evidence(asked)
+        reading.result()
     return archive
 
 
