@@ -14,8 +14,6 @@ import argparse
 import copy
 import math
 import random
-import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +25,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import AutoModel, AutoTokenizer, BatchEncoding
 
+from eval.learning import learn, log
 from eval.pairs import (
     Group,
     Sentence,
@@ -46,7 +45,6 @@ HARDEST = 14  # of the sentences that do not answer: most are drawn from the lik
 OF_HARDEST = 0.7  # how often they are
 UNTITLED = 0.25  # how often a sentence is shown without its title
 COSINE, BIAS = 6.0, -3.0  # before training the score is this much of the likeness, and this
-FIRST_TOLD = 50  # steps between two lines
 HEADLINES, HEADLINES_UNTIL = 800, "2022-01-01"  # how many are learned from, and of the days before which
 STUDENT_LAYERS = (0, 2, 4)  # of the teacher's
 ALIKE = 20.0  # how much the angles between the student's vectors and the teacher's count, beside the log odds
@@ -153,43 +151,24 @@ def _trained(
 ) -> Model:
     rng = random.Random(recipe.seed)  # noqa: S311
     tokenizer = AutoTokenizer.from_pretrained(str(embedded_folder()))
-    trunk = [p for p in model.trunk.parameters() if p.requires_grad]
-    head = [*model.head.parameters(), model.cosine]
-    optimizer = torch.optim.AdamW(
-        [{"params": trunk, "lr": recipe.rate}, {"params": head, "lr": 10 * recipe.rate}], weight_decay=0.01
-    )
+
+    def losses() -> Iterator[Tensor]:
+        for batch in _batches(groups, recipe, rng):
+            drawn = [_drawn(group, recipe.negatives, rng) for group in batch]
+            pairs = [(group.question, text) for group, texts in zip(batch, drawn, strict=True) for text in texts]
+            given = tokenizer(
+                [question for question, _ in pairs],
+                [text for _, text in pairs],
+                truncation="longest_first",
+                max_length=MAX_TOKENS,
+                padding=True,
+                return_tensors="pt",
+            )
+            yield loss_of(model, given, batch, [len(texts) for texts in drawn])
+
     steps = recipe.epochs * math.ceil(len(groups) / recipe.step_groups)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _share(step, steps))
-    started, told = time.monotonic(), 0.0
-    model.train()
-    for step, batch in enumerate(_batches(groups, recipe, rng), start=1):
-        drawn = [_drawn(group, recipe.negatives, rng) for group in batch]
-        pairs = [(group.question, text) for group, texts in zip(batch, drawn, strict=True) for text in texts]
-        given = tokenizer(
-            [question for question, _ in pairs],
-            [text for _, text in pairs],
-            truncation="longest_first",
-            max_length=MAX_TOKENS,
-            padding=True,
-            return_tensors="pt",
-        )
-        with torch.autocast("cpu", torch.bfloat16):
-            loss = loss_of(model, given, batch, [len(texts) for texts in drawn])
-        optimizer.zero_grad()
-        torch.autograd.backward(loss)
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        schedule.step()
-        told += loss.item() / FIRST_TOLD
-        if step % FIRST_TOLD == 0:
-            log(f"step {step} of {steps}: loss {told:.3f}, {time.monotonic() - started:.0f} s")
-            told = 0.0
+    learn(model.train().trunk, [*model.head.parameters(), model.cosine], losses(), recipe.rate, steps)
     return model.eval()
-
-
-def _share(step: int, steps: int) -> float:
-    """Of the learning rate: up over the first twelfth, then down to almost nothing."""
-    return min((step + 1) / (0.08 * steps), max(0.02, (steps - step) / (0.92 * steps)))
 
 
 def _batches(groups: Sequence[Group], recipe: Recipe, rng: random.Random) -> Iterator[Sequence[Group]]:
@@ -265,11 +244,6 @@ def _teacher(path: Path, groups: Sequence[Group]) -> Model:
     model = Model()
     model.load_state_dict(load_file(path))
     return model.eval()
-
-
-def log(line: str) -> None:
-    """Say how far it is, on standard error."""
-    sys.stderr.write(line + "\n")
 
 
 def _told(done: int, total: int) -> None:

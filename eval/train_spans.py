@@ -12,8 +12,6 @@ import gzip
 import json
 import math
 import random
-import sys
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +22,7 @@ from safetensors.numpy import save
 from torch import Tensor, nn
 from transformers import AutoModel, AutoTokenizer, BatchEncoding, PreTrainedTokenizerBase
 
+from eval.learning import learn, log
 from eval.pairs import read_groups
 from eval.spans import Example, cloze, disagreement, quiz, squad
 from rag.minilm import DIMENSION, embedded_folder, renamed
@@ -33,9 +32,7 @@ from rag.span_reader import MAX_TOKENS
 OUT = Path(__file__).resolve().parents[1] / "rag" / "data" / "spans.safetensors"
 OPENING = 5000  # characters of an article that questions are made of
 IMPOSSIBLE = -1e4  # log odds of a token of the question
-HEAD_RATE = 10  # times the rate of the layers
 BUCKET = 8  # batches that are sorted by length together
-TOLD = 25  # steps between two lines
 SEED = 20
 
 
@@ -95,32 +92,16 @@ def train(made: Sequence[Example], real: Sequence[Example], seed: int = SEED) ->
 def _learn(
     model: Model, tokenizer: PreTrainedTokenizerBase, examples: Sequence[Example], how: Pass, rng: random.Random
 ) -> None:
-    steps = how.epochs * math.ceil(len(examples) / how.batch)
-    layers = [p for p in model.trunk.parameters() if p.requires_grad]
-    parts = [
-        {"params": layers, "lr": how.rate},
-        {"params": list(model.head.parameters()), "lr": HEAD_RATE * how.rate},
-    ]
-    optimizer = torch.optim.AdamW(parts, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: min((step + 1) / (0.08 * steps), max(0.02, (steps - step) / (0.92 * steps)))
-    )
-    began, told = time.monotonic(), 0.0
-    model.train()
-    for step, batch in enumerate(_batches(examples, how, rng), start=1):
-        given, target = _encoded(tokenizer, batch)
-        with torch.autocast("cpu", torch.bfloat16):
+    def losses() -> Iterator[Tensor]:
+        for batch in _batches(examples, how, rng):
+            given, target = _encoded(tokenizer, batch)
             odds = model(given)
-        loss = sum((nn.functional.cross_entropy(odds[..., side], target[:, side]) for side in (0, 1)), torch.zeros(()))
-        optimizer.zero_grad()
-        torch.autograd.backward(loss)
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        schedule.step()
-        told += loss.item() / TOLD
-        if step % TOLD == 0:
-            sys.stderr.write(f"step {step} of {steps}: loss {told:.3f}, {time.monotonic() - began:.0f} s\n")
-            told = 0.0
+            yield sum(
+                (nn.functional.cross_entropy(odds[..., side], target[:, side]) for side in (0, 1)), torch.zeros(())
+            )
+
+    steps = how.epochs * math.ceil(len(examples) / how.batch)
+    learn(model.train().trunk, list(model.head.parameters()), losses(), how.rate, steps)
 
 
 def _batches(examples: Sequence[Example], how: Pass, rng: random.Random) -> Iterator[Sequence[Example]]:
@@ -175,7 +156,7 @@ def main() -> None:
     made = cloze(texts, arguments.made, rng)
     real = quiz(read_groups(arguments.groups), arguments.archive / "questions.jsonl", arguments.year)
     real += squad(arguments.squad) + disagreement(arguments.ramdocs)
-    sys.stderr.write(f"{len(made)} made questions, {len(real)} real ones\n")
+    log(f"{len(made)} made questions, {len(real)} real ones")
     arguments.out.write_bytes(save(train(made, real, arguments.seed).kept()))
 
 

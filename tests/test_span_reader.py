@@ -119,3 +119,13 @@ def test_each_document_gives_the_sentence_with_its_answer(tmp_path: Path) -> Non
         Example(asked, "The fort was built in 1740 by a duke.", (22, 26)),
         Example(asked, "The weather in the town is fair.", None),
     ]
+
+
+def test_a_few_examples_are_learned() -> None:
+    from eval.train_spans import train
+
+    start = SENTENCES[0].index("1,200")
+    real = [Example(QUESTION, SENTENCES[0], (start, start + 5)), Example(QUESTION, SENTENCES[1], None)] * 160
+    answers, other = SpanReader(save(train(real[:2], real).kept())).read(QUESTION, SENTENCES)
+    assert answers.scores(np.array([start]), np.array([start + 5]))[0] > np.log(0.9)
+    assert np.exp(answers.absent) < 0.1 < 0.9 < np.exp(other.absent)
