@@ -166,7 +166,8 @@ def _sealed(index: Path, path: Path, before: DerivedFile | None) -> DerivedFile:
 def load(index: Path, connection: sqlite3.Connection, meta: Meta, held: Derived | None = None) -> Derived:
     """Open the derived files the catalog names, or make their contents in memory, without encoding, if they are bad.
 
-    What `held` has of another generation is not read again.
+    What `held` has of another generation is not read again. The files of a generation that newer ones have outlived may
+    be gone while it is still held: that is no damage, and nothing is said of it.
     """
     files = catalog.derived_files(connection, meta.generation)
     try:
@@ -177,7 +178,9 @@ def load(index: Path, connection: sqlite3.Connection, meta: Meta, held: Derived 
     except IndexDamaged as error:
         note = f"{error}; searching a copy made from the catalog: run `onrecord repair` to write it again"
         every = Segment.build(rows.vectors(connection, meta.dimension), meta.dimension)
-        return Derived(Dense([every], meta.dimension), _build_lexical(connection, None), (note,))
+        with catalog.reader(index) as (_, newest):
+            notes = (note,) if newest.generation == meta.generation else ()
+        return Derived(Dense([every], meta.dimension), _build_lexical(connection, None), notes)
 
 
 def damage(index: Path, files: Iterable[DerivedFile], *, read: bool = True) -> str | None:

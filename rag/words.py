@@ -76,21 +76,23 @@ def _words(text: str) -> tuple[Word, ...]:
             found.append(Word(here.start(), after.end(), pair, raw[0].isupper(), False, True))
             skip = True
         else:
-            found.append(_word(raw, here.start(), here.end()))
+            found.append(Word(here.start(), here.end(), *_read(raw)))
     return tuple(found)
 
 
-def _word(raw: str, start: int, end: int) -> Word:
+@lru_cache(maxsize=65536)
+def _read(raw: str) -> tuple[str, bool, bool, bool]:
+    """What a word is wherever it stands: key, capitalised, number, content."""
     lower = raw.lower().replace("’", "'")
     lower = re.sub(r"'(?:s|re|ve|ll|d|m|t)$", "", lower).rstrip(".")
     number = raw[0].isdigit()
     if lower == "us" and not raw.isupper():
-        return Word(start, end, "us", False, False, False)
+        return "us", False, False, False
     key = _SAME.get(lower) or (lower.replace(",", "") if number else stem(lower))
     if lower.endswith("ly") and key == stem(lower[:-2]):
         key += "-ly"  # watched closely is not close
     content = key == "united-states" or (lower not in _STOP and (len(lower) > 1 or number or raw == "%"))
-    return Word(start, end, key, raw[0].isupper(), number, content)
+    return key, raw[0].isupper(), number, content
 
 
 @lru_cache(maxsize=65536)

@@ -491,7 +491,7 @@ def test_a_snapshot_stands_still_while_builds_go_on(archive: Path, index_path: P
             article = late.article("fish.txt")
             assert article is not None
             assert article.text.startswith("Version 2")
-        assert "searching a copy made from the catalog" in unread.notes[0]
+        assert unread.notes == ()  # its files went because newer ones are there, not by damage
 
 
 def test_one_open_index_serves_threads_during_builds(archive: Path, index_path: Path) -> None:
