@@ -12,7 +12,8 @@ TRADE = Article(
     "a",
     "a.txt",
     "Conservative leader Pierre Poilievre wrote to Prime Minister Mark Carney. Trade Minister Dominic LeBlanc met him. "
-    "King Charles III opened Parliament. Claudia Sheinbaum, the Mexican president, came later.",
+    "King Charles III opened Parliament. Claudia Sheinbaum, the Mexican president, came later. "
+    "Ash Carter, once secretary of defense in Washington, was quoted.",
 )
 
 
@@ -36,7 +37,7 @@ TRADE = Article(
         ("What did President Trump say?", ""),  # nothing is known of him here
         ("What did Poilievre write?", ""),
         ("What did Secretary LeBlanc say?", ""),  # he may have been one
-        ("What did Prime Minister Georges Poilievre say?", ""),  # another one
+        ("What did President Jimmy Carter say?", ""),  # another one
     ],
 )
 def test_a_title_that_somebody_else_has(question: str, told: str) -> None:
@@ -44,5 +45,7 @@ def test_a_title_that_somebody_else_has(question: str, told: str) -> None:
 
 
 def test_a_title_that_two_have_in_turn_is_no_clash() -> None:
-    later = Article("b", "b.txt", "Prime Minister Pierre Poilievre took office after Mark Carney.")
-    assert untrue_title(read("How did Prime Minister Poilievre vote?"), [TRADE, later]) == ""
+    early = Article("b", "b.txt", "Prime Minister Justin Trudeau spoke in Ottawa.")
+    later = Article("c", "c.txt", "Prime Minister Mark Carney followed Justin Trudeau.")
+    assert untrue_title(read("How did Prime Minister Trudeau vote?"), [later]).endswith("and not Trudeau.")
+    assert untrue_title(read("How did Prime Minister Trudeau vote?"), [early, later]) == ""

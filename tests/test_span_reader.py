@@ -62,7 +62,7 @@ def test_a_sentence_is_read_alike_in_any_company_and_what_is_cut_off_is_unlikely
 def test_made_questions_ask_for_what_stands_in_their_sentence() -> None:
     article = (
         "The Norwegian government said on Monday that 4,200 soldiers would leave the town of Narvik before the summer. "
-        "Ms Berg, who has led the town council since 2011, asked the ministry in Oslo for 30 per cent more money now."
+        "The mayor, who has led the town council since 2011, asked the ministry in Oslo for 30 per cent more money now."
     )
     made = cloze([article] * 40, 30, Random(3))
     assert len(made) == 30
