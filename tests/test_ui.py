@@ -289,6 +289,20 @@ class TestArticleView:
         ]
 
 
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("the index is damaged", "The index is damaged"),
+        ("index/catalog.sqlite is damaged", "index/catalog.sqlite is damaged"),
+        ("story.txt is empty", "story.txt is empty"),
+        ("no index here.", "No index here."),
+        ("", ""),
+    ],
+)
+def test_a_message_begins_with_a_capital_and_a_file_keeps_its_name(message: str, shown: str) -> None:
+    assert wording.capitalised(message) == shown
+
+
 def test_a_label_shows_its_text_and_no_markdown() -> None:
     assert wording.plain_label("*a* [b](c) :red[d] $e$ <f> #1\n- g") == (
         r"\*a\* \[b\]\(c\) \:red\[d\] \$e\$ \<f\> \#1 \- g"

@@ -11,8 +11,9 @@ def counted(number: int, noun: str) -> str:
 
 
 def capitalised(sentence: str) -> str:
-    """With a capital at its start, as messages of `rag.errors` want when they stand alone."""
-    return sentence[:1].upper() + sentence[1:]
+    """With a capital at its start, as messages of `rag.errors` want when they stand alone; but a file keeps its name."""
+    named = re.match(r"\S*[./\\]\w", sentence)
+    return sentence if named else sentence[:1].upper() + sentence[1:]
 
 
 def duration(milliseconds: float) -> str:
