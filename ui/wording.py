@@ -11,7 +11,7 @@ def counted(number: int, noun: str) -> str:
 
 
 def capitalised(sentence: str) -> str:
-    """With a capital at its start, as messages of `rag.errors` want when they stand alone; but a file keeps its name."""
+    """With a capital at its start, as messages of `rag.errors` want that stand alone; a file keeps its name."""
     named = re.match(r"\S*[./\\]\w", sentence)
     return sentence if named else sentence[:1].upper() + sentence[1:]
 
