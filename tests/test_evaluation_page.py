@@ -386,7 +386,7 @@ def test_nothing_of_a_set_is_markdown(page: AppTest, seed_index: Path) -> None:
 
 def test_a_bad_upload_and_a_wrong_gold_are_lines(page: AppTest, seed_index: Path) -> None:
     put(page, "bad.jsonl", {"answer": "75%"})
-    assert "Bad.jsonl:1 has no 'question'" in texts(page)
+    assert "bad.jsonl:1 has no 'question'" in texts(page)
     put(page, "mine.jsonl", {"question": "?", "gold": [{"path": "003_ca2423bb0508c6d9.txt", "quote": "no such"}]})
     ask(page, seed_index)
     told = "\n".join(texts(page))
