@@ -47,6 +47,7 @@ class Standing:
         unsaid: 1 when it asks what somebody says and none of the three best sentences is theirs.
         relation: the least support, by the best sentence, of a word that is no part of a name.
         negated: 1 when the question or the best sentence says "not", and the other does not.
+        timely: the best sentence's sign: what is asked of this week is not answered by what was news years ago.
     """
 
     score: float
@@ -60,6 +61,7 @@ class Standing:
     unsaid: float
     relation: float
     negated: float
+    timely: float
 
     def vector(self) -> Floats:
         return np.array([getattr(self, f.name) for f in fields(self)], dtype=np.float32)
@@ -90,6 +92,7 @@ def standing(question: Question, judged: Sequence[Judged]) -> Standing | None:
         ),
         relation=min((s for s, name in zip(judged[0].support, judged[0].named, strict=True) if not name), default=1.0),
         negated=float(bool(_NEGATION.search(question.text)) != bool(_NEGATION.search(judged[0].evidence.text))),
+        timely=best.timely,
     )
 
 

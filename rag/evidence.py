@@ -4,6 +4,10 @@ Every content word of the question is looked for in the sentence twice: as the s
 similar token (late interaction over the token vectors of the encoder, after ColBERT, Khattab & Zaharia 2020,
 untrained). What that leaves open is settled by a few readable signs (the expected kind of answer, the speaker
 asked about, words found next door) and by weights fitted on development questions (`eval/fit.py`).
+
+That says which words of the question a sentence speaks to, and not whether it goes on to answer: "Ottawa will
+retaliate, the minister said" has every word of "When will Ottawa retaliate?". So the span reader looks at the best
+sentences again and says how likely each holds an answer.
 """
 
 from __future__ import annotations
@@ -12,7 +16,7 @@ import json
 import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from importlib import resources
 
@@ -24,6 +28,7 @@ from rag.expected import expectation
 from rag.kept import Kept
 from rag.question import Question
 from rag.records import Evidence, Hit
+from rag.span_reader import span_reader
 from rag.speakers import Attribution, attribute
 from rag.split import sentences
 from rag.words import Word, keys, words
@@ -32,6 +37,10 @@ Floats = npt.NDArray[np.float32]
 MIN_WORDS = 3  # a shorter line is no sentence
 NAME_TRUST = 0.6  # of the similarity of a name or a number with another one: Ottawa is like Washington, but is not it
 NEAR_DISCOUNT = 0.8  # what a word in the sentence before is worth
+SEEN_AGAIN, WITHIN = 12, 2.5  # of the best sentences, at most, and how far in log odds from the best: the others are
+# seldom right, and each takes some milliseconds
+ANSWERS = 0.3  # what the log odds that a sentence answers count, beside those of its score (eval/LOG.md)
+SUREST = 9.0  # of these log odds: what is surer is not told apart
 KEPT_PASSAGES = 512  # about 300 kB of token vectors each at most
 
 
@@ -57,6 +66,7 @@ class Signs:
         expected: the kind of answer asked for is there (1), is not (-1), or is not certain (0).
         speaker: the question asks what somebody says and it is they (1) or another (-1) who speaks.
         passage: fused retrieval score of the passage, 0 to 1.
+        timely: the question speaks of days and the article appeared in them (1) or on others (-1).
         heading: 1 for a line without sentence punctuation.
         length: words of the sentence / 40, at most 1.
     """
@@ -74,6 +84,7 @@ class Signs:
     expected: float
     speaker: float
     passage: float
+    timely: float
     heading: float
     length: float
 
@@ -91,12 +102,14 @@ class Judged:
     Attributes:
         support: for each question word, 0 to 1.
         named: for each question word, whether it is part of a name.
+        answers: the log odds, by the span reader, that the sentence holds an answer; None when it was not asked.
     """
 
     evidence: Evidence
     signs: Signs
     support: tuple[float, ...]
     named: tuple[bool, ...]
+    answers: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +167,7 @@ class Reader:
             for passage in passages
             for before, sentence in zip([None, *passage], passage, strict=False)
         ]
-        return sorted(judged, key=lambda j: (-j.evidence.score, j.evidence.article.id, j.evidence.start))
+        return _seen_again(question, _best_first(judged))
 
     def _tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
         found = {text: kept for text in texts if (kept := self._kept.get(text)) is not None}
@@ -285,6 +298,7 @@ def _judge(
         expected=float(expectation(question, text)),
         speaker=_speaker_sign(question, sentence.speaker),
         passage=sentence.hit.score,
+        timely=_timely(sentence.hit),
         heading=float(text[-1] not in ".!?”\"’'…)"),
         length=min(1.0, len(text.split()) / 40),
     )
@@ -300,12 +314,43 @@ def _judge(
     return Judged(evidence, signs, tuple(float(s) for s in support), named)
 
 
+def _best_first(judged: Sequence[Judged]) -> list[Judged]:
+    return sorted(judged, key=lambda j: (-j.evidence.score, j.evidence.article.id, j.evidence.start))
+
+
+def _seen_again(question: Question, judged: Sequence[Judged]) -> list[Judged]:
+    """Score the best sentences again by whether they hold an answer; the others score no more than the last of them."""
+    if not judged:
+        return []
+    bar = sigmoid(log_odds(judged[0].evidence.score) - WITHIN)
+    near = sum(one.evidence.score >= bar for one in judged[:SEEN_AGAIN])
+    first, others = judged[:near], judged[near:]
+    read = span_reader().read(question.text, [j.evidence.text for j in first])
+    again = _best_first([_answering(one, places.answers) for one, places in zip(first, read, strict=True)])
+    least = again[-1].evidence.score
+    return again + [_scored(one, min(one.evidence.score, least)) for one in others]
+
+
+def _answering(one: Judged, odds: float) -> Judged:
+    answers = max(-SUREST, min(SUREST, odds))
+    return replace(_scored(one, sigmoid(log_odds(one.evidence.score) + ANSWERS * answers)), answers=answers)
+
+
+def _scored(one: Judged, score: float) -> Judged:
+    return replace(one, evidence=replace(one.evidence, score=score))
+
+
 def _mean(values: Floats, weights: Floats) -> float:
     return float(values @ weights / weights.sum()) if len(values) else 0.0
 
 
 def _in_name(question: Question, position: int) -> bool:
     return any(start <= position < end for start, end in question.names)
+
+
+def _timely(hit: Hit) -> float:
+    _, of_the_days = hit.stages.get("date", (None, 0.5))
+    return 2 * of_the_days - 1
 
 
 def _speaker_sign(question: Question, speaker: str) -> float:
@@ -328,6 +373,11 @@ def _cosine(a: Floats, b: Floats) -> float:
 
 def sigmoid(x: float) -> float:
     return 1 / (1 + math.exp(-x))
+
+
+def log_odds(chance: float) -> float:
+    """What `sigmoid` is of, for a chance between 0 and 1, these left out."""
+    return math.log(chance / (1 - chance))
 
 
 @lru_cache(maxsize=8)

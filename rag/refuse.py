@@ -34,7 +34,7 @@ def declined(blank: Answer, by: str) -> Answer:
 
 
 def _why(question: Question, judged: Sequence[Judged]) -> str:
-    """What of the question nothing spoke to: the form of the answer, some of its words, or what joins its names."""
+    """What of the question nothing spoke to: the form of the answer, its days, some words, or what joins its names."""
     articles = sorted({j.evidence.article.id: j.evidence.article for j in judged}.values(), key=lambda a: a.path)
     wanted = FORMS.get(question.kind)
     missing = _unsupported_words(question, judged)
@@ -44,6 +44,8 @@ def _why(question: Question, judged: Sequence[Judged]) -> str:
         if person and known:
             return f"{_appearance(person, known)}; nothing there gives {wanted}."
         return f"Nothing that was read gives {wanted}."
+    if judged and judged[0].signs.timely < 0:
+        return "What comes nearest did not appear in the days asked about."
     if missing:
         return f"Nothing that was read speaks to {_quoted(missing)}."
     named = [question.text[a:b] for a, b in question.names]
@@ -62,8 +64,9 @@ def _appearance(person: str, articles: Sequence[Article]) -> str:
 
 
 def _loosest_word(question: Question, judged: Sequence[Judged]) -> str | None:
-    """The question's word, no part of a name, that the best sentence supports least, when it hardly does."""
-    best = judged[0]
+    """The question's word, no part of a name, that the sentence which speaks to most of it supports least, when it
+    hardly does."""
+    best = max(judged, key=lambda j: j.signs.soft)
     rows = zip(best.support, best.named, question.terms, strict=True)
     plain = [(support, term) for support, named, term in rows if not named]
     support, term = min(plain, key=lambda row: row[0], default=(1.0, None))

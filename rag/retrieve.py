@@ -48,8 +48,8 @@ def retrieve(
     it already; `asked_on` is the day that "this week" counts from, today unless told.
 
     `Hit.stages` has "bm25" (its score), "dense" (the cosine, for every hit that has a vector), "fused", "date" and
-    "outlet" (only of a query that speaks of days or of an outlet: 1 when the article is of them) and "reranker" (of the
-    hits it read).
+    "outlet" (only of a query that speaks of days or of an outlet of which there are passages: 1 when the article is of
+    them) and "reranker" (of the hits it read).
 
     Raises:
         IndexIncompatible: `encoder` is not the one that built the index.
@@ -82,7 +82,7 @@ def _favoured(snap: Snapshot, query: str, filters: Filters, when: When | None) -
     if filters.publisher is None and CUES.search(query) and (outlet := read_outlet(query, snap.publishers())):
         favoured["outlet"] = replace(filters, publisher=outlet)
     allowed = {stage: snap.allowed(narrower) for stage, narrower in favoured.items()}
-    return {stage: ids for stage, ids in allowed.items() if ids is not None}
+    return {stage: ids for stage, ids in allowed.items() if ids is not None and len(ids)}
 
 
 def _candidates(

@@ -15,12 +15,15 @@ from importlib import resources
 import numpy as np
 
 from rag.encode import Floats, Ints
+from rag.kept import Kept
 from rag.minilm import OnnxRuntime, embedded_folder, inputs, load_tokenizer, side_by_side, word_vectors
 from rag.pair_reader import widened
 
 MAX_TOKENS = 112  # of question and sentence together
 HEAD = ("head.weight", "head.bias")
 LEAST = -12.0  # log probability: what is less likely is not told apart
+ALMOST = -1e-6  # log probability: nothing is surer
+KEPT = 256  # sentences read lately: evidence and the short answer ask for the same ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,11 @@ class Places:
     begins: Floats
     ends: Floats
     absent: float
+
+    @property
+    def answers(self) -> float:
+        """The log odds that the sentence answers."""
+        return float(np.log(-np.expm1(min(self.absent, ALMOST)))) - self.absent
 
     def scores(self, starts: Ints, ends: Ints) -> Floats:
         """Return (n,) the log probability that characters `starts` to `ends` (n,) are the answer, at least twice LEAST.
@@ -63,9 +71,20 @@ class SpanReader:
         self._weight, self._bias = (kept.pop(name) for name in HEAD)
         self._tokenizer = load_tokenizer(folder, MAX_TOKENS)
         self._states = OnnxRuntime({**widened(kept), "words": word_vectors(folder)}, "spans.onnx")
+        self._kept: Kept[tuple[str, str], Places] = Kept(KEPT)
 
     def read(self, question: str, sentences: Sequence[str]) -> list[Places]:
         """Read the question beside each sentence."""
+        found = {sentence: places for sentence in sentences if (places := self._kept.get((question, sentence)))}
+        missing = list(dict.fromkeys(sentence for sentence in sentences if sentence not in found))
+        found.update(zip(missing, self._read(question, missing), strict=True))
+        for sentence in missing:
+            self._kept.put((question, sentence), found[sentence])
+        return [found[sentence] for sentence in sentences]
+
+    def _read(self, question: str, sentences: Sequence[str]) -> list[Places]:
+        if not sentences:
+            return []
         encodings = self._tokenizer.encode_batch([(question, sentence) for sentence in sentences])
 
         def run(rows: list[int]) -> Places:

@@ -107,19 +107,34 @@ def test_a_question_that_cannot_be_asked_stops_no_batch(
 
 
 def test_a_question_may_say_when_it_is_asked(
-    capsys: pytest.CaptureFixture[str], seed_index: Path, monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rows = ['{"id": 1, "query": "a deal this week", "date": "2025/10/31"}', '{"id": 2, "query": "a deal"}']
+    (tmp_path / "seeds").mkdir()
+    for day in ("2025-10-30", "2023-01-01"):
+        row = {"id": day, "text": f"A deal was signed in the capital on {day}.", "published": day}
+        with (tmp_path / "seeds" / "articles.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+    index = str(tmp_path / "index")
+    assert run(capsys, "build", "--seeds", str(tmp_path / "seeds"), "--index", index)[0] == 0
+    days = ("2025/10/31", "2023-01-02", "1999-01-01")
+    rows = [json.dumps({"id": day, "query": "a deal this week", "date": day}) for day in days]
     monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(rows)))
-    status, out, _ = run(capsys, "search", "--batch", "-", "--explain", "-k", "1", "--index", str(seed_index))
-    stages = [json.loads(line)["hits"][0]["stages"] for line in out.splitlines()]
+    status, out, _ = run(capsys, "search", "--batch", "-", "--explain", "--index", index)
     assert status == 0
-    assert [stage.get("date") for stage in stages] == [{"rank": None, "score": 0.0}, None]  # no seed has a date
+    of_the_days = [
+        {hit["text"][-11:-1]: hit["stages"].get("date", {}).get("score") for hit in json.loads(line)["hits"]}
+        for line in out.splitlines()
+    ]
+    assert of_the_days == [
+        {"2025-10-30": 1.0, "2023-01-01": 0.0},
+        {"2025-10-30": 0.0, "2023-01-01": 1.0},
+        {"2025-10-30": None, "2023-01-01": None},  # nothing here is of 1999
+    ]
     monkeypatch.setattr("sys.stdin", io.StringIO('{"id": 3, "query": "a deal", "date": "soon"}'))
-    status, _, said = run(capsys, "search", "--batch", "-", "--index", str(seed_index))
+    status, _, said = run(capsys, "search", "--batch", "-", "--index", index)
     assert (status, said) == (1, "onrecord: \"date\" of 3 is 'soon': give the day it is asked, as 2025-03-31\n")
     with pytest.raises(SystemExit):
-        run(capsys, "search", "lumber", "--asked-on", "soon", "--index", str(seed_index))
+        run(capsys, "search", "lumber", "--asked-on", "soon", "--index", index)
 
 
 def test_search_in_a_batch_and_alone(

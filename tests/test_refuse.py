@@ -47,3 +47,13 @@ def test_a_refusal_says_what_is_missing(reader: Reader, question: str, why: str)
     assert said(reader, question) == (
         f"The archive does not say. {why} The nearest passages are listed, but they do not answer it."
     )
+
+
+def test_a_refusal_says_that_what_is_nearest_is_of_other_days(reader: Reader) -> None:
+    article = Article(id="1", path="1.txt", text=TEXTS[0], published="2021-01-05")
+    hit = Hit(1, 0.5, Passage(article, 0, len(article.text)), {"date": (None, 0.0)})
+    asked = read("Who met Howard Lutnick this week?")
+    judged = reader.judge(asked, [hit])
+    assert {j.signs.timely for j in judged} == {-1.0}
+    blank = Answer(asked.text, asked.text, "abstained", "", 0.1, (), (), (hit,), "extractive", 1)
+    assert "What comes nearest did not appear in the days asked about." in refusal(blank, asked, judged, Filters()).text
