@@ -30,7 +30,7 @@ from rag.records import Turn
 from rag.short import SIGN_NAMES as SHORT_NAMES
 
 SENTENCE_C = 1.0
-CONFIDENCE_C = 1.0
+CONFIDENCE_C = 0.1
 OWN_WEIGHT = 2.0  # of the seeds, whose questions were written for this program, against another source
 SHORT_L2 = 0.003
 NEARLY_RIGHT = 0.6  # F1 that the best run of a question must reach to be learned from

@@ -38,7 +38,7 @@ class Standing:
 
     Attributes:
         score: the best sentence's score, 0 to 1.
-        soft, weakest, whole: the best sentence's signs.
+        weakest: the best sentence's sign.
         cosine: the largest among the sentences read.
         together: the least support of a question word by the three best sentences.
         unheard: 1 when a name of the question has hardly any support in any sentence read.
@@ -51,9 +51,7 @@ class Standing:
     """
 
     score: float
-    soft: float
     weakest: float
-    whole: float
     cosine: float
     together: float
     unheard: float
@@ -80,9 +78,7 @@ def standing(question: Question, judged: Sequence[Judged]) -> Standing | None:
     named = [i for i, name in enumerate(judged[0].named) if name]
     return Standing(
         score=judged[0].evidence.score,
-        soft=best.soft,
         weakest=best.weakest,
-        whole=best.whole,
         cosine=max(j.signs.cosine for j in judged),
         together=float(support[:BEST].max(axis=0).min()),
         unheard=float(min((anywhere[i] for i in named), default=1.0) < 0.6),
