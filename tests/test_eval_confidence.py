@@ -18,7 +18,7 @@ from eval.sources import Row, read_rows
 from eval.squad import Asked, exact, f1, half_of, read_squad, summed
 from rag.confidence import STANDING_NAMES
 from rag.evaluation.questions import EvalError
-from rag.evidence import SIGN_NAMES, Judged, Signs
+from rag.evidence import SIGN_NAMES, Judged, Signs, sigmoid
 from rag.records import Article, Evidence, Hit, Passage
 from rag.short import SIGN_NAMES as SHORT_NAMES
 
@@ -153,7 +153,10 @@ def test_fitting_is_the_same_each_time_and_tells_the_two_apart() -> None:
     weights, threshold = fit_confidence(rows(), lambda note: None)
     assert fit_confidence(rows(), lambda note: None) == (weights, threshold)
     assert list(weights) == [*STANDING_NAMES, "intercept"]
-    assert threshold > 0.9
+    sure = {r.id: sigmoid(float(r.vector() @ list(weights.values())[:-1]) + weights["intercept"]) for r in rows()}
+    assert max(sure[r.id] for r in rows() if not r.answerable) < 0.2
+    assert min(sure[r.id] for r in rows() if r.answerable) == pytest.approx(threshold, abs=0.01)
+    assert threshold > 0.8
 
 
 def test_short_answers_are_learned_from_the_best_runs() -> None:
