@@ -302,7 +302,7 @@ AT_REST = """() => document.getAnimations().every((moving) =>
 def settled(page: Page) -> None:
     """Wait until the page is drawn to its end, and what moves has come to rest."""
     page.locator("[data-test-script-state=notRunning]").wait_for()
-    page.wait_for_function("() => !document.querySelector('[data-stale=true]')")
+    page.wait_for_function("() => !document.querySelector('[data-stale=true], [data-testid=stSkeleton]')")
     page.wait_for_timeout(200)
     page.wait_for_function(AT_REST)
 

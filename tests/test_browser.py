@@ -244,6 +244,18 @@ def tab_to(page: Page, name: str, key: str = "Tab") -> None:
     raise AssertionError(f"{name} is not reached; the focus is on {page.evaluate(FOCUSED)}")
 
 
+def test_the_first_answer_waits_for_no_script(address: str, page: Page) -> None:
+    page.goto(address)
+    page.get_by_text("The archive: 6 articles").wait_for()
+    settled(page)
+    page.wait_for_load_state("networkidle")
+    fetched: list[str] = []
+    page.on("request", lambda request: fetched.append(request.url) if request.resource_type == "script" else None)
+    ask(page, "What percentage of Canada's exports go to the United States?")
+    page.locator("article.answer .claim .chip").first.wait_for()
+    assert fetched == []
+
+
 def test_citations_by_keyboard_alone(address: str, page: Page) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.goto(address)
