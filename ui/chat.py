@@ -78,6 +78,8 @@ def page() -> None:
         name_address(talk)
 
     room = Room(settings, talk, desk, choices, rest)
+    if all(exchange.settled for exchange in talk.exchanges):
+        rest()
     chat, beside = components.columns(talk)
     if talk.opened:
         with beside, st.container(key="article"):
