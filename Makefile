@@ -26,8 +26,9 @@ ask: build ## answer one question here: make ask Q="How close is a deal on autos
 build: $(READY) ## bring the index up to date with seeds/
 	@$(BIN)/onrecord build >&2
 
+# A thread for each of the two workers: with more, they wait for each other's. The order is that of tests/conftest.py.
 test: $(READY) ## run all tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 reliability: $(READY) ## try to break an index in full: kills, failing disks, damage, races (ten minutes)
 	$(BIN)/python -m tests.reliability

@@ -13,6 +13,8 @@ import pytest
 from rag.encode import Encoder, Floats, TokenVectors, load_encoder
 from rag.index import Index, build
 
+# Files whose tests take the longest, in that order: begun first, they leave neither of two workers alone at the end.
+LONGEST = ("test_states", "test_browser", "test_reliability", "test_growth", "test_bench", "test_span_reader")
 SEEDS = Path(__file__).resolve().parent.parent / "seeds"
 
 
@@ -56,6 +58,10 @@ class HashEncoder:
         vector = np.random.default_rng(seed).normal(size=self.dimension)
         unit: Floats = (vector / np.linalg.norm(vector)).astype(np.float32)
         return unit
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
 
 
 @pytest.fixture(scope="session")

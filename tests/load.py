@@ -133,11 +133,10 @@ class Session:
             self.exceptions.append(element.exception.message)
         elif kind == "bidi_component":
             component = element.bidi_component
-            (data,) = json.loads(component.json)
             if component.component_name == "onrecord.question":
-                self.questions[component.id] = data["question"]
+                self.questions[component.id] = json.loads(component.json)[0]["question"]
             elif component.component_name == "onrecord.answer":
-                self.answers[component.id] = data["answer"]
+                self.answers[component.id] = json.loads(component.json)[0]["answer"]
 
 
 async def person(url: str, number: int, rounds: int, together: asyncio.Barrier, tally: Tally) -> None:

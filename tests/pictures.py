@@ -294,12 +294,17 @@ SCENES = (
 
 # Taking them
 
+# Whether what moves has come to rest; a wheel that turns for ever is not waited for.
+AT_REST = """() => document.getAnimations().every((moving) =>
+  moving.playState !== "running" || moving.effect.getComputedTiming().endTime === Infinity)"""
+
 
 def settled(page: Page) -> None:
     """Wait until the page is drawn to its end, and what moves has come to rest."""
     page.locator("[data-test-script-state=notRunning]").wait_for()
-    page.wait_for_function("() => !document.querySelector('[data-stale=true]')")
-    page.wait_for_timeout(700)
+    page.wait_for_function("() => !document.querySelector('[data-stale=true], [data-testid=stSkeleton]')")
+    page.wait_for_timeout(200)
+    page.wait_for_function(AT_REST)
 
 
 @contextmanager
@@ -315,13 +320,18 @@ def on_page(
         bypass_csp=True,
     ) as context:
         page = context.new_page()
-        page.set_default_timeout(PATIENCE)
-        scene.act(page, url, folder)
-        if scene.act is building:  # it is not to come to rest
-            page.wait_for_timeout(300)
-        else:
-            settled(page)
+        play(page, scene, url, folder)
         yield page
+
+
+def play(page: Page, scene: Scene, url: str, folder: Path) -> None:
+    """Bring a page to that state."""
+    page.set_default_timeout(PATIENCE)
+    scene.act(page, url, folder)
+    if scene.act is building:  # it is not to come to rest
+        page.wait_for_timeout(300)
+    else:
+        settled(page)
 
 
 def small(png: bytes) -> bytes:

@@ -5,7 +5,7 @@ const EDGE = 8; // px between a card and the edge of the window
 const ROLES = { title: "cite", lead: "strong" }; // parts of a sentence: the element of each
 const CARD_DELAY = 120; // ms in which the pointer may cross from the chip to the card
 
-export default function ({ data: [data], parentElement, setTriggerValue }) {
+function answer({ data: [data], parentElement, setTriggerValue }) {
   const drawing = JSON.stringify(data.answer);
   let view = kept.get(parentElement);
   if (view?.drawing !== drawing) {

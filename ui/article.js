@@ -1,6 +1,6 @@
 // The article beside the chat: its whole text with the opened words marked, and the way to the other marks.
 
-export default function ({ data: [data], parentElement, setTriggerValue }) {
+function article({ data: [data], parentElement, setTriggerValue }) {
   let view = kept.get(parentElement);
   if (!view) {
     view = { root: element("section", { class: "pane" }), serial: null };

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+from streamlit.elements.lib.mutable_status_container import StatusContainer
 
 from rag.config import Settings, load_settings
 from rag.errors import IndexDamaged, IndexIncompatible, IndexMissing, OnRecordError, QuestionError
@@ -19,7 +23,7 @@ from .archive import Desk, build_command, finder, holdings, open_archive, open_d
 from .asking import Asking
 from .choices import Choices, restriction
 from .judging import thumbs
-from .session import Conversation, Exchange, ask, conversation, edit
+from .session import Conversation, Exchange, ask, conversation, edit, name_address
 from .view import why
 from .wording import capitalised, counted, duration, plain_label
 
@@ -40,18 +44,24 @@ CUT_OFF = "The answer broke off before its end. The question is kept."
 INPUT = "question"
 PATIENCE = 1.0  # seconds after which an answer can be stopped: a button that comes and goes at once is no use
 TICK = 0.25  # seconds between looks at an answer that is being made
+AT_ONCE = 0.25  # seconds within which an answer comes at once
 CHAT_WIDTH = 760  # pixels, about 90 characters a line
 LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Room:
-    """What a run of the page works with: without an archive there is no desk, and without that no choices."""
+    """What a run of the page works with: without an archive there is no desk, and without that no choices.
+
+    Attributes:
+        rest: draws what can wait for an answer that comes at once; the second time nothing more.
+    """
 
     settings: Settings | None
     talk: Conversation
     desk: Desk | None
     choices: Choices | None
+    rest: Callable[[], None]
 
 
 def page() -> None:
@@ -59,8 +69,17 @@ def page() -> None:
     settings, desk, trouble = _opened()
     store = open_store(settings) if settings is not None else None
     talk = conversation(store, finder(settings) if settings is not None and desk is not None else None)
-    choices = sidebar.draw(settings, store, talk, desk) if settings is not None else None
-    room = Room(settings, talk, desk, choices)
+    choices = sidebar.draw(settings, desk) if settings is not None else None
+
+    @cache
+    def rest() -> None:
+        if settings is not None:
+            sidebar.draw_rest(settings, store, talk, desk)
+        name_address(talk)
+
+    room = Room(settings, talk, desk, choices, rest)
+    if all(exchange.settled for exchange in talk.exchanges):
+        rest()
     chat, beside = components.columns(talk)
     if talk.opened:
         with beside, st.container(key="article"):
@@ -79,6 +98,7 @@ def page() -> None:
             for exchange in talk.exchanges:
                 with st.container(key=f"exchange-{exchange.number}"):
                     _draw(exchange, room)
+    rest()
 
 
 def _opened() -> tuple[Settings | None, Desk | None, OnRecordError | None]:
@@ -164,7 +184,7 @@ def _draw(exchange: Exchange, room: Room) -> None:
             return
         place = st.empty()
         with place.container():
-            _follow(exchange, room.talk, room.desk, room.choices)
+            _follow(exchange, room, room.desk, room.choices)
         with place.container():  # where the next run of the page draws it too, so that nothing moves
             _settled(exchange, room)
 
@@ -232,8 +252,9 @@ def _actions(exchange: Exchange, talk: Conversation) -> None:
         thumbs(exchange, talk)
 
 
-def _follow(exchange: Exchange, talk: Conversation, desk: Desk, choices: Choices) -> None:
+def _follow(exchange: Exchange, room: Room, desk: Desk, choices: Choices) -> None:
     """Show the answer while it is made, and keep what it comes to in the exchange."""
+    talk = room.talk
     if exchange.asking is None:
         question, history = exchange.question, talk.history(before=exchange)
         talk.begin(
@@ -246,7 +267,7 @@ def _follow(exchange: Exchange, talk: Conversation, desk: Desk, choices: Choices
         )
     assert exchange.asking is not None
     try:
-        _show_events(exchange.asking, exchange, talk)
+        _show_events(exchange.asking, exchange, room)
     except OnRecordError as error:
         talk.fail(exchange, str(error), not isinstance(error, QuestionError), damaged=isinstance(error, IndexDamaged))
     except Exception:
@@ -257,12 +278,13 @@ def _follow(exchange: Exchange, talk: Conversation, desk: Desk, choices: Choices
             talk.fail(exchange, CUT_OFF)
 
 
-def _show_events(asking: Asking[Event], exchange: Exchange, talk: Conversation) -> None:
-    """Draw every event as it comes: the stages that are done with their times, the one under way, and the words."""
+def _show_events(asking: Asking[Event], exchange: Exchange, room: Room) -> None:
+    """Draw every event as it comes: the stages that are done with their times, the one under way, and the words. Of an
+    answer that comes at once nothing is drawn before it, for it would only wait until that is built and taken away."""
     done: list[str] = []
     now, since = STAGES["searching"], asking.began
     text, checked = "", 0
-    status, words, stop = st.status(now, type="compact"), st.empty(), st.empty()
+    drawn: tuple[StatusContainer, DeltaGenerator, DeltaGenerator] | None = None
     stoppable = False
     for at, event in asking.follow(TICK):
         match event:
@@ -272,15 +294,20 @@ def _show_events(asking: Asking[Event], exchange: Exchange, talk: Conversation) 
                     now, since = STAGES[name], at
             case Piece(text=piece):
                 text += piece
-                words.text(text)
             case Claim():
                 checked += 1
             case Answer():
                 exchange.answer = event
+        if drawn is None and time.monotonic() - asking.began < AT_ONCE:
+            continue
+        status, words, stop = drawn = drawn or (st.status(now, type="compact"), st.empty(), st.empty())
+        room.rest()
+        if text:
+            words.text(text)
         label = f"{now}, {counted(checked, 'sentence')} checked" if checked else now
         if not stoppable and time.monotonic() - asking.began >= PATIENCE:
             stoppable, key = True, f"stop-{exchange.number}"
-            stop.button("Stop", key=key, icon=":material/stop_circle:", on_click=talk.stop, args=(exchange,))
+            stop.button("Stop", key=key, icon=":material/stop_circle:", on_click=room.talk.stop, args=(exchange,))
         waited = time.monotonic() - since
         # Saying so also when nothing came lets a click through: Streamlit stops a run only where it draws.
         status.update(label=" · ".join([*done, f"{label} · {waited:.0f} s" if waited >= 1 else label]))

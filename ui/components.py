@@ -27,13 +27,17 @@ def _read(name: str) -> str:
 
 # What a component is given goes in a list of one: in a mapping Streamlit looks for data frames, and for that it imports
 # pandas, for which the first answer would wait a second.
-def _component(name: str) -> Callable[..., Any]:
-    """Read `name`.css and `name`.js beside this file; registered once, mounted as often as needed."""
-    return st.components.v2.component(
-        f"onrecord.{name}", css=_read(f"{name}.css"), js=_read("dom.js") + _read(f"{name}.js")
-    )
+# All are one script, for the browser reads a script when the first part that has it is drawn: that is the page's own.
+_SCRIPT = "".join(_read(f"{name}.js") for name in ("dom", "question", "answer", "article", "parts"))
 
 
+def _component(name: str, isolate_styles: bool = True) -> Callable[..., Any]:
+    """Read `name`.css beside this file; registered once, mounted as often as needed."""
+    css = _read(f"{name}.css")
+    return st.components.v2.component(f"onrecord.{name}", css=css, js=_SCRIPT, isolate_styles=isolate_styles)
+
+
+_page = _component("page", isolate_styles=False)
 _question = _component("question")
 _answer = _component("answer")
 _article = _component("article")
@@ -41,7 +45,7 @@ _article = _component("article")
 
 def page_style() -> None:
     """The page's own constant style sheet."""
-    st.html(f"<style>{_read('page.css')}</style>")
+    _page(key="page-style")
 
 
 def columns(talk: Conversation) -> tuple[DeltaGenerator, DeltaGenerator]:

@@ -1,6 +1,6 @@
 // A question as it was typed. It comes into sight when it is new, and whenever it is shown anew.
 
-export default function ({ data: [data], parentElement }) {
+function question({ data: [data], parentElement }) {
   let view = kept.get(parentElement);
   if (!view) {
     view = { words: element("p", { class: "question", dir: "auto" }), shown: null };

@@ -223,11 +223,15 @@ def conversation(store: Store | None, find: FindArticle | None) -> Conversation:
         current = st.session_state[KEY] = _named(current.id, store, find)
     if question := st.session_state.pop(PENDING, None):
         current.ask(question)
-    if current.id is None:
-        st.query_params.clear()
-    elif current.id != wanted:
-        st.query_params["chat"] = current.id
     return current
+
+
+def name_address(talk: Conversation) -> None:
+    """Let the page's address name the conversation that is open. The browser takes a while to change it."""
+    if talk.id is None:
+        st.query_params.clear()
+    elif talk.id != st.query_params.get("chat"):
+        st.query_params["chat"] = talk.id
 
 
 def _named(wanted: str | None, store: Store | None, find: FindArticle | None) -> Conversation:

@@ -26,11 +26,16 @@ _DELETED = "deleted conversation"
 _LISTED = "conversations listed"
 
 
-def draw(settings: Settings, store: Store | None, talk: Conversation, desk: Desk | None) -> Choices | None:
-    """Draw the sidebar; return what the questions are to be asked with, None without an archive."""
+def draw(settings: Settings, desk: Desk | None) -> Choices | None:
+    """Draw the sidebar's top; return what the questions are to be asked with, None without an archive."""
     with st.sidebar:
         st.button("New conversation", key="new", icon=":material/add:", width="stretch", on_click=start_over)
-        choices = choose(settings, desk.status) if desk is not None else None
+        return choose(settings, desk.status) if desk is not None else None
+
+
+def draw_rest(settings: Settings, store: Store | None, talk: Conversation, desk: Desk | None) -> None:
+    """Draw the sidebar's other parts."""
+    with st.sidebar:
         if store is not None:
             _this(store, talk)
         _questions(talk)
@@ -38,7 +43,6 @@ def draw(settings: Settings, store: Store | None, talk: Conversation, desk: Desk
             _conversations(store, talk)
         if desk is not None:
             _archive(settings, desk)
-    return choices
 
 
 def _archive(settings: Settings, desk: Desk) -> None:
