@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 from rag.condense import condense
@@ -15,6 +15,7 @@ from rag.disagree import Conflict, conflict, other_way
 from rag.encode import Encoder, Floats, load_encoder
 from rag.errors import QuestionError
 from rag.evidence import Judged, Reader
+from rag.filters import day
 from rag.generate import Piece
 from rag.generators import check_generator
 from rag.index import Index, Snapshot
@@ -29,6 +30,7 @@ from rag.short import leading, may_lead, shortest
 from rag.sides import told
 from rag.speakers import people_in
 from rag.verify import NOTHING, Source, Verdict, Verifier
+from rag.when import When, read_when
 from rag.write import Event, Stage, written
 
 VERIFIED_PASSAGES = 5  # nearest to a sentence: their articles are read for it
@@ -139,7 +141,8 @@ class OnRecord:
                 lead = leading(whole.question, short, whole.confidence)
                 answer = yield from written(blank, whole.chosen, self._verifier, lead)
             clock.lap("generate")
-            yield replace(answer, timings_ms=clock.laps())
+            notice = "; ".join(filter(None, (answer.notice, _of_other_days(answer, asked_on))))
+            yield replace(answer, notice=notice, timings_ms=clock.laps())
 
     def _conflict(
         self, snapshot: Snapshot, question: Question, hits: Sequence[Hit], judged: Sequence[Judged], filters: Filters
@@ -262,6 +265,21 @@ def _of_parts(blank: Answer, several: Sequence[Reading], answered: Sequence[Read
     lacking = [f"the archive does not say “{part.question.text}”" for part in several if part not in answered]
     notice = "; ".join(filter(None, (blank.notice, *lacking)))
     return replace(blank, confidence=min(part.confidence for part in answered), notice=notice)
+
+
+def _of_other_days(answer: Answer, asked_on: date | None) -> str:
+    """Say that nothing cited appeared in the days that the question speaks of; empty when it does, or none is dated."""
+    when = read_when(answer.standalone_question, asked_on or datetime.now(UTC).date())
+    days = [written for c in answer.citations if (written := day(c.article.published))]
+    if when is None or not days or any(_within(written, when) for written in days):
+        return ""
+    return f"nothing cited appeared in the days asked about ({when.since} to {when.until})"
+
+
+def _within(written: str, when: When) -> bool:
+    """Whether a day, or a month or a year alone, lies in the days spoken of, or partly."""
+    since, until = (edge.isoformat()[: len(written)] for edge in (when.since, when.until))
+    return since <= written <= until
 
 
 class _Clock:

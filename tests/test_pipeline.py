@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ from rag.encode import Encoder
 from rag.errors import GeneratorError, QuestionError
 from rag.filters import Filters
 from rag.generate import Piece, Task
-from rag.index import Index
+from rag.index import Index, build
 from rag.pipeline import OnRecord
 from rag.records import Answer, Claim, Turn
 from rag.write import Stage
@@ -259,3 +261,18 @@ def test_the_part_that_the_archive_lacks_is_named(app: OnRecord) -> None:
 def test_a_question_whose_parts_are_all_missing_is_refused(app: OnRecord) -> None:
     answer = app.ask("Who won the World Series, and where was the Super Bowl held?")
     assert (answer.status, answer.claims) == ("abstained", ())
+
+
+def test_an_answer_of_other_days_than_those_asked_about_says_so(tmp_path: Path, encoder: Encoder) -> None:
+    seeds, index = tmp_path / "seeds", tmp_path / "index"
+    seeds.mkdir()
+    row = {"id": "1", "published": "2022-03-04", "text": "The harbour of Halifax was closed on Friday after a fire."}
+    (seeds / "articles.jsonl").write_text(json.dumps(row), encoding="utf-8")
+    build(seeds, index, encoder)
+    app = OnRecord(Settings(index=index, seeds=seeds), Index.open(index, encoder), encoder)
+    asked = "Why was the harbour of Halifax closed this week?"
+    late = app.ask(asked, asked_on=date(2023, 3, 5))
+    assert late.status == "answered"
+    assert late.notice == "nothing cited appeared in the days asked about (2023-02-24 to 2023-03-07)"
+    assert app.ask(asked, asked_on=date(2022, 3, 5)).notice == ""
+    assert app.ask("Why was the harbour of Halifax closed?").notice == ""
