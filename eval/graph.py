@@ -19,7 +19,7 @@ from safetensors.numpy import load
 
 from rag import pair_reader, span_reader
 from rag.minilm import DIMENSION, EPSILON, HEADS, embedded_folder, read_weights, word_vectors
-from rag.pair_reader import SCALES, widened
+from rag.quantise import SCALES, widened
 
 FUSED = "com.microsoft"  # the domain of ONNX Runtime's own operators
 DATA = Path(__file__).resolve().parents[1] / "rag" / "data"

@@ -38,7 +38,8 @@ from eval.pairs import (
 )
 from rag.index import Index
 from rag.minilm import DIMENSION, embedded_folder, renamed
-from rag.pair_reader import MAX_TOKENS, PRODUCT_SCALE, quantised, titled
+from rag.pair_reader import MAX_TOKENS, PRODUCT_SCALE, titled
+from rag.quantise import quantised
 
 OUT = Path(__file__).resolve().parents[1] / "rag" / "data" / "pairs.safetensors"
 HARDEST = 14  # of the sentences that do not answer: most are drawn from the likest so many

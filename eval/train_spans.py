@@ -26,7 +26,7 @@ from eval.learning import learn, log
 from eval.pairs import read_groups
 from eval.spans import Example, cloze, disagreement, quiz, squad
 from rag.minilm import DIMENSION, embedded_folder, renamed
-from rag.pair_reader import quantised
+from rag.quantise import quantised
 from rag.span_reader import MAX_TOKENS
 
 OUT = Path(__file__).resolve().parents[1] / "rag" / "data" / "spans.safetensors"

@@ -8,7 +8,7 @@ by `python -m eval.graph`. It computes in 8 bits.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 
@@ -16,13 +16,12 @@ import numpy as np
 
 from rag.encode import Floats, unit
 from rag.minilm import Inputs, OnnxRuntime, embedded_folder, inputs, load_tokenizer, side_by_side, word_vectors
+from rag.quantise import widened
 
 MAX_TOKENS = 80  # of question, title and sentence together
 TITLE_CHARS = 70  # of the title, which goes before the sentence
 PRODUCT_SCALE = 10.0  # of the products among the features, which are far smaller than the rest
 HEAD = ("head.weight", "head.bias", "cosine.weight")
-SCALES = ".scales"  # ends the name of the scales, one for each column, of a matrix that is kept in 8 bits
-STEPS = 63  # to either side of zero: with 127, processors without VNNI, which add two products in 16 bits, overflow
 
 
 class PairReader:
@@ -74,21 +73,3 @@ def titled(sentence: str, title: str | None) -> str:
     """Return a sentence under the title of its article, as it is read."""
     folded = " ".join(sentence.split())
     return f"{' '.join(title.split())[:TITLE_CHARS]} | {folded}" if title else folded
-
-
-def quantised(weights: Mapping[str, Floats]) -> dict[str, np.ndarray]:
-    """Return what is kept of weights: matrices in 8 bits with a scale for each column, the rest in 16 bits."""
-    kept: dict[str, np.ndarray] = {}
-    for name, value in weights.items():
-        if value.ndim == 2 and name.endswith(".weight"):
-            scales = np.abs(value).max(axis=0) / STEPS
-            kept[name] = np.ascontiguousarray(np.round(value / scales).astype(np.int8))  # safetensors writes rows
-            kept[name + SCALES] = scales.astype(np.float32)
-        else:
-            kept[name] = value.astype(np.float32 if value.size < 4096 else np.float16)
-    return kept
-
-
-def widened(kept: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return what was kept as it is computed with: 16 bits are only kept."""
-    return {name: value.astype(np.float32) if value.dtype == np.float16 else value for name, value in kept.items()}

@@ -17,7 +17,7 @@ import numpy as np
 from rag.encode import Floats, Ints
 from rag.kept import Kept
 from rag.minilm import OnnxRuntime, embedded_folder, inputs, load_tokenizer, side_by_side, word_vectors
-from rag.pair_reader import widened
+from rag.quantise import widened
 
 MAX_TOKENS = 112  # of question and sentence together
 HEAD = ("head.weight", "head.bias")
