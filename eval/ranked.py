@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,7 @@ class Ranking:
 
     Attributes:
         articles: ids, each once, in the order of their best passages.
+        also: article id -> those of which a passage was folded into one of its own.
         passages: (article id, text) of the first passages; none where whole articles are ranked.
         ms: what the search took, milliseconds.
     """
@@ -47,13 +48,19 @@ class Ranking:
     articles: tuple[str, ...]
     passages: tuple[tuple[str, str], ...] = ()
     ms: float = 0.0
+    also: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def ranking(hits: Sequence[Hit], ms: float, whole_articles: bool = False) -> Ranking:
     """Keep of a system's hits what is measured."""
     articles = tuple(dict.fromkeys(hit.passage.article.id for hit in hits))
+    also: dict[str, tuple[str, ...]] = {}
+    for hit in hits:
+        if hit.also:
+            id_ = hit.passage.article.id
+            also[id_] = (*also.get(id_, ()), *(article.id for article in hit.also_in))
     first = () if whole_articles else hits[: max(ANSWER_DEPTHS)]
-    return Ranking(articles, tuple((hit.passage.article.id, hit.passage.text) for hit in first), ms)
+    return Ranking(articles, tuple((hit.passage.article.id, hit.passage.text) for hit in first), ms, also)
 
 
 def article_values(qrels: Qrels, rankings: Mapping[str, Ranking]) -> dict[str, dict[str, float]]:
@@ -61,7 +68,7 @@ def article_values(qrels: Qrels, rankings: Mapping[str, Ranking]) -> dict[str, d
 
     Hits@k is 1 when one of the first k articles is relevant; R@k the share of the relevant articles among the first k;
     MRR@10 (its mean) 1 / rank of the first relevant article, 0 beyond 10; nDCG@10 Σ gain / log2(1 + rank) over that of
-    the best order.
+    the best order. What was folded into an article counts at that one's rank.
     """
     import ir_measures
     from ir_measures import ScoredDoc
@@ -72,13 +79,23 @@ def article_values(qrels: Qrels, rankings: Mapping[str, Ranking]) -> dict[str, d
         ScoredDoc(query.id, article, -float(rank))
         for query in qrels.queries
         if query.id in rankings
-        for rank, article in enumerate(rankings[query.id].articles)
+        for rank, article in enumerate(_standing(rankings[query.id], qrels.relevant[query.id]))
     ]
     found: dict[str, dict[str, float]] = {name: {} for name in ARTICLE_MEASURES}
     relevant = {id_: dict(articles) for id_, articles in qrels.relevant.items()}
     for metric in ir_measures.iter_calc(list(names), relevant, run):
         found[names[metric.measure]][metric.query_id] = float(metric.value)
     return {name: {query.id: found[name][query.id] for query in qrels.queries} for name in ARTICLE_MEASURES}
+
+
+def _standing(ranking: Ranking, relevant: Mapping[str, int]) -> list[str]:
+    """The articles of a ranking, each once, as what they stand for."""
+    return list(dict.fromkeys(_stands_for(article, ranking, relevant) for article in ranking.articles))
+
+
+def _stands_for(article: str, ranking: Ranking, relevant: Mapping[str, int]) -> str:
+    """A relevant article that was folded into this one, unless it is relevant itself."""
+    return next((id_ for id_ in (article, *ranking.also.get(article, ())) if id_ in relevant), article)
 
 
 # --- the answer in the first passages
@@ -102,11 +119,11 @@ def answer_values(qrels: Qrels, rankings: Mapping[str, Ranking], among: Sequence
     queries = {query.id: query for query in qrels.queries}
     found: dict[str, dict[str, float]] = {name: {} for name in ANSWER_MEASURES}
     for id_ in among:
-        passages = rankings[id_].passages if id_ in rankings else ()
+        ranked, relevant = rankings.get(id_, Ranking(())), qrels.relevant[id_]
         places = (
             place
-            for place, (article, text) in enumerate(passages)
-            if article in qrels.relevant[id_] and holds(words_of(text), queries[id_])
+            for place, (article, text) in enumerate(ranked.passages)
+            if _stands_for(article, ranked, relevant) in relevant and holds(words_of(text), queries[id_])
         )
         first = next(places, None)
         for depth, name in zip(ANSWER_DEPTHS, ANSWER_MEASURES, strict=True):

@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from rag.collapse import collapse
 from rag.config import Settings
 from rag.dates import iso_date
 from rag.encode import EMBEDDED, EMBEDDED_NAMES, Encoder, Floats, TokenVectors, load_encoder
@@ -95,6 +96,11 @@ def default(bench: Bench, snap: Snapshot, query: str, date: str | None) -> list[
     return retrieve(snap, bench.encoder, query, k=bench.depth, asked_on=_day(date), reranker=usual_reranker())
 
 
+def collapsed(bench: Bench, snap: Snapshot, query: str, date: str | None) -> list[Hit]:
+    """Search as On Record does, near-duplicates folded as in a list to be read."""
+    return collapse(default(bench, snap, query, date))
+
+
 @cache
 def usual_reranker() -> Reranker | None:
     """Return what reads the best passages when nothing is configured."""
@@ -124,6 +130,7 @@ SYSTEMS = {
     "fused": System(fused),
     "dated": System(dated),
     "default": System(default),
+    "collapsed": System(collapsed),
     "txtai": System(txtai, package="txtai", whole_articles=True),
 }
 USUAL = tuple(name for name, system in SYSTEMS.items() if not system.package)

@@ -174,7 +174,7 @@ def _search(options: argparse.Namespace, settings: Settings) -> int:
     elif options.json:
         print_json(found(options.query, options.asked_on))
     else:
-        for hit in app.search(options.query, options.k, filters, options.asked_on):
+        for hit in app.distinct(options.query, options.k, filters, options.asked_on):
             print_hit(hit, options.explain)
     return 0
 

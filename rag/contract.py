@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rag.records import Answer, Article, Citation, Claim, Hit
+from rag.records import Answer, Article, Citation, Claim, Hit, Passage
 
 Json = dict[str, Any]
 
@@ -57,19 +57,22 @@ def citation_json(citation: Citation) -> Json:
 
 def hit_json(hit: Hit, explain: bool = False) -> Json:
     """One hit; with `explain`, each stage's rank (1-based, null when it did not return it) and raw score."""
-    row: Json = {
-        "rank": hit.rank,
-        "score": round(hit.score, 6),
-        "article_id": hit.passage.article.id,
-        "title": hit.passage.article.title,
-        "path": hit.passage.article.path,
-        "start": hit.passage.start,
-        "end": hit.passage.end,
-        "text": hit.passage.text,
-    }
+    row: Json = {"rank": hit.rank, "score": round(hit.score, 6), **passage_json(hit.passage)}
     if explain:
         row["stages"] = {name: {"rank": rank, "score": round(score, 6)} for name, (rank, score) in hit.stages.items()}
     return row
+
+
+def passage_json(passage: Passage) -> Json:
+    article = passage.article
+    return {
+        "article_id": article.id,
+        "title": article.title,
+        "path": article.path,
+        "start": passage.start,
+        "end": passage.end,
+        "text": passage.text,
+    }
 
 
 def article_json(article: Article) -> Json:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
+from rag.collapse import collapse
 from rag.condense import condense
 from rag.config import Settings
 from rag.disagree import Conflict, conflict, other_way
@@ -34,6 +35,7 @@ from rag.when import When, read_when
 from rag.write import Event, Stage, written
 
 VERIFIED_PASSAGES = 5  # nearest to a sentence: their articles are read for it
+DEEPER = 2  # times as many passages are looked at as are listed, since some are folded
 REMEMBERED = 6  # earlier questions that a follow-up may lean on
 
 
@@ -206,6 +208,18 @@ class OnRecord:
         """The `k` best passages for a query."""
         with self._index.snapshot() as snapshot:
             return self._retrieve(snapshot, checked(query), k, filters, asked_on, reranker=self._reranker)
+
+    def distinct(
+        self, query: str, k: int = 10, filters: Filters | None = None, asked_on: date | None = None
+    ) -> list[Hit]:
+        """The `k` best passages for a query that differ: what only repeats a better one is folded into that."""
+        depth = DEEPER * k
+        while True:
+            hits = self.search(query, depth, filters, asked_on)
+            found = collapse(hits)
+            if len(found) >= k or len(hits) < depth:
+                return found[:k]
+            depth *= DEEPER
 
     def verify(self, sentence: str) -> tuple[Verdict, Article | None]:
         """Check a sentence against the articles that come nearest to it; the one that carries it best, if any does.

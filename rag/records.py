@@ -84,12 +84,19 @@ class Hit:
         rank: 1-based.
         score: fused score, higher is better, 0 to 1.
         stages: stage name -> (1-based rank or None when the stage did not return it, raw score).
+        also: passages of other articles that only repeat this one, see `rag.collapse`.
     """
 
     rank: int
     score: float
     passage: Passage
     stages: dict[str, tuple[int | None, float]] = field(default_factory=dict)
+    also: tuple[Passage, ...] = ()
+
+    @property
+    def also_in(self) -> list[Article]:
+        """The articles of `also`, each once, in their order."""
+        return list({passage.article.id: passage.article for passage in self.also}.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from rag.collapse import collapse
 from rag.evidence import Judged
 from rag.filters import Filters
 from rag.question import Kind, Question
-from rag.records import Answer, Article
+from rag.records import Answer, Article, Hit
 
 NEAREST = 3  # passages shown with a refusal
 SPOKEN_TO = 0.65  # support under which a word of the question counts as not spoken to
@@ -24,13 +25,17 @@ def refusal(blank: Answer, question: Question, judged: Sequence[Judged], filters
         return replace(blank, text=text, generator="extractive")
     text = f"The archive does not say. {untrue or _why(question, judged)}".rstrip()
     text += " The nearest passages are listed, but they do not answer it."
-    return replace(blank, text=text, hits=blank.hits[:NEAREST], generator="extractive")
+    return replace(blank, text=text, hits=_nearest(blank), generator="extractive")
 
 
 def declined(blank: Answer, by: str) -> Answer:
     """The answer when a model has read the passages and says that they do not hold it."""
     text = f"The archive does not say: {by} read the passages and found no answer in them. The nearest are listed."
-    return replace(blank, text=text, status="abstained", hits=blank.hits[:NEAREST], generator=by)
+    return replace(blank, text=text, status="abstained", hits=_nearest(blank), generator=by)
+
+
+def _nearest(blank: Answer) -> tuple[Hit, ...]:
+    return tuple(collapse(blank.hits)[:NEAREST])
 
 
 def _why(question: Question, judged: Sequence[Judged]) -> str:

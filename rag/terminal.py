@@ -37,6 +37,8 @@ def print_hit(hit: Hit, explain: bool) -> None:
         print("   " + "; ".join(stages))
     text = " ".join(hit.passage.text.split())
     print(printable(f"   {text[:240]}{'…' if len(text) > 240 else ''}"))
+    if hit.also:
+        print(printable(f"   also in: {'; '.join(f'{a.label} · {byline(a)}' for a in hit.also_in)}"))
 
 
 def print_verdict(found: dict[str, Any], source: str | None) -> None:

@@ -149,6 +149,34 @@ def test_search_in_a_batch_and_alone(
     assert set(explained["hits"][0]["stages"]) == {"bm25", "dense", "fused", "reranker"}
 
 
+def test_search_lists_a_story_of_several_outlets_once_and_json_every_passage(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    story = "The ferry will not sail before Thursday, the company said, because a pump of its engine failed on Monday."
+    rows = [
+        {"id": "a", "title": "Ferry stays in port", "publisher": "The Coast", "published": "2025-03-01", "text": story},
+        {"id": "b", "title": "No ferry", "publisher": "The Herald", "published": "2025-03-02", "text": story},
+        {"id": "c", "title": "Lobster", "text": "Lobster prices fell."},
+    ]
+    seeds, index = tmp_path / "seeds", str(tmp_path / "index")
+    seeds.mkdir()
+    (seeds / "wire.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    assert run(capsys, "build", "--seeds", str(seeds), "--index", index)[0] == 0
+    asked = ("search", "Why will the ferry not sail?", "--reranker", "none", "--index", index)
+    status, out, _ = run(capsys, *asked)
+    assert status == 0
+    assert out.splitlines() == [
+        "1. No ferry · The Herald · 2025-03-02 · wire.jsonl · 1.00",
+        f"   {story}",
+        "   also in: Ferry stays in port · The Coast · 2025-03-01 · wire.jsonl",
+        "2. Lobster · publish date unknown · wire.jsonl · 0.00",
+        "   Lobster prices fell.",
+    ]
+    found = run_json(capsys, *asked)
+    assert [(hit["rank"], hit["article_id"]) for hit in found["hits"]] == [(1, "b"), (2, "a"), (3, "c")]
+    assert set(found["hits"][0]) == {"rank", "score", "article_id", "title", "path", "start", "end", "text"}
+
+
 def test_build_says_what_it_did_and_does_nothing_twice(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     seeds, index = tmp_path / "seeds", tmp_path / "index"
     seeds.mkdir()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from math import log2
 from pathlib import Path
 from typing import Any
@@ -212,6 +213,19 @@ def test_article_measures_by_hand() -> None:
     )
 
 
+def test_what_was_folded_into_a_passage_counts_at_its_rank() -> None:
+    copies = tuple(hit(id_).passage for id_ in ("wire", "gold", "wire"))
+    found = ranking([hit("a"), replace(hit("b", "in Lyon"), also=copies), hit("gold"), hit("b")], 0.0)
+    assert found.articles == ("a", "b", "gold")
+    assert found.also == {"b": ("wire", "gold")}
+    query = Query("q", "?", None, ("Lyon",))
+    measured = article_values(qrels({"q": {"gold": 1}}, query), {"q": found})
+    assert (measured["MRR@10"], measured["R@5"]) == ({"q": 1 / 2}, {"q": 1.0})
+    assert answer_values(qrels({"q": {"gold": 1}}, query), {"q": found}, ["q"])["Answer@5"] == {"q": 1.0}
+    own = article_values(qrels({"q": {"b": 1, "gold": 1}}, query), {"q": found})  # "b" stands for itself
+    assert (own["MRR@10"], own["R@5"]) == ({"q": 1 / 2}, {"q": 1.0})
+
+
 def test_every_query_counts_when_nothing_is_found_at_all() -> None:
     found = article_values(qrels({"q1": {"a": 1}, "q2": {"b": 1}}), {})
     assert all(values == {"q1": 0.0, "q2": 0.0} for values in found.values())
@@ -346,7 +360,9 @@ def test_a_query_is_encoded_once_and_charged_to_each() -> None:
 
 
 def test_an_unknown_system_or_a_missing_package_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(EvalError, match="no system 'luck': there are bm25, dense, rrf, fused, dated, default, txtai"):
+    with pytest.raises(
+        EvalError, match="no system 'luck': there are bm25, dense, rrf, fused, dated, default, collapsed, txtai"
+    ):
         check_systems(["bm25", "luck"])
     monkeypatch.setattr("eval.systems.find_spec", lambda name: None)
     with pytest.raises(EvalError, match=r"txtai needs txtai: run `pip install -e '\.\[bench\]'`"):
@@ -520,7 +536,15 @@ def test_a_run_is_printed_written_and_compared(
     content = json.loads(capsys.readouterr().out)
     assert list(content["qrels"]) == ["all"]
     assert content["qrels"]["all"]["questions"] == 2
-    assert list(content["qrels"]["all"]["systems"]) == ["bm25", "dense", "rrf", "fused", "dated", "default"]
+    assert list(content["qrels"]["all"]["systems"]) == [
+        "bm25",
+        "dense",
+        "rrf",
+        "fused",
+        "dated",
+        "default",
+        "collapsed",
+    ]
     second = Path(content["file"])
 
     assert main(["retrieval", "--compare", str(kept), str(second)]) == 0

@@ -9,7 +9,7 @@ from rag.evidence import Reader
 from rag.filters import Filters
 from rag.question import read
 from rag.records import Answer, Article, Hit, Passage
-from rag.refuse import refusal
+from rag.refuse import declined, refusal
 
 TEXTS = (
     "Trade Minister Dominic LeBlanc met Howard Lutnick on Tuesday. Lutnick spoke about the auto agreement.",
@@ -20,6 +20,18 @@ TEXTS = (
 @pytest.fixture(scope="module")
 def reader() -> Reader:
     return Reader(load_encoder())
+
+
+def test_the_nearest_of_a_refusal_tell_a_story_once() -> None:
+    texts = ("The ferry will not sail on Monday.", "THE FERRY will not sail on Monday.", "Rain.", "Snow.", "Hail.")
+    articles = [Article(id=str(n), path=f"{n}.txt", text=text) for n, text in enumerate(texts)]
+    hits = tuple(Hit(n, 0.5, Passage(a, 0, len(a.text))) for n, a in enumerate(articles, start=1))
+    found = declined(Answer("Why?", "Why?", "answered", "", 0.9, (), (), hits, "extractive", 1), "the model").hits
+    assert [(hit.rank, hit.passage.text, [a.id for a in hit.also_in]) for hit in found] == [
+        (1, "The ferry will not sail on Monday.", ["1"]),
+        (2, "Rain.", []),
+        (3, "Snow.", []),
+    ]
 
 
 def said(reader: Reader, question: str) -> str:

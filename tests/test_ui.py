@@ -148,7 +148,12 @@ class TestAnswerView:
             make_answer("The archive does not say.", hits=hits), searched="3 passages of 2 articles"
         )
         assert refusal["searched"] == "3 passages of 2 articles"
-        assert [(p["rank"], p["text"]) for p in refusal["nearest"]] == [(1, "Rain fell.")]
+        assert [(p["rank"], p["text"], p["also"]) for p in refusal["nearest"]] == [(1, "Rain fell.", "")]
+        repeated = (Hit(1, 0.5, Passage(TITLED, 0, 10), also=(Passage(UNTITLED, 0, 4), Passage(UNTITLED, 5, 9))),)
+        told = view.answer_view(make_answer("The archive does not say.", hits=repeated), searched="3 passages")
+        assert told["nearest"][0]["also"] == (
+            "untitled: “Snow fell all night on the hills above…” · The Gazette · publish date unknown"
+        )
         claim = Claim("Rain fell.", "verbatim", 1.0, ())
         answered = view.answer_view(make_answer(claim.text, claim, hits=hits), searched="3 passages of 2 articles")
         assert (answered["searched"], answered["nearest"]) == ("", [])

@@ -104,7 +104,7 @@ function nearestOf(view, { searched, nearest }) {
   return [element("section", { class: "refusal", "aria-label": "What was searched" }, ...parts)];
 }
 
-function nearestPassage(view, { rank, headline, byline, text }) {
+function nearestPassage(view, { rank, headline, byline, text, also }) {
   const open = element("button", { class: "plain", type: "button" }, "Read it in the article");
   open.addEventListener("click", () => view.open({ kind: "passage", n: rank }));
   return element(
@@ -112,6 +112,7 @@ function nearestPassage(view, { rank, headline, byline, text }) {
     { "data-rank": rank },
     element("summary", { dir: "auto" }, `${rank}. ${headline}`, element("span", { class: "byline" }, ` · ${byline}`)),
     element("blockquote", { dir: "auto" }, text),
+    ...(also ? [element("p", { class: "byline", dir: "auto" }, `Also in: ${also}`)] : []),
     open,
   );
 }

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
-from rag.contract import answer_json, hit_json
+from rag.contract import answer_json, hit_json, passage_json
 from rag.records import Answer, Article, Citation, Claim, Disagreement, Hit, Passage
 
 from .article_view import CHANGED, CLOSED, GONE, UNKNOWN_DATE
@@ -18,8 +18,13 @@ _MARKUP = re.compile(r"([\\`*_\[\]<>#|$~!&])|^([-+=]|\d+[.)])(?=\s)", re.MULTILI
 
 
 def kept_answer(answer: Answer) -> Json:
-    """An answer as JSON: that of the command line, with what each stage made of its passages."""
-    return {**answer_json(answer), "hits": [hit_json(hit, explain=True) for hit in answer.hits]}
+    """An answer as JSON: that of the command line, with what each stage made of its passages, and what repeats them."""
+    return {**answer_json(answer), "hits": [_kept_hit(hit) for hit in answer.hits]}
+
+
+def _kept_hit(hit: Hit) -> Json:
+    also = [passage_json(passage) for passage in hit.also]
+    return hit_json(hit, explain=True) | ({"also": also} if also else {})
 
 
 def restored(row: Json, find: FindArticle | None) -> Answer:
@@ -44,6 +49,7 @@ def restored(row: Json, find: FindArticle | None) -> Answer:
                 score=h["score"],
                 passage=Passage(article, start, end),
                 stages={name: (stage["rank"], stage["score"]) for name, stage in h.get("stages", {}).items()},
+                also=tuple(Passage(*_placed(other, other["text"], find)) for other in h.get("also", ())),
             )
             for h, article, start, end in found
         ),

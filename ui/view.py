@@ -180,6 +180,7 @@ def _nearest(answer: Answer) -> list[Json]:
             "headline": headline(hit.passage.article),
             "byline": byline(hit.passage.article),
             "text": hit.passage.text,
+            "also": "; ".join(f"{headline(article)} · {byline(article)}" for article in hit.also_in),
         }
         for hit in answer.hits
     ]
