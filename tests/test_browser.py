@@ -361,6 +361,23 @@ def hostile_answer(group: Sequence[str], article: Article) -> Answer:
     )
 
 
+def test_a_refusal_says_where_else_a_passage_stands(address: str, folder: Path, page: Page, seen: Seen) -> None:
+    with Index.open(folder / "index").snapshot() as snapshot:
+        article = snapshot.article("hostile")
+    assert article is not None
+    copy = Article("copy", "copy.txt", article.text, "Dry harbour")
+    hit = Hit(1, 0.5, Passage(article, 0, 30), also=(Passage(copy, 0, 30),))
+    refused = Answer("Wet?", "Wet?", "abstained", "No.", 0.1, (), (), (hit,), "extractive", 1)
+    store = Store(folder / "conversations.sqlite")
+    id_, exchange = store.begin("Wet?")
+    store.settle(exchange, kept_answer(refused), "3 passages of 2 articles")
+    page.goto(f"{address}/?chat={id_}")
+    nearest = page.locator("article.answer details[data-rank='1']")
+    nearest.locator("summary").click()
+    nearest.get_by_text("Also in: Dry harbour · publish date unknown", exact=True).wait_for()
+    assert (seen.elsewhere, seen.complaints) == ([], [])
+
+
 def test_nothing_hostile_is_rendered(address: str, folder: Path, page: Page, seen: Seen) -> None:
     for id_, groups in keep_hostile(folder):
         page.goto(f"{address}/?chat={id_}")
