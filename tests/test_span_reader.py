@@ -14,7 +14,7 @@ from eval.disagreement import read_cases
 from eval.pairs import Group, Sentence
 from eval.spans import Example, cloze, disagreement, quiz, squad
 from eval.squad import half_of
-from rag.span_reader import LEAST, SpanReader, span_reader
+from rag.span_reader import LEAST, Places, SpanReader, span_reader
 
 QUESTION = "How many people work at the plant?"
 SENTENCES = ["The plant employs 1,200 workers in three shifts.", "People beside the plant complain."]
@@ -57,6 +57,22 @@ def test_a_sentence_is_read_alike_in_any_company_and_what_is_cut_off_is_unlikely
     (cut,) = span_reader().read(QUESTION, [long])
     assert cut.scores(np.array([len(long) - 4]), np.array([len(long)])) == [2 * LEAST]
     assert span_reader().read(QUESTION, []) == []
+
+
+def test_a_sentence_read_lately_is_not_read_again_for_the_same_question() -> None:
+    first, _ = span_reader().read(QUESTION, SENTENCES)
+    (again,) = span_reader().read(QUESTION, SENTENCES[:1])
+    (other,) = span_reader().read("Who runs the plant?", SENTENCES[:1])
+    assert again is first
+    assert other is not first
+
+
+@pytest.mark.parametrize(("absent", "answers"), [(np.log(0.5), 0.0), (np.log(0.2), np.log(4)), (2 * LEAST, -2 * LEAST)])
+def test_that_a_sentence_answers_is_told_in_log_odds(absent: float, answers: float) -> None:
+    nowhere = np.zeros((0, 2), dtype=np.int64)
+    none = np.zeros(0, dtype=np.float32)
+    assert Places(nowhere, none, none, float(absent)).answers == pytest.approx(answers)
+    assert Places(nowhere, none, none, 0.0).answers < -13
 
 
 def test_made_questions_ask_for_what_stands_in_their_sentence() -> None:
