@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,11 +19,12 @@ from rag.dates import iso_date
 from rag.encode import Encoder
 from rag.evaluation.questions import EvalError, json_rows
 from rag.evaluation.runs import Json, provenance
-from rag.evidence import Judged, Reader
+from rag.evidence import SEEN_AGAIN, Judged, Reader
 from rag.index import Index
 from rag.question import checked, read
 from rag.records import Hit
 from rag.retrieve import retrieve
+from rag.span_reader import span_reader
 from rag.words import keys
 
 ABSTAIN_BELOW = 0.1  # lead of the best choice over the next, under which none is chosen
@@ -33,6 +35,8 @@ _FIGURES = {
         "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen".split()
     )
 }
+
+_QUOTES = "“”\"' ."
 
 Told = Callable[[int, int], None]
 
@@ -101,8 +105,9 @@ def chosen_of(quiz: Sequence[Quizzed], half: str, limit: int | None) -> list[Qui
 def support(question: str, choices: Sequence[str], hits: Sequence[Hit], judged: Sequence[Judged]) -> list[float]:
     """How far what was found supports each choice, from 0.
 
-    The best sentence's score times the squared share of the choice's own words in it, and half of the same for the
-    best passage. A word that several choices have counts less; one that the question has, only when there is no other.
+    The best sentence's score times the squared share of the choice's own words in it; half of the same for the best
+    passage; and the best of a sentence's score times the chance, by the span reader, that it is the answer there.
+    A word that several choices have counts less; one that the question has, only when there is no other.
     """
     asked = _keys(question)
     own = [_keys(choice) - asked or _keys(choice) for choice in choices]
@@ -121,8 +126,23 @@ def support(question: str, choices: Sequence[str], hits: Sequence[Hit], judged: 
     return [
         max((e.score * share(row, there) for e, there in sentences), default=0.0)
         + max((score * share(row, there) for score, there in passages), default=0.0) / 2
-        for row in own
+        + chance
+        for row, chance in zip(own, _chances(question, choices, judged[:SEEN_AGAIN]), strict=True)
     ]
+
+
+def _chances(question: str, choices: Sequence[str], judged: Sequence[Judged]) -> list[float]:
+    """For each choice the best score of a sentence that has it, times the chance that it is what answers there."""
+    texts = [j.evidence.text for j in judged]
+    read = list(zip(judged, texts, span_reader().read(question, texts), strict=True))
+    chances = [0.0] * len(choices)
+    for number, choice in enumerate(choices):
+        stands = re.compile(rf"(?<!\w){re.escape(choice.strip(_QUOTES))}(?!\w)", re.IGNORECASE)
+        for one, text, places in read:
+            if match := stands.search(text):
+                (odds,) = places.scores(np.array([match.start()]), np.array([match.end()]))
+                chances[number] = max(chances[number], one.evidence.score * float(np.exp(odds)))
+    return chances
 
 
 def _keys(text: str) -> frozenset[str]:

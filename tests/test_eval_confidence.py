@@ -21,6 +21,7 @@ from rag.evaluation.questions import EvalError
 from rag.evidence import SIGN_NAMES, Judged, Signs, sigmoid
 from rag.records import Article, Evidence, Hit, Passage
 from rag.short import SIGN_NAMES as SHORT_NAMES
+from rag.span_reader import span_reader
 
 
 def test_f1_counts_words_without_case_marks_and_articles() -> None:
@@ -79,10 +80,13 @@ def sentence(text: str, score: float) -> tuple[Hit, Judged]:
 def test_the_choice_that_stands_in_the_best_sentence_is_picked() -> None:
     (one, seven), (other, five) = sentence("Seven plants closed in Canada.", 0.8), sentence("Five opened.", 0.4)
     hits, judged = [one, other], [seven, five]
-    found = support("How many plants closed?", ["Five", "7", "Nine"], hits, judged)
-    assert found == pytest.approx([0.4 + 0.2, 0.8 + 0.4, 0.0])
-    best, lead = pick(found)
-    assert (best, round(lead, 6)) == (1, 0.5)
+    asked = "How many plants closed?"
+    found = support(asked, ["Five", "7", "Nine"], hits, judged)
+    (places,) = span_reader().read(asked, ["Five opened."])
+    chance = float(np.exp(places.scores(np.array([0]), np.array([4]))[0]))
+    assert 0 < chance <= 1
+    assert found == pytest.approx([0.4 + 0.2 + 0.4 * chance, 0.8 + 0.4, 0.0])
+    assert pick(found) == (1, pytest.approx(1 - found[0] / found[1]))
     assert pick([0.0, 0.0]) == (0, 0.0)
     assert pick(support("Which?", ["Iceland"], (), ())) == (0, 0.0)
 
