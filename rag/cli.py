@@ -350,7 +350,7 @@ def _filter_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--since", metavar="DATE", help="only articles published on or after this day (2025-03-31)")
     parser.add_argument("--until", metavar="DATE", help="only articles published on or before this day")
     parser.add_argument("--publisher", metavar="NAME", help="only articles of this outlet")
-
+    parser.add_argument("--author", metavar="NAME", help="only articles by this author")
     parser.add_argument(
         "--asked-on",
         type=_day,
@@ -381,7 +381,7 @@ def _positive(text: str) -> int:
 def _filters(options: argparse.Namespace) -> Filters:
     from rag.filters import Filters
 
-    return Filters(since=options.since, until=options.until, publisher=options.publisher)
+    return Filters(since=options.since, until=options.until, publisher=options.publisher, author=options.author)
 
 
 if __name__ == "__main__":

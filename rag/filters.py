@@ -1,9 +1,9 @@
-"""Which articles may answer: by publish date and by publisher."""
+"""Which articles may answer: by publish date, by publisher and by author."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from rag.errors import ConfigError
@@ -20,7 +20,7 @@ class Filters:
 
     Attributes:
         since, until: days, both included, as `2025`, `2025-10` or `2025-10-31`.
-        publisher: compared without regard to case.
+        publisher, author: compared without regard to case.
 
     Raises:
         ConfigError: a bound that is not a day.
@@ -29,6 +29,7 @@ class Filters:
     since: str | None = None
     until: str | None = None
     publisher: str | None = None
+    author: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("since", "until"):
@@ -39,13 +40,13 @@ class Filters:
     @property
     def empty(self) -> bool:
         """Whether everything passes."""
-        return self.since is None and self.until is None and self.publisher is None
+        return self == Filters()
 
     def within(self, since: date, until: date) -> Filters:
         """Return these filters, and no day outside of `since` to `until`."""
         first = max(filter(None, (self.since, since.isoformat())))
         last = min(filter(None, (self.until, until.isoformat())), key=_last_day)
-        return Filters(first, last, self.publisher)
+        return replace(self, since=first, until=last)
 
 
 def _last_day(bound: str) -> str:

@@ -9,6 +9,7 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import product
 
 import numpy as np
 
@@ -210,16 +211,29 @@ def passing(connection: sqlite3.Connection, filters: Filters) -> Ints:
     query = """SELECT p.id FROM articles a CROSS JOIN passages p ON p.article_id = a.id
         WHERE (:since IS NULL OR substr(a.published, 1, length(:since)) >= :since)
         AND (:until IS NULL OR substr(a.published, 1, length(:until)) <= :until)
-        AND (:publisher IS NULL OR a.publisher = :publisher)"""
-    names = [None] if filters.publisher is None else _spellings(connection, filters.publisher)
+        AND (:publisher IS NULL OR a.publisher = :publisher)
+        AND (:author IS NULL OR EXISTS (SELECT 1 FROM json_each(a.authors) WHERE value = :author))"""
+    names = product(
+        _spellings(filters.publisher, publishers(connection)) if filters.publisher is not None else [None],
+        _spellings(filters.author, _authors(connection)) if filters.author is not None else [None],
+    )
     bounds = {"since": filters.since, "until": filters.until}
-    found = [id_ for name in names for (id_,) in connection.execute(query, {**bounds, "publisher": name})]
-    return np.sort(np.array(found, dtype=np.int64))
+    found = [
+        id_
+        for publisher, author in names
+        for (id_,) in connection.execute(query, {**bounds, "publisher": publisher, "author": author})
+    ]
+    return np.unique(np.array(found, dtype=np.int64))  # an article may name an author twice, in two spellings
 
 
-def _spellings(connection: sqlite3.Connection, name: str) -> list[str]:
-    """Return the publishers that are `name` but for case: SQLite folds the case of ASCII letters only."""
-    return [known for known in publishers(connection) if known.strip().casefold() == name.strip().casefold()]
+def _spellings(name: str, known: Sequence[str]) -> list[str]:
+    """Return those that are `name` but for case: SQLite folds the case of ASCII letters only."""
+    return [one for one in known if one.strip().casefold() == name.strip().casefold()]
+
+
+def _authors(connection: sqlite3.Connection) -> list[str]:
+    found = connection.execute("SELECT DISTINCT value FROM articles, json_each(articles.authors)")
+    return [author for (author,) in found]
 
 
 def publishers(connection: sqlite3.Connection) -> list[str]:

@@ -189,14 +189,20 @@ DATES = {"none": None, "2024": "2024-12-31", "new year": "2025-01-01T00:30:00+01
         (Filters(publisher="Le Mond"), set()),
         (Filters(publisher=""), set()),
         (Filters(publisher="\0"), set()),
+        (Filters(author="ÉMILE Zola "), {"2024", "march"}),
+        (Filters(author="émile zola", publisher="Le Monde É"), {"march"}),
+        (Filters(author="Émile"), set()),
+        (Filters(author=""), set()),
     ],
 )
-def test_filters_pass_the_days_and_the_publisher_named(tmp_path: Path, filters: Filters, expected: set[str]) -> None:
+def test_filters_pass_the_days_publisher_and_author_named(tmp_path: Path, filters: Filters, expected: set[str]) -> None:
     with closing(connect(tmp_path, write=True)) as connection:
         names = {}
         for name, published in DATES.items():
             publisher = "Le Monde É" if name in ("none", "march") else None
-            insert(connection, Article(name, name, "Words.", published=published, publisher=publisher))
+            authors = {"2024": ("Émile Zola",), "march": ("Jules Verne", "émile zola", "Émile Zola")}.get(name, ())
+            article = Article(name, name, "Words.", published=published, publisher=publisher, authors=authors)
+            insert(connection, article)
             passage = rows.passage_id(name, 0, 6)
             connection.execute("INSERT INTO passages VALUES (?, ?, 0, 6, ?, NULL)", (passage, name, name.encode()))
             names[passage] = name

@@ -106,6 +106,21 @@ def test_a_question_that_cannot_be_asked_stops_no_batch(
     assert (asked["id"], asked["status"]) == (2, "answered")
 
 
+def test_only_the_articles_of_an_author_are_searched(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "seeds").mkdir()
+    lines = [
+        json.dumps({"id": name, "text": f"The harbour of Halifax was closed, {name} wrote.", "authors": [name]})
+        for name in ("Émile Zola", "Jules Verne")
+    ]
+    (tmp_path / "seeds" / "articles.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    index = str(tmp_path / "index")
+    assert run(capsys, "build", "--seeds", str(tmp_path / "seeds"), "--index", index)[0] == 0
+    _, out, _ = run(capsys, "search", "the harbour", "--author", "émile ZOLA", "--json", "--index", index)
+    assert [hit["text"] for hit in json.loads(out)["hits"]] == ["The harbour of Halifax was closed, Émile Zola wrote."]
+    _, out, _ = run(capsys, "ask", "Was the harbour closed?", "--author", "Homer", "--index", index)
+    assert "within these filters" in out
+
+
 def test_a_question_may_say_when_it_is_asked(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

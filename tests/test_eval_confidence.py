@@ -86,7 +86,9 @@ def test_the_choice_that_stands_in_the_best_sentence_is_picked() -> None:
     chance = float(np.exp(places.scores(np.array([0]), np.array([4]))[0]))
     assert 0 < chance <= 1
     assert found == pytest.approx([0.4 + 0.2 + 0.4 * chance, 0.8 + 0.4, 0.0])
-    assert pick(found) == (1, pytest.approx(1 - found[0] / found[1]))
+    best, lead = pick(found)
+    assert best == 1
+    assert lead == pytest.approx(1 - found[0] / found[1])
     assert pick([0.0, 0.0]) == (0, 0.0)
     assert pick(support("Which?", ["Iceland"], (), ())) == (0, 0.0)
 
