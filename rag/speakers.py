@@ -27,6 +27,11 @@ _ROLE = re.compile(
     rf"\b(?:(?:[Tt]he|[Aa]n?|[Oo]ne|[Aa]nother|[Ss]ome|[Ss]everal|[Ss]enior|[Mm]any)[ ]+)?"
     rf"(?:[\w’'-]+[ ]+){{0,3}}?(?i:{_ROLE_WORDS})s?(?:[ ]+(?i:{_ROLE_WORDS})s?)*\b"
 )
+_INTRODUCES = re.compile(  # words before a name that say what its bearer is, and of whom
+    rf"(?:(?!(?:in|at|with|to|of|for|from|by|on|after|and|that|as|who|about)\b)[\w.’'-]+ ){{0,4}}"
+    rf"(?:{_ROLE_WORDS}|chief|head|boss|coach|author|founder|captain)s? ",
+    re.IGNORECASE,
+)
 _CUE = re.compile(
     r"\b(?:said|says|say|told|tells|added|adds|noted|notes|stated|states|remarked|explained|explains|argued|argues|"
     r"warned|warns|emphasi[sz]ed|stressed|wrote|writes|tweeted|posted|asked|replied|responded|mentioned|cautioned|"
@@ -207,6 +212,10 @@ def _subject_at(masked: str, position: int) -> _Subject | None:
     """The subject that starts at `position`, or the first name in the same clause ("said Spirit CEO Ted Christie")."""
     lead = position + len(masked[position:]) - len(masked[position:].lstrip())
     later = [s for s in _subjects(masked) if s.start >= lead]
+    if introduced := next(
+        (s for s in later if s.kind == "name" and _INTRODUCES.fullmatch(masked[lead : s.start])), None
+    ):
+        return introduced  # "said council leader Ann Lee": she, not the role
     near = [s for s in later if s.start == lead]
     if role := _ROLE.match(masked, lead):
         near.append(_Subject("role", *role.span()))

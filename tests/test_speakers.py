@@ -25,6 +25,11 @@ def read(text: str) -> list[Attribution | None]:
         ("According to officials in Ottawa, both sides moved.", "officials", None),
         ("When asked about it, the source replied, “Not for now.”", "the source", "Not for now."),
         ("Industry leaders in Canada have expressed frustration.", "industry leaders", None),
+        ("“It is fine,” said US president Joe Biden.", "Joe Biden", "It is fine"),
+        ("“It is fine,” said spokeswoman Karine Jean-Pierre.", "Karine Jean-Pierre", "It is fine"),
+        ("“It is fine,” said the union’s director Marty Warren on Monday.", "Marty Warren", "It is fine"),
+        ("“It is fine,” said a spokesman for Joe Biden.", "a spokesman", "It is fine"),
+        ("“It is fine,” said Marty Warren after meeting president Joe Biden.", "Marty Warren", "It is fine"),
     ],
 )
 def test_speaker_and_quotation(text: str, speaker: str, quoted: str | None) -> None:
