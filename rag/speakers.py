@@ -40,6 +40,11 @@ _CUE = re.compile(
     r"believes?|anticipates?|expects?|viewed|defended|framed|called|described|praised|criti[cs]i[sz]ed|"
     r"continued|confirmed|denied|reported|reiterated|pressed|voiced|made (?:it )?clear|noting|saying|adding|arguing)\b"
 )
+_INVERTED = {"said", "says", "wrote", "added", "asked", "warned", "explained", "told", "noted", "argued"}
+_PARTICIPLES = ("noting", "saying", "adding", "arguing")
+_ENDING = {"said", "says", "wrote", "argued"}
+_TITLED = re.compile(r"(?:[A-Z][\w.]* +)*")
+_ENDS_A_REPORT = re.compile(r"[,.;]|$| who\b| of\b")
 _RELAYS = re.compile(r"(?:[\w’'-]+ ){0,2}sources?$|people$")
 _ACCORDING = re.compile(r"\b[Aa]ccording to[ ]+")
 _CONJUNCTION = re.compile(r"^(?:while|but|and|as|although|though|however|meanwhile) ", re.IGNORECASE)
@@ -129,7 +134,11 @@ def _read_sentence(
     masked = _mask_quotations(text, start, end)
     relayed: Attribution | None = None
     for cue in _CUE.finditer(masked):
-        subject = _subject_before(masked, cue.start()) or _subject_after(masked, cue.end(), cue.group())
+        subject = (
+            _subject_inverted(masked, cue.start(), cue.end())
+            or _subject_before(masked, cue.start())
+            or _subject_after(masked, cue.end(), cue.group())
+        )
         named = _resolve(masked, subject, start, last_person, full_names) if subject else None
         if named is None:
             continue
@@ -180,6 +189,9 @@ def _subject_before(masked: str, cue: int) -> _Subject | None:
     if not candidates:
         return None
     opening = len(masked) - len(masked.lstrip())
+    if masked[cue:].startswith(_PARTICIPLES) and masked[:cue].rstrip().endswith(","):
+        # "Trump attacked Rubio, saying …": he who acts, and not who stands nearest
+        return next((s for s in candidates if not _PLACED.search(masked[: s.start])), None)
     for subject in reversed(candidates):
         if _BETWEEN.fullmatch(masked[subject.end : cue]) and not _inside_aside(masked, subject, cue):
             if not _PLACED.search(masked[: subject.start]) or subject is candidates[0]:
@@ -192,7 +204,7 @@ def _subject_before(masked: str, cue: int) -> _Subject | None:
     for subject in candidates:
         if subject.kind == "role" and subject.start == opening and ("," not in masked[:cue] or before_aside):
             return subject
-    return candidates[0] if masked[cue:].startswith(("noting", "saying", "adding", "arguing")) else None
+    return candidates[0] if masked[cue:].startswith(_PARTICIPLES) else None
 
 
 def _inside_aside(masked: str, subject: _Subject, cue: int) -> bool:
@@ -200,9 +212,21 @@ def _inside_aside(masked: str, subject: _Subject, cue: int) -> bool:
     return masked[subject.end : cue].lstrip().startswith(",") and "," in masked[: subject.start].rstrip()[-80:]
 
 
+def _subject_inverted(masked: str, cue: int, cue_end: int) -> _Subject | None:
+    """Who stands behind the verb that ends a report: "the talks go on, said Brian Kingston, president of …"."""
+    if masked[cue:cue_end] not in _ENDING or not masked[:cue].rstrip().endswith(","):
+        return None
+    lead = cue_end + len(masked[cue_end:]) - len(masked[cue_end:].lstrip())
+    for subject in _subjects(masked):
+        before = masked[lead : subject.start] if subject.kind == "name" and subject.start >= lead else None
+        if before is not None and (_TITLED.fullmatch(before) or _INTRODUCES.fullmatch(before)):
+            return subject if _ENDS_A_REPORT.match(masked, subject.end) else None
+    return None
+
+
 def _subject_after(masked: str, cue_end: int, cue: str) -> _Subject | None:
     """The inverted form: “…,” said one trade analyst."""
-    if cue not in {"said", "says", "wrote", "added", "asked", "warned", "explained", "told", "noted", "argued"}:
+    if cue not in _INVERTED:
         return None
     subject = _subject_at(masked, cue_end)
     return subject if subject and subject.kind != "pronoun" and masked[:cue_end].strip() in ("", ",", cue) else None

@@ -29,6 +29,11 @@ def read(text: str) -> list[Attribution | None]:
         ("“It is fine,” said spokeswoman Karine Jean-Pierre.", "Karine Jean-Pierre", "It is fine"),
         ("“It is fine,” said the union’s director Marty Warren on Monday.", "Marty Warren", "It is fine"),
         ("“It is fine,” said a spokesman for Joe Biden.", "a spokesman", "It is fine"),
+        ("The bridge will close, said Brian Kingston, president of the group.", "Brian Kingston", None),
+        ("A deal helps Mark Carney, said Mr. Marty Warren.", "Marty Warren", None),
+        ("Mark Carney, the Canadian leader, said Dominic LeBlanc would stay.", "Mark Carney", None),
+        ("Donald Trump attacked Mark Carney on Friday, saying that he was wrong.", "Donald Trump", None),
+        ("In Ottawa, Mark Carney praised Dominic LeBlanc, adding that talks go on.", "Mark Carney", None),
         ("“It is fine,” said Marty Warren after meeting president Joe Biden.", "Marty Warren", "It is fine"),
     ],
 )
