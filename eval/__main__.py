@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from eval.commands.answers import add_answers
-from eval.commands.apart import add_disagreement, add_followups
+from eval.commands.apart import add_disagreement, add_followups, add_speakers
 from eval.commands.common import Commands
 from eval.commands.confidence import add_calibration, add_fit
 from eval.commands.faithfulness import add_faithfulness
@@ -29,6 +29,7 @@ COMMANDS: tuple[Callable[[Commands], None], ...] = (  # in the order of --help
     add_scale,
     add_disagreement,
     add_followups,
+    add_speakers,
     add_faithfulness,
 )
 

@@ -1,4 +1,4 @@
-"""The commands `disagreement` and `followups`: run, table, dated result."""
+"""The commands `disagreement`, `followups` and `speakers`: run, table, dated result."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from eval.disagreement import alarms, ask_cases, by_half, open_cases, over_quest
 from eval.followups import overlap, read_followups, searched, write_pool
 from eval.product import open_product
 from eval.report import Reporter, plain_table
+from eval.speaking import measured
 from rag.bars import bars
 from rag.config import load_settings
 from rag.encode import load_encoder
@@ -49,6 +50,17 @@ def add_followups(commands: Commands) -> None:
     parser.add_argument("--cache", type=Path, metavar="DIR", help="keeps the index (.cache/NAME)")
     add_result_options(parser)
     parser.set_defaults(run=_followups)
+
+
+def add_speakers(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "speakers",
+        help="measure whether a sentence is given to whoever says it",
+        description="Hold the speakers found against people's annotations, over PolNeAR's folder.",
+    )
+    parser.add_argument("path", type=Path, metavar="DIR", help="PolNeAR's folder, with train/ and dev/ in it")
+    add_result_options(parser)
+    parser.set_defaults(run=_speakers)
 
 
 def _disagreement(arguments: argparse.Namespace) -> int:
@@ -91,6 +103,10 @@ def _followups(arguments: argparse.Namespace) -> int:
         }
         halves[half] = overlap(mine) | {"searched": next(iter(found["bm25"].values()))["questions"]} | flat
     return _report(arguments, reporter, "followups", "mtrag", halves, [])
+
+
+def _speakers(arguments: argparse.Namespace) -> int:
+    return _report(arguments, Reporter(as_json=arguments.json), "speakers", "polnear", measured(arguments.path), [])
 
 
 def _report(
