@@ -239,7 +239,7 @@ def _subject_at(masked: str, position: int) -> _Subject | None:
     if introduced := next(
         (s for s in later if s.kind == "name" and _INTRODUCES.fullmatch(masked[lead : s.start])), None
     ):
-        return introduced  # "said council leader Ann Lee": she, not the role
+        return introduced  # "said US president Joe Biden": he, and not the role
     near = [s for s in later if s.start == lead]
     if role := _ROLE.match(masked, lead):
         near.append(_Subject("role", *role.span()))
