@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 
 from rag.evaluation.questions import EvalError
@@ -46,13 +47,9 @@ def read_annotated(folder: Path) -> Iterator[tuple[str, list[Annotated]]]:
     if not files:
         raise EvalError(f"{folder} has no text/*.txt: give a folder with train/ and dev/ in the form of PolNeAR")
     for file in files:
-        found = sorted((folder / "attributions").glob(f"{_literal(file.stem)}*.ann"))
+        found = sorted((folder / "attributions").glob(f"{escape(file.stem)}*.ann"))
         if found:
             yield file.read_text(encoding="utf-8"), _annotated(found[0])
-
-
-def _literal(name: str) -> str:
-    return name.replace("[", "[[]")
 
 
 def _annotated(path: Path) -> list[Annotated]:

@@ -216,12 +216,8 @@ def _subject_inverted(masked: str, cue: int, cue_end: int) -> _Subject | None:
     """Who stands behind the verb that ends a report: "the talks go on, said Brian Kingston, president of …"."""
     if masked[cue:cue_end] not in _ENDING or not masked[:cue].rstrip().endswith(","):
         return None
-    lead = cue_end + len(masked[cue_end:]) - len(masked[cue_end:].lstrip())
-    for subject in _subjects(masked):
-        before = masked[lead : subject.start] if subject.kind == "name" and subject.start >= lead else None
-        if before is not None and (_TITLED.fullmatch(before) or _INTRODUCES.fullmatch(before)):
-            return subject if _ENDS_A_REPORT.match(masked, subject.end) else None
-    return None
+    subject = _introduced(masked, _next(masked, cue_end), _TITLED, _INTRODUCES)
+    return subject if subject and _ENDS_A_REPORT.match(masked, subject.end) else None
 
 
 def _subject_after(masked: str, cue_end: int, cue: str) -> _Subject | None:
@@ -234,12 +230,10 @@ def _subject_after(masked: str, cue_end: int, cue: str) -> _Subject | None:
 
 def _subject_at(masked: str, position: int) -> _Subject | None:
     """The subject that starts at `position`, or the first name in the same clause ("said Spirit CEO Ted Christie")."""
-    lead = position + len(masked[position:]) - len(masked[position:].lstrip())
+    lead = _next(masked, position)
+    if subject := _introduced(masked, lead, _INTRODUCES):
+        return subject  # "said US president Joe Biden": he, and not the role
     later = [s for s in _subjects(masked) if s.start >= lead]
-    if introduced := next(
-        (s for s in later if s.kind == "name" and _INTRODUCES.fullmatch(masked[lead : s.start])), None
-    ):
-        return introduced  # "said US president Joe Biden": he, and not the role
     near = [s for s in later if s.start == lead]
     if role := _ROLE.match(masked, lead):
         near.append(_Subject("role", *role.span()))
@@ -247,6 +241,17 @@ def _subject_at(masked: str, position: int) -> _Subject | None:
         return max(near, key=lambda s: s.end)
     named = [s for s in later if s.kind == "name" and s.start - lead < 60 and "," not in masked[lead : s.start]]
     return named[0] if named else None
+
+
+def _introduced(masked: str, lead: int, *introductions: re.Pattern[str]) -> _Subject | None:
+    """The first name with nothing before it, from `lead` on, but words that introduce it."""
+    names = (s for s in _subjects(masked) if s.kind == "name" and s.start >= lead)
+    return next((s for s in names if any(words.fullmatch(masked[lead : s.start]) for words in introductions)), None)
+
+
+def _next(masked: str, position: int) -> int:
+    """Where the next word begins."""
+    return position + len(masked[position:]) - len(masked[position:].lstrip())
 
 
 def _resolve(
