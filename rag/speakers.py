@@ -7,6 +7,7 @@ A pronoun speaks for the person the article named last as a subject; a surname f
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -25,32 +26,69 @@ _ROLE_WORDS = (
 )
 _ROLE = re.compile(
     rf"\b(?:(?:[Tt]he|[Aa]n?|[Oo]ne|[Aa]nother|[Ss]ome|[Ss]everal|[Ss]enior|[Mm]any)[ ]+)?"
-    rf"(?:[\w’'-]+[ ]+){{0,3}}?(?i:{_ROLE_WORDS})s?(?:[ ]+(?i:{_ROLE_WORDS})s?)*\b"
+    rf"(?:(?!(?:the|an?|that|which|where|with|whom|why|even|yet)\b)[\w’'-]+[ ]+){{0,3}}?"
+    rf"(?i:{_ROLE_WORDS})s?(?:[ ]+(?i:{_ROLE_WORDS})s?)*\b"
 )
 _INTRODUCES = re.compile(  # words before a name that say what its bearer is, and of whom
     rf"(?:(?!(?:in|at|with|to|of|for|from|by|on|after|and|that|as|who|about)\b)[\w.’'-]+ ){{0,4}}"
     rf"(?:{_ROLE_WORDS}|chief|head|boss|coach|author|founder|captain)s? ",
     re.IGNORECASE,
 )
-_CUE = re.compile(
-    r"\b(?:said|says|say|told|tells|added|adds|noted|notes|stated|states|remarked|explained|explains|argued|argues|"
-    r"warned|warns|emphasi[sz]ed|stressed|wrote|writes|tweeted|posted|asked|replied|responded|mentioned|cautioned|"
-    r"insisted|insists|claimed|claims|declared|announced|revealed|acknowledged|admitted|suggested|expressed|"
-    r"indicated|dismissed|recalled|predicted|estimated|testified|concluded|conceded|urged|complained|joked|"
-    r"believes?|anticipates?|expects?|viewed|defended|framed|called|described|praised|criti[cs]i[sz]ed|"
-    r"continued|confirmed|denied|reported|reiterated|pressed|voiced|made (?:it )?clear|noting|saying|adding|arguing)\b"
+_CUE = re.compile(  # verbs of words, findings and stated beliefs: a wish ("wants") or a deed ("backed") is not said
+    r"(?<![\w-])(?:[Ss]a(?:id|ys?|ying)|t(?:old|ells|elling)|wr(?:ote|ites)|made (?:it )?clear|"
+    r"point(?:ed|s) (?:out|to)|add(?:ed|s|ing)(?! to\b)|continued(?= *(?:[,.:;]|$))|"
+    r"(?:found|finds|shows?|showed)(?= that\b)|believes?|anticipates?|expects?|"
+    r"argue|acknowledge|ask|contend|concede|conclude|insist|suggest|"
+    r"(?:accus|acknowledg|alleg|announc|argu|conced|conclud|criti[cs]i[sz]|declar|decri|defend|deni|denounc|describ|"
+    r"disclos|emphasi[sz]|endors|not|prais|propos|urg)(?:ed|es|ing)|"
+    r"(?:admitt?|ask|assert|assur|blam|blast|boast|call|caution|cit|claim|complain|condemn|confirm|contend|dismiss|"
+    r"explain|hint|indicat|insist|lament|mock|predict|proclaim|rail|recall|reiterat|reject|remind|reveal|slamm?|"
+    r"speculat|stress|suggest|tout|vow|warn|wonder)(?:ed|e?s|ing)|"
+    r"(?:bemoan|bragg|comment|email|express|fram|jok|mention|press|promis|question|quipp|remark|repeat|"
+    r"repli|report|respond|shout|stat|testifi|tweet|view|voic)ed)\b(?! by\b| from\b)"
 )
-_INVERTED = {"said", "says", "wrote", "added", "asked", "warned", "explained", "told", "noted", "argued"}
-_PARTICIPLES = ("noting", "saying", "adding", "arguing")
-_ENDING = {"said", "says", "wrote", "argued"}
+_INVERTED = set(
+    "said says say wrote writes added asked warned explained told noted argued argues recalled replied tweeted "
+    "declared continued".split()
+)
+_PARTICIPLE = re.compile(r"[a-z]+ing\b")
+_ENDING = set("said says say wrote writes argued explained recalled tweeted".split())
 _TITLED = re.compile(r"(?:[A-Z][\w.]* +)*")
 _ENDS_A_REPORT = re.compile(r"[,.;]|$| who\b| of\b")
 _RELAYS = re.compile(r"(?:[\w’'-]+ ){0,2}sources?$|people$")
 _ACCORDING = re.compile(r"\b[Aa]ccording to[ ]+")
+_NO_SUBJECT = (  # words that a subject neither begins nor ends with
+    r"i[tnf]?|we|you|who|whom|whose|which|what|where|there|how|why|on|at|by|to|for|from|with|after|as|so|not|never|this|"
+    r"that|whether|and|but|or|when|of|yet|thus|now|just|also|then|still|even|both|perhaps|including|across|during|while|"
+    r"upon|no|nobody|everyone|well|instead|don[’']t|didn[’']t|has|had|have|been|be|-"
+)
+_NOT_INSIDE = (
+    r"who|whom|that|which|to|is|was|are|were|has|had|have|and|can|could|will|would|may|must|should|do|does|did|not"
+)
+_PHRASE = re.compile(  # "the younger of the brothers": all that stands between where a clause begins and its verb
+    r"(?:^|[,;:—–]|\band(?= (?:the|an?|one|some|several|many|his|her|their)\b)|"
+    r"\b(?i:but|as|that|what|which|than|while|because|where|when|if)\b)[ ]*"
+    rf"(?!(?i:{_NO_SUBJECT})\b)((?:(?!(?:{_NOT_INSIDE})\b)[\w’'.%-]+ ){{0,6}}"
+    rf"(?!(?:{_NO_SUBJECT}|{_NOT_INSIDE}|an?|the|\w+n[’']t)\b)[\w’'%-]+)[ ]*$"
+)
+_PHRASE_AFTER = re.compile(  # "said one former aide, who …", "according to the recent poll"
+    rf"(?!(?:{_NO_SUBJECT}|[A-Z][a-z]+day)\b)(?:(?!(?:{_NOT_INSIDE})\b)[\w’'%-]+ ){{0,5}}?"
+    rf"(?!(?:{_NO_SUBJECT}|{_NOT_INSIDE}|an?|the)\b)[\w’'%-]+"
+    r"(?=[ ]*(?:[,.;:—]|$)| (?:who|of|in|from|for|with|at|by|that|on)\b)"
+)
+_HELPERS = re.compile(  # what may stand between a subject and its verb
+    r"(?:\b(?:also|both|even|has|have|had|since|then|later|now|once|often|again|first|still|further|earlier|however|"
+    r"[a-z]+ly|on [A-Z][a-z]+day)[ ,]+)*$"
+)
+_PROGRESSIVE = re.compile(r"(?<= )(?:is|are|was|were|been)$")
 _CONJUNCTION = re.compile(r"^(?:while|but|and|as|although|though|however|meanwhile) ", re.IGNORECASE)
-_BETWEEN = re.compile(r"[ ,]*(?:(?:also|has|have|had|then|later|[a-z]+ly)[ ,]+)*")
-_PLACED = re.compile(r"\b(?:in|from|of|for|at|with) (?:the )?$")
-_QUOTED = re.compile(r"“([^”]*)”|(?<![\w\"])\"([^\"]*)\"(?!\w)")
+_PLACED = re.compile(r"\b(?i:in|from|of|for|at|with|to|like|than) (?:the )?$")
+_QUOTATION = re.compile(  # a mark that opens every paragraph of it, and one that closes it or the paragraph's end
+    r"“([^“”\n]*?(?:\n\s*“[^“”\n]*?)*)(?:”|(?<=[,.?!…])[\"“](?!\w)|(?=\n)|$)|"
+    r"(?<![\w\"])\"(?=\S)([^\"”\n]*(?:\n\s*\"[^\"”\n]*)*)(?:\"(?!\w)|”|(?=\n)|$)|"
+    r"(?<![\w'])''(?=\S)([^\n]*?)(?:''(?![\w'])|(?=\n)|$)"
+)
+_IN_BRACKETS = re.compile(r"\([^()\n]{1,40}\)")
 _TITLES = {
     "Mr", "Mrs", "Ms", "Dr", "Sir", "Prime", "Minister", "President", "Vice", "Trade", "Commerce", "Secretary",
     "Conservative", "Liberal", "Leader", "Intergovernmental", "Affairs", "King", "Queen", "Premier", "Senator",
@@ -66,7 +104,12 @@ _NOT_NAMES = {
     "Without", "Sources", "Trade", "Officials", "Industry", "Experts", "After", "Before", "Since", "If", "For",
     "Last", "Despite", "Meanwhile", "Analysts", "Critics", "Some", "Many", "Several", "Most", "There", "Here",
     "Although", "Though", "Because", "So", "Yet", "Not", "No", "Now", "Then", "By", "From", "To", "Of", "Or", "Our",
-    "My", "What", "Who", "Why", "How", "Where", "Which", "Earlier", "Later", "Still", "Also", "Even", "Representatives",
+    "My", "Over", "Under", "Having", "Hours", "Similarly", "Likewise", "Overall", "Moreover", "Indeed", "Well", "Oh",
+    "Yes", "Speaking", "Asked", "Like", "Unlike", "Inside", "Outside", "Following", "Given", "Instead", "Once", "Until",
+    "Through", "Today", "Yesterday", "More", "Much", "Few", "All", "Another", "Other", "Others", "One", "Two", "Three",
+    "Just", "Only", "Let", "Did", "Does", "Do", "Is", "Are", "Was", "Were", "Can", "Could", "Would", "Will", "Should",
+    "Has", "Have", "Had", "Nobody", "Everybody", "Everyone", "Enough", "Across", "Around", "Between", "Throughout",
+    "What", "Who", "Why", "How", "Where", "Which", "Earlier", "Later", "Still", "Also", "Even", "Representatives",
     "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday", "January", "February", "March",
     "April", "May", "June", "July", "August", "September", "October", "November", "December",
 }  # fmt: skip
@@ -107,43 +150,60 @@ def attribute(text: str, sentences: Sequence[Span]) -> list[Attribution | None]:
         As many entries as sentences, None where nobody but the reporter speaks.
     """
     full_names = _full_names(text)
+    quotations = [match.span(match.lastindex or 0) for match in _QUOTATION.finditer(text)]
+    masked = _mask(text)
     found: list[Attribution | None] = []
     last_person: tuple[str, Span] | None = None
-    previous: Attribution | None = None
-    for index, (start, end) in enumerate(sentences):
-        new_paragraph = index == 0 or "\n" in text[sentences[index - 1][1] : start]
-        attribution = _read_sentence(text, start, end, last_person, full_names)
-        quote = _quote(text, start, end)
-        if attribution is None and quote is not None and previous is not None and _continues(text, start, quote):
-            # The same voice goes on: “…,” she said. “…” — or an open quotation from the paragraph before.
-            same_voice = not new_paragraph or _left_open(text, *sentences[index - 1])
-            attribution = Attribution(previous.speaker, previous.speaker_span, None, quote) if same_voice else None
-        found.append(attribution)
-        previous = attribution if attribution is not None else (None if new_paragraph else previous)
-        subject = _first_person(text, start, end, full_names)
-        if attribution is not None and attribution.cue_span is not None:
+    for start, end in sentences:
+        quote = _quote(text, start, end, quotations)
+        found.append(_read_sentence(masked[start:end], start, quote, last_person, full_names))
+        if (attribution := found[-1]) is not None:
             last_person = (attribution.speaker, attribution.speaker_span)
-        elif subject is not None:
-            last_person = subject
-    return found
+        else:
+            last_person = _first_person(masked[start:end], start, full_names) or last_person
+    return _carry_on(text, sentences, quotations, found)
+
+
+def _carry_on(
+    text: str, sentences: Sequence[Span], quotations: Sequence[Span], found: Sequence[Attribution | None]
+) -> list[Attribution | None]:
+    """Give the other sentences of a quotation its speaker, and a further quotation that of its paragraph's last."""
+    carried: list[Attribution | None] = []
+    previous: Attribution | None = None
+    ends = [end for _, end in sentences]
+    for index, (start, end) in enumerate(sentences):
+        attribution, quote = found[index], _quote(text, start, end, quotations)
+        if attribution is not None or not index or "\n" in text[ends[index - 1] : start]:
+            previous = attribution
+        if attribution is None and quote is not None and _is_quotation(text, start, end, quote):
+            whole = quotations[bisect_right(quotations, quote[0], key=lambda span: span[0]) - 1]
+            within = range(bisect_right(ends, whole[0]), bisect_left(sentences, (whole[1], 0)))
+            voice = next((found[i] for i in within if found[i]), previous)
+            if voice is not None:
+                attribution = previous = Attribution(voice.speaker, voice.speaker_span, None, quote)
+        carried.append(attribution)
+    return carried
+
+
+def _is_quotation(text: str, start: int, end: int, quote: Span) -> bool:
+    """Nothing but marks stands before it, and it is more than a word in quotation marks that opens the sentence."""
+    return not text[start : quote[0]].strip("“\"' ") and 2 * (quote[1] - quote[0]) >= end - start
 
 
 def _read_sentence(
-    text: str, start: int, end: int, last_person: tuple[str, Span] | None, full_names: dict[str, str]
+    masked: str, start: int, quote: Span | None, last_person: tuple[str, Span] | None, full_names: dict[str, str]
 ) -> Attribution | None:
-    masked = _mask_quotations(text, start, end)
     relayed: Attribution | None = None
     for cue in _CUE.finditer(masked):
         subject = (
             _subject_inverted(masked, cue.start(), cue.end())
             or _subject_before(masked, cue.start())
-            or _subject_after(masked, cue.end(), cue.group())
+            or _subject_after(masked, cue.start(), cue.end())
         )
         named = _resolve(masked, subject, start, last_person, full_names) if subject else None
         if named is None:
             continue
-        cue_span = (start + cue.start(), start + cue.end())
-        attribution = Attribution(named[0], named[1], cue_span, _quote(text, start, end))
+        attribution = Attribution(*named, (start + cue.start(), start + cue.end()), quote)
         if not _RELAYS.match(attribution.speaker):
             return attribution
         relayed = relayed or attribution  # "Sources say NAME made it clear": the named one speaks
@@ -153,22 +213,20 @@ def _read_sentence(
         subject = _subject_at(masked, according.end())
         named = _resolve(masked, subject, start, last_person, full_names) if subject else None
         if named is not None:
-            return Attribution(
-                named[0], named[1], (start + according.start(), start + according.end()), _quote(text, start, end)
-            )
+            return Attribution(*named, (start + according.start(), start + according.end()), quote)
     return None
 
 
-def _mask_quotations(text: str, start: int, end: int) -> str:
-    """The sentence with quoted words blanked, so that verbs and names inside a quotation are not read."""
-    sentence = text[start:end]
-    masked = _QUOTED.sub(lambda m: " " * len(m.group()), sentence)
-    open_at, close_at = masked.find("“"), masked.find("”")
-    if close_at >= 0 and (open_at < 0 or close_at < open_at):
-        masked = " " * close_at + masked[close_at:]
-    if (open_at := masked.rfind("“")) >= 0 and "”" not in masked[open_at:]:
-        masked = masked[:open_at] + " " * (len(masked) - open_at)
-    return masked
+def _mask(text: str) -> str:
+    """The text with what is quoted or in brackets blanked, so that no verb or name in it is read."""
+    masked = _QUOTATION.sub(_blank, text)
+    return _IN_BRACKETS.sub(lambda match: " " * len(match.group()), masked)
+
+
+def _blank(quotation: re.Match[str]) -> str:
+    """As many spaces, but for the comma before the closing mark, which is also the sentence's."""
+    words = quotation.group()
+    return " " * (len(words) - 1) + ("," if words.rstrip("”\"'").endswith(",") else " ")
 
 
 @lru_cache(maxsize=8)  # of a sentence, which is asked about at each of its verbs
@@ -178,7 +236,7 @@ def _subjects(masked: str) -> tuple[_Subject, ...]:
         name = _trim_name(match.group())
         if name:
             subjects.append(_Subject("name", *_within(match, name)))
-    names = {s.end for s in subjects}
+    names = {s.end for s in subjects} | {s.start - 1 for s in subjects}  # "the Finance Minister NAME" is NAME
     subjects += [_Subject("role", *m.span()) for m in _ROLE.finditer(masked) if m.end() not in names]
     return tuple(sorted(subjects, key=lambda s: (s.end, s.kind != "name")))
 
@@ -186,30 +244,41 @@ def _subjects(masked: str) -> tuple[_Subject, ...]:
 def _subject_before(masked: str, cue: int) -> _Subject | None:
     """The subject of the verb at `cue`: right before it, before an aside in commas, or opening the clause."""
     candidates = [s for s in _subjects(masked) if s.end <= cue]
-    if not candidates:
-        return None
-    opening = len(masked) - len(masked.lstrip())
-    if masked[cue:].startswith(_PARTICIPLES) and masked[:cue].rstrip().endswith(","):
-        # "Trump attacked Rubio, saying …": he who acts, and not who stands nearest
-        return next((s for s in candidates if not _PLACED.search(masked[: s.start])), None)
+    acts = next((s for s in candidates if not _PLACED.search(masked[: s.start])), None)
+    if _PARTICIPLE.match(masked, cue) and masked[:cue].rstrip().endswith(","):
+        return acts  # "Trump attacked Rubio, saying …": he who acts, and not who stands nearest
+    before = _without_helpers(masked[:cue])
+    finite = not _PARTICIPLE.match(masked, cue)
+    if not finite and (helper := _PROGRESSIVE.search(before)):
+        finite, before = True, _without_helpers(before[: helper.start()])
     for subject in reversed(candidates):
-        if _BETWEEN.fullmatch(masked[subject.end : cue]) and not _inside_aside(masked, subject, cue):
+        if not before[subject.end :].strip(" ,") and not _inside_aside(masked, subject, cue):
             if not _PLACED.search(masked[: subject.start]) or subject is candidates[0]:
                 return subject
             break  # "Industry leaders in Canada have expressed": the leaders, not the country
-    before_aside = masked[:cue].rstrip().endswith(",")
+    opening = len(masked) - len(masked.lstrip(" ,"))
     for subject in candidates:
-        if before_aside and masked[subject.end :].startswith(",") and masked[subject.end : cue].count(",") > 1:
+        if before.endswith(",") and before.startswith(",", subject.end) and before.count(",", subject.end) > 1:
             return subject
     for subject in candidates:
-        if subject.kind == "role" and subject.start == opening and ("," not in masked[:cue] or before_aside):
+        if subject.kind == "role" and subject.start == opening and ("," not in before or before.endswith(",")):
             return subject
-    return candidates[0] if masked[cue:].startswith(_PARTICIPLES) else None
+    if finite and (phrase := _PHRASE.search(before, max(0, len(before) - 120))):
+        return _Subject("role", *phrase.span(1))
+    return acts if before.endswith((" and", " but", " then")) else None
+
+
+def _without_helpers(words: str) -> str:
+    helpers = _HELPERS.search(words, max(0, len(words) - 80))
+    return words[: helpers.start() if helpers else None].rstrip()
 
 
 def _inside_aside(masked: str, subject: _Subject, cue: int) -> bool:
     """Whether a comma both opens and closes around the subject: "Kingston, president of the union, said"."""
-    return masked[subject.end : cue].lstrip().startswith(",") and "," in masked[: subject.start].rstrip()[-80:]
+    lead = masked[: subject.start].rstrip()
+    if subject.kind == "name" and " " in masked[subject.start : subject.end] and lead.endswith(","):
+        return False  # "His lawyer, Marty Warren, said": the name is the aside
+    return masked[subject.end : cue].lstrip().startswith(",") and "," in lead[-80:]
 
 
 def _subject_inverted(masked: str, cue: int, cue_end: int) -> _Subject | None:
@@ -220,12 +289,15 @@ def _subject_inverted(masked: str, cue: int, cue_end: int) -> _Subject | None:
     return subject if subject and _ENDS_A_REPORT.match(masked, subject.end) else None
 
 
-def _subject_after(masked: str, cue_end: int, cue: str) -> _Subject | None:
-    """The inverted form: “…,” said one trade analyst."""
-    if cue not in _INVERTED:
+def _subject_after(masked: str, cue: int, cue_end: int) -> _Subject | None:
+    """The inverted form: “…,” said one trade analyst. Behind a report, what is no name ends the clause."""
+    if masked[cue:cue_end].lower() not in _INVERTED:
         return None
-    subject = _subject_at(masked, cue_end)
-    return subject if subject and subject.kind != "pronoun" and masked[:cue_end].strip() in ("", ",", cue) else None
+    if not masked[:cue].strip(" ,"):
+        subject = _subject_at(masked, cue_end)
+        return subject if subject and subject.kind != "pronoun" else None
+    phrase = _PHRASE_AFTER.match(masked, _next(masked, cue_end)) if masked[:cue].rstrip().endswith(",") else None
+    return _Subject("role", *phrase.span()) if phrase and _ENDS_A_REPORT.match(masked, phrase.end()) else None
 
 
 def _subject_at(masked: str, position: int) -> _Subject | None:
@@ -240,7 +312,10 @@ def _subject_at(masked: str, position: int) -> _Subject | None:
     if near:
         return max(near, key=lambda s: s.end)
     named = [s for s in later if s.kind == "name" and s.start - lead < 60 and "," not in masked[lead : s.start]]
-    return named[0] if named else None
+    if named:
+        return named[0]
+    phrase = _PHRASE_AFTER.match(masked, lead)
+    return _Subject("role", *phrase.span()) if phrase else None
 
 
 def _introduced(masked: str, lead: int, *introductions: re.Pattern[str]) -> _Subject | None:
@@ -267,9 +342,8 @@ def _resolve(
     return words[0].lower() + words[1:] if words.split()[0] in _NOT_NAMES else words, span
 
 
-def _first_person(text: str, start: int, end: int, full_names: dict[str, str]) -> tuple[str, Span] | None:
+def _first_person(masked: str, start: int, full_names: dict[str, str]) -> tuple[str, Span] | None:
     """The first full-named person of a sentence: whom a pronoun in the next one most likely means."""
-    masked = _mask_quotations(text, start, end)
     for match in _NAME.finditer(masked):
         name = _trim_name(match.group())
         if name in full_names:
@@ -324,31 +398,15 @@ def _within(match: re.Match[str], name: str) -> Span:
     return match.start() + found.start(), match.start() + found.end()
 
 
-def _quote(text: str, start: int, end: int) -> Span | None:
+def _quote(text: str, start: int, end: int, quotations: Sequence[Span]) -> Span | None:
     """The longest quotation that lies in the sentence, also one that opens or closes outside it."""
-    spans = [m.span(1) if m.group(1) is not None else m.span(2) for m in _QUOTED.finditer(text, start, end)]
-    sentence = text[start:end]
-    if not spans:
-        opened, closed = sentence.rfind("“"), sentence.find("”")
-        if opened >= 0 and closed < 0:
-            spans = [(start + opened + 1, end)]
-        elif closed >= 0 and opened < 0:
-            spans = [(start, start + closed)]
-    if not spans:
-        return None
-    left, right = max(spans, key=lambda s: s[1] - s[0])
+    first = bisect_right(quotations, start, key=lambda span: span[1])
+    last = bisect_left(quotations, (end, 0))
+    spans = [(max(left, start), min(right, end)) for left, right in quotations[first:last]]
+    left, right = max(spans, key=lambda span: span[1] - span[0], default=(0, 0))
     while right > left and text[right - 1] in ", ":
         right -= 1
     return (left, right) if right > left else None
-
-
-def _continues(text: str, start: int, quote: Span) -> bool:
-    """The sentence is the quotation: nothing but marks stands before it."""
-    return not text[start : quote[0]].strip('“" ')
-
-
-def _left_open(text: str, start: int, end: int) -> bool:
-    return text[start:end].count("“") > text[start:end].count("”")
 
 
 def people_in(text: str) -> list[str]:

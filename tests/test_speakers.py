@@ -35,6 +35,34 @@ def read(text: str) -> list[Attribution | None]:
         ("Donald Trump attacked Mark Carney on Friday, saying that he was wrong.", "Donald Trump", None),
         ("In Ottawa, Mark Carney praised Dominic LeBlanc, adding that talks go on.", "Mark Carney", None),
         ("“It is fine,” said Marty Warren after meeting president Joe Biden.", "Marty Warren", "It is fine"),
+        # quotation marks: straight, doubled apostrophes, of two kinds, in the middle of a report, none to close
+        ('"It is fine," said Marty Warren, director of the union.', "Marty Warren", "It is fine"),
+        ("''It is fine,'' said Marty Warren, director of the union.", "Marty Warren", "It is fine"),
+        ('“It is fine," said Marty Warren, director of the union.', "Marty Warren", "It is fine"),
+        ("The offer is “a step ahead,” said Marty Warren, director of the union.", "Marty Warren", "a step ahead"),
+        ("Brian Kingston said: “It is fine.", "Brian Kingston", "It is fine."),
+        # subjects that are neither a name nor a known role
+        ("The campaign said the bridge will close.", "the campaign", None),
+        ("Half of the members in the north say the bridge will close.", "Half of the members in the north", None),
+        ("In a note, the group said the bridge will close.", "the group", None),
+        ("Steel prices rose, and the authorities said they would act.", "the authorities", None),
+        ("Mark Carney’s aides said the bridge will close.", "Mark Carney’s aides", None),
+        ("“It is fine,” said one former aide, who asked for no more.", "one former aide", "It is fine"),
+        ("The bridge will close, said several neighbours.", "several neighbours", None),
+        ("The bridge will close, according to the latest survey.", "the latest survey", None),
+        # what may stand between a subject and its verb, or around a name
+        ("Senator Brian Kingston (D-Ohio) said talks go on.", "Brian Kingston", None),
+        ("Brian Kingston on Tuesday said talks go on.", "Brian Kingston", None),
+        ("The deal holds, and Mark Carney is urging calm.", "Mark Carney", None),
+        ("Mark Carney toured the plant in Ohio and said that talks go on.", "Mark Carney", None),
+        ("His lawyer, Marty Warren, said talks go on.", "Marty Warren", None),
+        ("Finance Minister Mark Carney met steelworkers, warning that talks may fail.", "Mark Carney", None),
+        ("Similarly, Marty Warren praised the deal, arguing that it helps.", "Marty Warren", None),
+        # verbs
+        ("Mark Carney accused Donald Trump of delay.", "Mark Carney", None),
+        ("Mark Carney vowed that talks go on.", "Mark Carney", None),
+        ("Mark Carney pointed out that talks go on.", "Mark Carney", None),
+        ("A study by the group found that steel matters.", "a study", None),
     ],
 )
 def test_speaker_and_quotation(text: str, speaker: str, quoted: str | None) -> None:
@@ -49,8 +77,48 @@ def test_a_surname_and_a_pronoun_stand_for_the_person_named_before() -> None:
     assert [a and a.speaker for a in found] == [None, "Flavio Volpe", "Flavio Volpe", "Flavio Volpe"]
 
 
-def test_the_reporter_speaks_where_nobody_else_does() -> None:
-    assert read("The auto industry has faced challenges. Talks follow a period of tariffs.") == [None, None]
+@pytest.mark.parametrize(
+    ("text", "speakers"),
+    [
+        ("“We met. We talked,” Marty Warren said.", ["Marty Warren"] * 2),
+        ('"We met. We talked. We left," Marty Warren said.', ["Marty Warren"] * 3),
+        ("''We met,'' Marty Warren said. ''We talked. We left.''", ["Marty Warren"] * 3),
+        ("Marty Warren said: “We met. We talked.” It rained.", ["Marty Warren"] * 2 + [None]),
+        ("Marty Warren said: “We met.\n\n“We talked.”", ["Marty Warren"] * 2),
+        ("Marty Warren said yes.\n\n“We met. We left,” Mark Carney said.", ["Marty Warren"] + ["Mark Carney"] * 2),
+        ("Marty Warren said yes.\n\n“We met. We left.”", ["Marty Warren", None, None]),
+        ("Marty Warren said yes. “Yes” is the name of a group in Ottawa.", ["Marty Warren", None]),
+    ],
+)
+def test_a_quotation_of_several_sentences_is_one_persons(text: str, speakers: list[str | None]) -> None:
+    assert [found and found.speaker for found in read(text)] == speakers
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The auto industry has faced challenges.",
+        "Talks follow a period of tariffs.",
+        "The offer was rejected by Mark Carney.",
+        "Marty Warren reported from Ottawa.",
+        "Donald Trump won in Ohio, adding to his lead.",
+        "Donald Trump continued to rise.",
+        "Coastal states matter.",
+        "The self-described winner left.",
+        "They must say no.",
+        "Mark Carney did not say why.",
+        "Mark Carney wants a deal.",
+        "Mark Carney thinks that a deal is near.",
+        "Mark Carney found steel.",
+    ],
+)
+def test_the_reporter_speaks_where_nobody_else_does(text: str) -> None:
+    assert read(text) == [None]
+
+
+def test_marks_that_never_close_are_read_once() -> None:
+    marks = "“" * 100_000
+    assert attribute(marks, [(0, len(marks))]) == [None]
 
 
 def test_spans_point_at_the_names_and_the_verbs() -> None:
