@@ -99,6 +99,20 @@ def condense(question: str, history: Sequence[Turn], people: Sequence[str] = ())
     return _fill(question, history, people)
 
 
+def leans_back(question: str, condensed: str) -> bool:
+    """Whether a question needs its history: the rules filled something in, or it points at what they could not find.
+
+    One that says it changes the subject never does.
+    """
+    return not _CHANGES.search(question) and (condensed != question or points_back(question))
+
+
+def points_back(question: str) -> bool:
+    """Whether it has a word that means something said before, a person or a thing."""
+    person = _HE.search(question)
+    return bool(person and not read(question[: person.start()]).names) or _points_back(question)
+
+
 def _bracketed(question: str, carried: Sequence[str]) -> str:
     """The question with what it leaves out behind it, in the place of what stood there."""
     bare = re.sub(r"\s*\([^()]*\)[?.! ]*$", "", question).rstrip("?.! ")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from rag.records import Evidence
+from rag.records import Evidence, Turn
+
+REWRITE_SECONDS = 6.0  # that a model may take to make a question stand alone: the answer is still to come
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,5 +50,23 @@ class Generator(Protocol):
         Raises:
             AnswerCut: the model stopped in the middle; the sentences that are complete stand.
             GeneratorError: the model cannot answer; the caller falls back to the extractive generator.
+        """
+        ...
+
+
+@runtime_checkable
+class Rewriter(Protocol):
+    """Makes a follow-up stand alone, as a generator that is a language model can."""
+
+    @property
+    def rewrites(self) -> bool:
+        """Whether it does so better than the rules; small models do not."""
+        ...
+
+    def rewrite(self, question: str, history: Sequence[Turn]) -> str:
+        """Return the model's reply, which is no more than a proposal, within `REWRITE_SECONDS`.
+
+        Raises:
+            GeneratorError: the model did not reply, or not in time; the caller keeps to the rules.
         """
         ...

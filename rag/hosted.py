@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import warnings
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
@@ -41,8 +41,9 @@ from pydantic_ai.settings import ModelSettings
 from rag.cite import finished_claims
 from rag.errors import AnswerCut, GeneratorError
 from rag.faults import Fault, TooLong, told
-from rag.generate import Piece, Task
-from rag.prompt import Prompt, full_prompt, spoken
+from rag.generate import REWRITE_SECONDS, Piece, Task
+from rag.prompt import Prompt, beginning, full_prompt, rewrite_prompt, spoken
+from rag.records import Turn
 from rag.spec import Spec
 
 ANSWER_TOKENS = 2000  # far more than an answer takes, since some models reason within the same allowance
@@ -78,8 +79,16 @@ class Limits:
     backoff: float = 0.5
 
 
+def _hurried(limits: Limits) -> Limits:
+    """The limits of a request that the answer waits for and can do without."""
+    begin, gap = (min(seconds, REWRITE_SECONDS) for seconds in (limits.first_token, limits.gap))
+    return replace(limits, first_token=begin, gap=gap, total=min(limits.total, REWRITE_SECONDS), attempts=1)
+
+
 class Hosted:
     """Writes with a model behind an address. Keeps no connection and no key: both belong to one request."""
+
+    rewrites = True
 
     def __init__(self, spec: Spec, limits: Limits | None = None) -> None:
         """Take note of the model; nothing is sent before a question is asked.
@@ -112,6 +121,11 @@ class Hosted:
                 yield Piece("", notice=f"only the best {len(evidence)} of {len(task.evidence)} passages fit the model")
             else:
                 return
+
+    def rewrite(self, question: str, history: Sequence[Turn]) -> str:
+        """Ask once and not for long."""
+        prompt = rewrite_prompt(question, history)
+        return beginning(_in_thread(partial(Hosted(self._spec, _hurried(self._limits))._request, prompt)))
 
     async def _request(self, prompt: Prompt, put: Callable[[str], None]) -> None:
         """Send one prompt and `put` each piece of the reply's text."""

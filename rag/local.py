@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import importlib.util
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from queue import SimpleQueue
-from threading import Thread
+from queue import Empty, SimpleQueue
+from threading import Event, Thread
 from typing import Any
 
 from rag.cite import finished_claims
 from rag.errors import AnswerCut, GeneratorError
-from rag.generate import Piece, Task
-from rag.prompt import Prompt, full_prompt, short_prompt, spoken
+from rag.generate import REWRITE_SECONDS, Piece, Task
+from rag.prompt import Prompt, beginning, full_prompt, rewrite_prompt, short_prompt, spoken
+from rag.records import Turn
 
 CONTEXT_TOKENS = 2048
 ANSWER_TOKENS = 200
@@ -44,33 +46,52 @@ class Local:
         prompt = short_prompt(task) if self._small else full_prompt(task)
         yield from finished_claims(spoken(self._tokens(prompt)))
 
-    def _tokens(self, prompt: Prompt) -> Iterator[str]:
-        """The reply's text as the model writes it.
+    @property
+    def rewrites(self) -> bool:
+        return not self._small
+
+    def rewrite(self, question: str, history: Sequence[Turn]) -> str:
+        return beginning(self._tokens(rewrite_prompt(question, history), REWRITE_SECONDS))
+
+    def _tokens(self, prompt: Prompt, seconds: float | None = None) -> Iterator[str]:
+        """The reply's text as the model writes it, which it does no longer than `seconds` or than somebody reads it.
 
         Raises:
             AnswerCut: it stopped before the end of the answer.
-            GeneratorError: it failed before the first word.
+            GeneratorError: it failed before the first word, or is late.
         """
         queue: SimpleQueue[_Chunk | None] = SimpleQueue()
         messages = [{"role": "system", "content": prompt.system}, {"role": "user", "content": prompt.user}]
         request = {"messages": messages, "max_tokens": ANSWER_TOKENS, "temperature": 0.0, "stream": True}
 
+        unread = Event()
+
+        def heard(data: Any) -> bool:
+            _put(queue, data)
+            return unread.is_set()  # which stops the model
+
         def run() -> None:
             try:
-                self._server.handle_chat_completions(json.dumps(request), lambda data: _put(queue, data))
+                self._server.handle_chat_completions(json.dumps(request), heard)
             except Exception as error:  # whatever llama.cpp raises: the question must not be lost to it
                 queue.put(_Chunk(error=str(error)))
             queue.put(None)
 
-        Thread(target=run, name="onrecord-model", daemon=True).start()
-        begun, end = False, ""
-        while (chunk := queue.get()) is not None:
-            if chunk.error:
-                raise (AnswerCut if begun else GeneratorError)(f"{self.name} failed: {chunk.error}")
-            end = chunk.end or end
-            if chunk.text:
-                begun = True
-                yield chunk.text
+        # Waited for at exit, which a token is enough for once nobody reads: ended inside llama.cpp it would abort.
+        Thread(target=run, name="onrecord-model", daemon=False).start()
+        begun, end, latest = False, "", time.monotonic() + (seconds or 0)
+        try:
+            while (chunk := queue.get(timeout=max(0, latest - time.monotonic()) if seconds else None)) is not None:
+                if chunk.error:
+                    raise (AnswerCut if begun else GeneratorError)(f"{self.name} failed: {chunk.error}")
+                end = chunk.end or end
+                if chunk.text:
+                    begun = True
+                    yield chunk.text
+        except Empty:
+            raise GeneratorError(f"{self.name} did not finish within {seconds:g} s") from None
+        finally:
+            unread.set()
         if end != "stop":
             raise AnswerCut(f"{self.name} reached its limit of {ANSWER_TOKENS} tokens")
 

@@ -27,6 +27,7 @@ from rag.refuse import refusal
 from rag.remembered import Remembering
 from rag.rerank import EmbeddedReranker, Reranker, load_reranker
 from rag.retrieve import Filters, retrieve
+from rag.rewrite import Rewrite, stand_alone
 from rag.short import leading, may_lead, shortest
 from rag.sides import told
 from rag.speakers import people_in
@@ -105,7 +106,8 @@ class OnRecord:
         filters = filters or Filters()
         with self._index.snapshot() as snapshot:
             yield Stage("searching")
-            standalone = self._standalone(snapshot, asked, history, filters)
+            rewrite = self._standalone(snapshot, asked, history, filters, llm or self.settings.llm)
+            standalone = rewrite.text
             clock.lap("condense")
             vector = self._encoder.encode([standalone])[0]
             clock.lap("encode")
@@ -131,7 +133,8 @@ class OnRecord:
             several = part_readings(self._reader, standalone, hits, self.settings.max_claims)
             answered = [part for part in several or [whole] if part.sure(bar)]
             if not answered:
-                answer = refusal(blank, whole.question, whole.judged, filters, whole.untrue)
+                notice = "; ".join(filter(None, (blank.notice, _of_rules(rewrite))))
+                answer = refusal(replace(blank, notice=notice), whole.question, whole.judged, filters, whole.untrue)
                 yield Piece(answer.text, ends_claim=True)
             elif found := self._conflict(snapshot, whole.question, hits, whole.judged, filters):
                 answer = told((yield from written(blank, found.evidence, self._verifier)), found)
@@ -178,25 +181,28 @@ class OnRecord:
     def evidence(self, question: str, history: Sequence[Turn] = ()) -> tuple[Question, list[Judged]]:
         """The question as it is read, with its history filled in, and every sentence judged for it, best first."""
         with self._index.snapshot() as snapshot:
-            alone = self._standalone(snapshot, checked(question), history, Filters())
+            alone = self._standalone(snapshot, checked(question), history, Filters(), "extractive").text
             hits = self._retrieve(snapshot, alone, self.settings.passages)
             return read(alone), self._reader.judge(read(alone), hits)
 
-    def _standalone(self, snapshot: Snapshot, question: str, history: Sequence[Turn], filters: Filters) -> str:
-        """The question without its conversation. Earlier questions are condensed, and answered where their answer
-        is not known, since a pronoun may mean a person whom only the answer names."""
+    def _standalone(
+        self, snapshot: Snapshot, question: str, history: Sequence[Turn], filters: Filters, llm: str
+    ) -> Rewrite:
+        """The question without its conversation, by the rules or by the language model that is to answer it. Earlier
+        questions are condensed by the rules where they are not known, and answered where their answer is not, since a
+        pronoun may mean a person whom only the answer names."""
         if not history:
-            return question
+            return Rewrite(question)
         known: list[Turn] = []
         people: list[str] = []
         for turn in history[-REMEMBERED:]:
-            alone = condense(checked(turn.question), known, people)
+            alone = turn.standalone or condense(checked(turn.question), known, people)
             hits = self._retrieve(snapshot, alone, self.settings.passages, filters)
             people = list(
                 dict.fromkeys(people + [name for hit in hits for name in people_in(hit.passage.article.text)])
             )
             known.append(Turn(alone, turn.answer or self._draft(alone, hits)))
-        return condense(question, known, people)
+        return stand_alone(question, known, condense(question, known, people), llm)
 
     def _draft(self, question: str, hits: Sequence[Hit]) -> str:
         best = self._reader.judge(read(question), hits)[:1]
@@ -279,6 +285,11 @@ def _of_parts(blank: Answer, several: Sequence[Reading], answered: Sequence[Read
     lacking = [f"the archive does not say “{part.question.text}”" for part in several if part not in answered]
     notice = "; ".join(filter(None, (blank.notice, *lacking)))
     return replace(blank, confidence=min(part.confidence for part in answered), notice=notice)
+
+
+def _of_rules(rewrite: Rewrite) -> str:
+    """Say that the model that was to read a follow-up failed; empty when none did. An answer's own notice says it."""
+    return f"{rewrite.fault}; the follow-up was read by rules" if rewrite.fault else ""
 
 
 def _of_other_days(answer: Answer, asked_on: date | None) -> str:

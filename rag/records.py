@@ -162,10 +162,15 @@ class Disagreement:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """An earlier question of the conversation and the answer's text, empty when not known."""
+    """An earlier question of the conversation and the answer's text, empty when not known.
+
+    Attributes:
+        standalone: the question as it was read when it was asked, empty when not known.
+    """
 
     question: str
     answer: str = ""
+    standalone: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,6 +41,18 @@ def test_an_answer_that_the_model_did_not_finish_is_cut(monkeypatch: pytest.Monk
     monkeypatch.setattr("rag.local.ANSWER_TOKENS", 3)
     with pytest.raises(AnswerCut, match=r"local:SmolLM2-135M-Instruct\.Q4_1 reached its limit of 3 tokens"):
         list(Local().generate(TASK))
+
+
+@needs_llama
+@pytest.mark.timeout(300)
+def test_a_program_that_reads_no_further_ends_well() -> None:
+    """The model's thread must not be ended by the interpreter in the middle of llama.cpp, which aborts."""
+    script = (
+        "from rag.local import Local; from tests.test_local import TASK; from rag.prompt import full_prompt; "
+        "print(next(Local()._tokens(full_prompt(TASK))) != '')"
+    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (run.returncode, run.stdout, run.stderr) == (0, "True\n", "")
 
 
 @needs_llama

@@ -166,7 +166,7 @@ class Conversation:
     def history(self, before: Exchange) -> list[Turn]:
         """The answered turns before an exchange, oldest first."""
         earlier = itertools.takewhile(lambda e: e is not before, self.exchanges)
-        return [Turn(e.question, e.answer.text) for e in earlier if e.answer is not None]
+        return [Turn(e.question, e.answer.text, e.answer.standalone_question) for e in earlier if e.answer is not None]
 
     def show(self, exchange: Exchange) -> None:
         """Bring a question into sight."""
