@@ -2,7 +2,8 @@
 
 The data is MTRAG's (Katsis et al. 2025): for each domain `retrieval_tasks/*/*_lastturn.jsonl`, `_questions.jsonl` (the
 questions up to it), `_rewrite.jsonl` and `qrels/dev.tsv`; the pool is the documents of `evaluations/*.json`. Only what
-the user asked is known, as in a batch with a `history` of questions. Halves are by conversation.
+the user asked is known, as in a batch with a `history` of questions. Halves are by conversation. With a language model
+the questions are also rewritten by it, behind the product's guard, also where the product would not ask so small a one.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from eval.qrels import Qrels, Query
@@ -22,20 +24,24 @@ from rag.condense import condense
 from rag.encode import Encoder
 from rag.evaluation.questions import EvalError
 from rag.evaluation.runs import Json
+from rag.generate import Rewriter
 from rag.index import Index
 from rag.pipeline import REMEMBERED
 from rag.records import Turn
 from rag.retrieve import retrieve
+from rag.rewrite import NOT_ASKED, Rewrite, rewritten
 from rag.words import keys
 
 MEASURES = ("R@5", "nDCG@10", "MRR@10")
 SYSTEMS = ("bm25", "default")
-FORMS = ("last", "ours", "human")
 DEPTH = 50  # passages
 _MARK = "|user|: "
 
 
-@dataclass(frozen=True, slots=True)
+Forms = Mapping[str, Mapping[str, str]]  # name of a form -> id of a follow-up -> the question in that form
+
+
+@dataclass(frozen=True)
 class FollowUp:
     """A question with its conversation, and a person's rewrite of it."""
 
@@ -50,16 +56,18 @@ class FollowUp:
         conversation = self.id.partition("<")[0]
         return "test" if hashlib.sha256(conversation.encode()).digest()[0] % 2 else "tune"
 
-    @property
-    def ours(self) -> str:
-        """The question as the product condenses it, each earlier one condensed before it."""
+    @cached_property
+    def known(self) -> list[Turn]:
+        """The questions before it as the product condenses them, each with those before it."""
         known: list[Turn] = []
         for question in self.history[-REMEMBERED:]:
             known.append(Turn(condense(question, known)))
-        return condense(self.last, known)
+        return known
 
-    def form(self, name: str) -> str:
-        return {"last": self.last, "ours": self.ours, "human": self.human}[name]
+    @property
+    def ours(self) -> str:
+        """The question as the product's rules condense it."""
+        return condense(self.last, self.known)
 
 
 def read_followups(folder: Path) -> list[FollowUp]:
@@ -110,7 +118,35 @@ def write_pool(folder: Path, path: Path) -> None:
     path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows.values()), encoding="utf-8")
 
 
-def overlap(followups: Sequence[FollowUp]) -> Json:
+def rewrites(
+    followups: Sequence[FollowUp], model: Rewriter, progress: Callable[[int, int], None]
+) -> dict[str, Rewrite]:
+    """Every follow-up made to stand alone with a language model, by its id."""
+    found = {}
+    for done, one in enumerate(followups, start=1):
+        found[one.id] = rewritten(one.last, one.known, one.ours, model)
+        progress(done, len(followups))
+    return found
+
+
+def reasons(made: Sequence[Rewrite]) -> Json:
+    """How often the model was asked, and its version taken, and why not otherwise."""
+    why = Counter(one.why for one in made)
+    refused = {f"not taken: {reason}": n for reason, n in sorted(why.items()) if reason not in ("", NOT_ASKED)}
+    return {"asked": len(made) - why[NOT_ASKED], "taken": why[""]} | refused
+
+
+def forms(followups: Sequence[FollowUp], made: Mapping[str, Rewrite] | None = None) -> Forms:
+    """Each follow-up as it was asked, by our rules, `made` with a model if there is one, and as a person rewrote it."""
+    return {
+        "last": {one.id: one.last for one in followups},
+        "ours": {one.id: one.ours for one in followups},
+        **({"model": {one.id: made[one.id].text for one in followups}} if made else {}),
+        "human": {one.id: one.human for one in followups},
+    }
+
+
+def overlap(followups: Sequence[FollowUp], form: Mapping[str, str]) -> Json:
     """The words added, against those that the person added; and how often both leave a question alone.
 
     `recall` is over the words that the person added and the history has; `precision` over the words that we added.
@@ -118,7 +154,7 @@ def overlap(followups: Sequence[FollowUp]) -> Json:
     added = right = reachable = alone = left = 0
     for one in followups:
         own = keys(one.last)
-        wanted, got = keys(one.human) - own, keys(one.ours) - own
+        wanted, got = keys(one.human) - own, keys(form[one.id]) - own
         added += len(got)
         right += len(got & wanted)
         reachable += len(wanted & frozenset().union(*map(keys, one.history)))
@@ -133,7 +169,7 @@ def overlap(followups: Sequence[FollowUp]) -> Json:
     }
 
 
-def searched(followups: Sequence[FollowUp], index: Index, encoder: Encoder) -> dict[str, dict[str, Json]]:
+def searched(followups: Sequence[FollowUp], forms: Forms, index: Index, encoder: Encoder) -> dict[str, dict[str, Json]]:
     """System -> form -> mean measures, over the questions of which the pool holds something relevant."""
     with index.snapshot() as snap:
         pool = {article.id for article in snap.articles()}
@@ -141,21 +177,23 @@ def searched(followups: Sequence[FollowUp], index: Index, encoder: Encoder) -> d
     relevant = {one.id: dict.fromkeys(sorted(one.relevant & pool), 1) for one in asked}
     qrels = Qrels("pool", "", tuple(Query(one.id, one.last) for one in asked), relevant)
     return {
-        system: {form: _means(qrels, _ranked(system, form, asked, index, encoder)) for form in FORMS}
+        system: {
+            name: _means(qrels, _ranked(system, {one.id: form[one.id] for one in asked}, index, encoder))
+            for name, form in forms.items()
+        }
         for system in SYSTEMS
     }
 
 
-def _ranked(system: str, form: str, asked: Sequence[FollowUp], index: Index, encoder: Encoder) -> dict[str, Ranking]:
+def _ranked(system: str, queries: Mapping[str, str], index: Index, encoder: Encoder) -> dict[str, Ranking]:
     found = {}
     with index.snapshot() as snap:
-        for one in asked:
-            query = one.form(form)
+        for name, query in queries.items():
             if system == "bm25":
                 ids = [id_ for id_, _ in snap.lexical.search(query, DEPTH)]
-                found[one.id] = Ranking(tuple(dict.fromkeys(p.article.id for p in snap.passages(ids))))
+                found[name] = Ranking(tuple(dict.fromkeys(p.article.id for p in snap.passages(ids))))
             else:
-                found[one.id] = ranking(retrieve(snap, encoder, query, DEPTH, asked_on=NEVER), 0.0)
+                found[name] = ranking(retrieve(snap, encoder, query, DEPTH, asked_on=NEVER), 0.0)
     return found
 
 

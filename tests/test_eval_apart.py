@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from eval.disagreement import Case, Judged, alarms, judge, measured, read_cases
-from eval.followups import FollowUp, overlap, read_followups, write_pool
+from eval.followups import FollowUp, forms, overlap, read_followups, reasons, rewrites, write_pool
 from rag.evaluation.questions import EvalError
-from rag.records import Answer, Article, Citation, Disagreement
+from rag.records import Answer, Article, Citation, Disagreement, Turn
 
 CASE = Case("q000", "When did the bridge open?", ("It opened in 1997.", "It opened in 1998."), ("1997", "1998"))
 
@@ -67,14 +68,14 @@ def test_a_set_is_read_and_a_wrong_line_named(tmp_path: Path) -> None:
 
 
 def follow_up(last: str, human: str) -> FollowUp:
-    return FollowUp("c<::>2", ("Who met Howard Lutnick in Washington?",), last, human, frozenset())
+    return FollowUp(f"c<::>{last}", ("Who met Howard Lutnick in Washington?",), last, human, frozenset())
 
 
 def test_words_added_are_held_against_those_a_person_added() -> None:
     missed = follow_up("When was it?", "When was the meeting in Washington?")
     left = follow_up("Who is Claudia Sheinbaum?", "Who is Claudia Sheinbaum?")
     assert missed.ours == "When was it (Howard Lutnick, Washington)?"
-    got = overlap([missed, left])
+    got = overlap([missed, left], forms([missed, left])["ours"])
     assert got == {"questions": 2, "precision": 1 / 3, "recall": 1.0, "alone": 1, "left_alone": 1.0}
 
 
@@ -96,3 +97,28 @@ def test_follow_ups_are_read_without_the_first_of_a_conversation(tmp_path: Path)
         write_pool(tmp_path, tmp_path / "pool.jsonl")
     with pytest.raises(EvalError, match="no follow-ups"):
         read_followups(domain)
+
+
+def test_what_a_model_rewrites_is_counted_beside_what_the_rules_do() -> None:
+    class Model:
+        rewrites = True
+
+        def rewrite(self, question: str, history: Sequence[Turn]) -> str:
+            return {"When was it?": "When was it that Howard Lutnick met?", "Was it long?": "It was."}[question]
+
+    asked = [
+        follow_up("When was it?", "When did Howard Lutnick meet somebody?"),
+        follow_up("Was it long?", "Was the meeting of Howard Lutnick long?"),
+        follow_up("Who is Claudia Sheinbaum?", "Who is Claudia Sheinbaum?"),
+    ]
+    done = []
+    made = rewrites(asked, Model(), lambda n, of: done.append((n, of)))
+    assert done == [(1, 3), (2, 3), (3, 3)]
+    assert reasons(list(made.values())) == {"asked": 2, "taken": 1, "not taken: not one question": 1}
+    rows = forms(asked, made)
+    assert list(rows) == ["last", "ours", "model", "human"]
+    assert list(rows["model"].values()) == [
+        "When was it that Howard Lutnick met?",
+        "Was it long (Howard Lutnick, Washington)?",
+        "Who is Claudia Sheinbaum?",
+    ]
