@@ -118,13 +118,24 @@ def write_pool(folder: Path, path: Path) -> None:
     path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows.values()), encoding="utf-8")
 
 
+@dataclass(frozen=True)
+class Person:
+    """The person who rewrote a follow-up, in a model's place: what the guard leaves of the best there is."""
+
+    one: FollowUp
+    rewrites: bool = True
+
+    def rewrite(self, question: str, history: Sequence[Turn]) -> str:
+        return self.one.human
+
+
 def rewrites(
-    followups: Sequence[FollowUp], model: Rewriter, progress: Callable[[int, int], None]
+    followups: Sequence[FollowUp], model: Callable[[FollowUp], Rewriter], progress: Callable[[int, int], None]
 ) -> dict[str, Rewrite]:
-    """Every follow-up made to stand alone with a language model, by its id."""
+    """Every follow-up made to stand alone with the model for it, by its id."""
     found = {}
     for done, one in enumerate(followups, start=1):
-        found[one.id] = rewritten(one.last, one.known, one.ours, model)
+        found[one.id] = rewritten(one.last, one.known, one.ours, model(one))
         progress(done, len(followups))
     return found
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from eval.disagreement import Case, Judged, alarms, judge, measured, read_cases
-from eval.followups import FollowUp, forms, overlap, read_followups, reasons, rewrites, write_pool
+from eval.followups import FollowUp, Person, forms, overlap, read_followups, reasons, rewrites, write_pool
 from rag.evaluation.questions import EvalError
 from rag.records import Answer, Article, Citation, Disagreement, Turn
 
@@ -112,7 +112,7 @@ def test_what_a_model_rewrites_is_counted_beside_what_the_rules_do() -> None:
         follow_up("Who is Claudia Sheinbaum?", "Who is Claudia Sheinbaum?"),
     ]
     done = []
-    made = rewrites(asked, Model(), lambda n, of: done.append((n, of)))
+    made = rewrites(asked, lambda _: Model(), lambda n, of: done.append((n, of)))
     assert done == [(1, 3), (2, 3), (3, 3)]
     assert reasons(list(made.values())) == {"asked": 2, "taken": 1, "not taken: not one question": 1}
     rows = forms(asked, made)
@@ -121,4 +121,9 @@ def test_what_a_model_rewrites_is_counted_beside_what_the_rules_do() -> None:
         "When was it that Howard Lutnick met?",
         "Was it long (Howard Lutnick, Washington)?",
         "Who is Claudia Sheinbaum?",
+    ]
+    assert [one.why for one in rewrites(asked, Person, lambda n, of: None).values()] == [
+        "a word from nowhere",
+        "a word from nowhere",
+        "not asked",
     ]

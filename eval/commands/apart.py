@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from rich.table import Table
 
 from eval.disagreement import alarms, ask_cases, by_half, open_cases, over_questions, read_cases
-from eval.followups import FollowUp, forms, overlap, read_followups, reasons, rewrites, searched, write_pool
+from eval.followups import FollowUp, Person, forms, overlap, read_followups, reasons, rewrites, searched, write_pool
 from eval.product import open_product
 from eval.report import Reporter, plain_table
 from eval.speaking import measured
@@ -24,6 +24,7 @@ from rag.generate import Rewriter
 from rag.generators import load_generator
 from rag.index import Index, build
 from rag.rewrite import Rewrite
+from rag.spec import model_only
 
 from .common import Commands, add_result_options, finish
 
@@ -50,7 +51,11 @@ def add_followups(commands: Commands) -> None:
         description="Hold follow-ups made to stand alone against a person's rewrites, over MTRAG's folder.",
     )
     parser.add_argument("path", type=Path, metavar="DIR", help="MTRAG's folder, with retrieval_tasks/ in it")
-    parser.add_argument("--llm", metavar="SPEC", help="also rewrite with this language model, a small one too")
+    parser.add_argument(
+        "--llm",
+        metavar="SPEC",
+        help="also rewrite with this language model, a small one too, or `human`: the person's, behind the same guard",
+    )
     parser.add_argument("--cache", type=Path, metavar="DIR", help="keeps the index (.cache/NAME)")
     add_result_options(parser)
     parser.set_defaults(run=_followups)
@@ -94,13 +99,11 @@ def _followups(arguments: argparse.Namespace) -> int:
     with bars() as told:
         build(cache / "articles", cache / "index", encoder, progress=told)
     index = Index.open(cache / "index", encoder)
-    made, called = None, ""
+    made = None
     if arguments.llm:
-        model = load_generator(arguments.llm)
-        if not isinstance(model, Rewriter):
-            raise EvalError(f"{arguments.llm} is no language model: leave --llm out, or name one")
+        model = _rewriter(arguments.llm)
         with reporter.progress() as progress:
-            made, called = rewrites(asked, model, progress), model.name
+            made = rewrites(asked, model, progress)
     halves = {}
     for half in ("tune", "test"):
         mine = [one for one in asked if one.half == half]
@@ -112,16 +115,29 @@ def _followups(arguments: argparse.Namespace) -> int:
             for name, value in values.items()
             if name != "questions"
         }
-        halves[half] = _added(mine, made, called) | {"searched": next(iter(found["bm25"].values()))["questions"]} | flat
+        halves[half] = (
+            _added(mine, made, arguments.llm) | {"searched": next(iter(found["bm25"].values()))["questions"]} | flat
+        )
     return _report(arguments, reporter, "followups", "mtrag", halves, [])
 
 
-def _added(mine: Sequence[FollowUp], made: Mapping[str, Rewrite] | None, called: str) -> Json:
+def _rewriter(spec: str) -> Callable[[FollowUp], Rewriter]:
+    if spec == "human":
+        return Person
+    model = load_generator(spec)
+    if not isinstance(model, Rewriter):
+        raise EvalError(f"{spec} is no language model: leave --llm out, or name one")
+    return lambda _: model
+
+
+def _added(mine: Sequence[FollowUp], made: Mapping[str, Rewrite] | None, spec: str) -> Json:
     """The words that the rules added, and the model, and how often its version was taken."""
     rows = forms(mine, made)
     model = {**reasons([made[one.id] for one in mine]), **overlap(mine, rows["model"])} if made else {}
     same = ("questions", "alone")
-    return overlap(mine, rows["ours"]) | {f"{called}, {name}": n for name, n in model.items() if name not in same}
+    return overlap(mine, rows["ours"]) | {
+        f"{model_only(spec)}, {name}": n for name, n in model.items() if name not in same
+    }
 
 
 def _speakers(arguments: argparse.Namespace) -> int:
