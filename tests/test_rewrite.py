@@ -191,8 +191,10 @@ def test_of_a_reply_the_first_line_is_read_and_no_more() -> None:
 
 @pytest.fixture
 def hosted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """A key in every variable, and no generator kept from another test."""
+    """A key in every variable, no generator kept from another test, and so much time that a busy machine has enough."""
     few_certificates(tmp_path, monkeypatch)
+    if find_spec("pydantic_ai"):
+        monkeypatch.setattr("rag.hosted.REWRITE_SECONDS", 60.0)
     for name in KEY_VARIABLES:
         monkeypatch.setenv(name, KEY)
     write.generator.cache_clear()
