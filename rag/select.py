@@ -10,38 +10,40 @@ from rag.records import Evidence
 from rag.words import keys
 
 # Of the best score: what belongs in the answer beside it. Who wants one thing told wants less beside it.
-CLOSE, CLOSE_POINTED = 0.35, 0.5  # another sentence of an article that is heard already
-OTHER_ARTICLE, OTHER_ARTICLE_POINTED = 0.15, 0.3  # the first sentence of another article
-VOICES = 3  # articles that are heard before one of them speaks twice, when the question is open
+CLOSE = 0.1  # another sentence, when the question is open
+POINTED_OWN, POINTED_OTHER = 0.5, 0.3  # when it is not: of an article that is heard already; the first of another one
+VOICES, VOICE = 3, 0.3  # when it is open: articles that come before any sentence of one that is heard already, if their
+# best one has as much
 SAME = 0.7  # shared content words (Jaccard) above which two sentences say the same
 POINTED: frozenset[Kind] = frozenset({"who", "when", "where", "count", "percent", "money", "age", "duration"})
 
 
 def select(question: Question, judged: Sequence[Judged], most: int = 4) -> list[Evidence]:
     """Choose at most `most` of the sentences judged, best first. A pointed question takes them by score alone; an
-    open one ("what", "how", "why", "is it so") hears the best sentence of each article first.
+    open one ("what", "how", "why", "is it so") first hears the best sentence of each article that comes near.
 
     Returns:
         The best one first, then by article: its own, then the dated ones by date; in reading order within each.
     """
     chosen: list[Judged] = []
     pointed = question.kind in POINTED
-    passes = [judged] if pointed else [_first_of_each_article(judged)[:VOICES], judged]
-    same, other = (CLOSE_POINTED, OTHER_ARTICLE_POINTED) if pointed else (CLOSE, OTHER_ARTICLE)
-    for candidates in passes:
+    own, other = (POINTED_OWN, POINTED_OTHER) if pointed else (CLOSE, CLOSE)
+    for candidates in [judged] if pointed else [_voices(judged), judged]:
         for candidate in candidates:
             new = all(candidate.evidence.article.id != j.evidence.article.id for j in chosen)
-            close = candidate.evidence.score >= (other if new else same) * judged[0].evidence.score
+            close = candidate.evidence.score >= (other if new else own) * judged[0].evidence.score
             if len(chosen) < most and close and not _told(candidate, chosen):
                 chosen.append(candidate)
     return _readable([j.evidence for j in chosen])
 
 
-def _first_of_each_article(judged: Sequence[Judged]) -> list[Judged]:
+def _voices(judged: Sequence[Judged]) -> list[Judged]:
+    """The best sentence of each of the first articles, of those whose best comes near to the best of all."""
     first: dict[str, Judged] = {}
     for candidate in judged:
-        first.setdefault(candidate.evidence.article.id, candidate)
-    return list(first.values())
+        if candidate.evidence.score >= VOICE * judged[0].evidence.score:
+            first.setdefault(candidate.evidence.article.id, candidate)
+    return list(first.values())[:VOICES]
 
 
 def _told(candidate: Judged, chosen: Sequence[Judged]) -> bool:

@@ -37,9 +37,16 @@ def test_a_pointed_question_takes_the_best_by_score() -> None:
     ]  # fmt: skip
 
 
-def test_an_open_question_hears_other_articles_first() -> None:
-    assert texts(OPEN, ALPHA, BETA, GAMMA, DELTA, EPSILON, most=4) == [
-        "Alpha rose.", "Beta fell sharply.", "Delta rose too.", "Epsilon never moved at all.",
+def test_an_open_question_first_hears_the_other_articles_that_come_near() -> None:
+    assert texts(OPEN, ALPHA, BETA, GAMMA, DELTA, EPSILON, most=3) == [
+        "Alpha rose.", "Beta fell sharply.", "Delta rose too.",
+    ]  # fmt: skip
+    near = judged(THIRD, "Epsilon never moved at all.", 0.28)
+    assert texts(OPEN, ALPHA, BETA, GAMMA, DELTA, near, most=3) == [
+        "Alpha rose.", "Delta rose too.", "Epsilon never moved at all.",
+    ]  # fmt: skip
+    assert texts(OPEN, ALPHA, BETA, EPSILON, judged(FIRST, "Gamma stayed where it was.", 0.08)) == [
+        "Alpha rose.", "Beta fell sharply.", "Epsilon never moved at all.",
     ]  # fmt: skip
 
 
