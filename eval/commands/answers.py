@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from eval.product import Opener
+from eval.product import Opener, open_plain
 from eval.report import Reporter
 from rag.config import Settings, load_settings
 from rag.evaluation.answers import run
@@ -42,7 +42,11 @@ def add_answers(commands: Commands) -> None:
         metavar="DIR",
         help="ask this index; else one is built from --seeds or the set's own folder",
     )
-    parser.add_argument("--llm", metavar="SPEC", help="what writes the answers")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--llm", metavar="SPEC", help="what writes the answers")
+    how.add_argument(
+        "--plain", action="store_true", help="answer with the three best sentences by BM25 and cosine, to compare with"
+    )
     add_result_options(parser)
     parser.add_argument("--show-misses", action="store_true", help="print every question that went wrong")
     parser.add_argument(
@@ -85,7 +89,7 @@ def _run_set(arguments: argparse.Namespace, reporter: Reporter) -> Run:
         raise EvalError(f"{questions.path} has no question of half {arguments.half!r}: leave --half out")
 
     folder = arguments.seeds or own_seeds(questions)
-    settings = load_settings(index=arguments.index, seeds=folder, llm=arguments.llm)
+    settings = load_settings(index=arguments.index, seeds=folder, llm="plain" if arguments.plain else arguments.llm)
     fresh = arguments.index is None and folder is not None
     seeds = _files_of(settings, known=folder is not None or arguments.index is None)
     if seeds is None:
@@ -94,7 +98,7 @@ def _run_set(arguments: argparse.Namespace, reporter: Reporter) -> Run:
         check_gold(asked, seeds)
     if fresh:
         reporter.note(f"building an index of {settings.seeds} for this run")
-    opener: Opener = arguments.opener
+    opener: Opener = open_plain if arguments.plain else arguments.opener
     with opener(settings, fresh) as app, reporter.progress() as progress:
         outcomes = run(app, asked, seeds, progress)
     return new_run(questions, arguments.half, settings, fresh, outcomes)
