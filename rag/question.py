@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rag.errors import QuestionError
-from rag.words import GRADED, SAYING, Word, words
+from rag.words import ASKING, GRADED, SAYING, Word, words
 
 MAX_QUESTION_CHARS = 2_000
 
@@ -42,6 +42,7 @@ _KINDS: tuple[tuple[str, Kind], ...] = (
     (r"^(?:and |so |but )?(?:is|are|was|were|do|does|did|has|have|had|will|would|can|could|should|might)\b", "yesno"),
 )  # fmt: skip
 _COMPILED = tuple((re.compile(pattern, re.IGNORECASE), kind) for pattern, kind in _KINDS)
+_TOOK_PLACE = re.compile(r"\b(?:tak(?:e|es|en|ing)|took) place\b", re.IGNORECASE)  # says no more than "happened"
 _COUNTED = re.compile(r"\b(?:how many|number of)\s+(?:of the |of |more |other )?((?:[\w’'-]+\s?){1,4})", re.IGNORECASE)
 
 
@@ -51,7 +52,7 @@ class Question:
 
     Attributes:
         kind: what sort of answer it wants.
-        terms: its content words in order, without the words that only ask ("say", "article") or ask for a degree.
+        terms: its content words in order, without the words that only ask ("say", "happen") or ask for a degree.
         names: spans of capitalised runs that do not merely open the sentence.
         counted: keys of the words after "how many": an answer counts exactly these.
     """
@@ -84,7 +85,13 @@ def read(text: str) -> Question:
     kind: Kind = next((kind for pattern, kind in _COMPILED if pattern.search(text)), "what")
     all_words = words(text)
     content = [w for w in all_words if w.content]
-    asked = [w for w in content if text[w.start : w.end].lower() not in SAYING | GRADED]
+    took_place = [match.span() for match in _TOOK_PLACE.finditer(text)]
+    asked = [
+        w
+        for w in content
+        if text[w.start : w.end].lower() not in SAYING | ASKING | GRADED
+        and not any(start <= w.start < end for start, end in took_place)
+    ]
     counted = _COUNTED.search(text)
     return Question(
         text=text,

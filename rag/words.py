@@ -25,6 +25,10 @@ SAYING = frozenset(
     react reaction quote quoted talk talked argue argued explain explained claim claimed express expressed
     article articles archive report reports reported reporting source sources news story stories coverage""".split()
 )
+ASKING = frozenset(
+    """happen happens happened happening occur occurs occurred know knows knew known summarize summarise summarized
+    summarised summary overview detail details info information update updates latest recap explainer""".split()
+)  # "what happened in Washington", "give me an overview of the talks": an article tells, and does not use the word
 GRADED = frozenset(
     """close near likely unlikely possible probable soon big large important serious ready far good bad high low great
     confident optimistic pessimistic upbeat hopeful certain sure true real strong weak""".split()

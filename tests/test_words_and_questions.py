@@ -84,6 +84,22 @@ def test_the_degree_asked_for_is_not_a_word_to_find() -> None:
     assert [w.key for w in read("Close?").terms] == ["close"]
 
 
+@pytest.mark.parametrize(
+    ("question", "terms"),
+    [
+        ("What happened at the White House?", ["white", "hous"]),
+        ("What took place in Washington?", ["washington"]),
+        ("What does the archive know about Volpe?", ["volp"]),
+        ("Summarize the Lutnick story", ["lutnick"]),
+        ("What is the latest on lumber?", ["lumber"]),
+        ("Which place did they take?", ["place", "take"]),
+        ("What happened?", ["happen"]),
+    ],
+)
+def test_what_only_asks_to_tell_is_no_word_to_find(question: str, terms: list[str]) -> None:
+    assert [w.key for w in read(question).terms] == terms
+
+
 def test_a_question_is_folded_and_bounded() -> None:
     assert checked("  Who\n is\u200b  he? ") == "Who is he?"
     assert len(checked("x" * MAX_QUESTION_CHARS)) == MAX_QUESTION_CHARS
