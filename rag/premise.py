@@ -15,6 +15,7 @@ from rag.evidence import Judged
 from rag.quantities import quantities
 from rag.question import Question
 from rag.records import Article
+from rag.words import words
 
 NEARLY = 0.1  # of a number: "20 million" is told of 19.4 million
 _TITLES = (
@@ -81,8 +82,10 @@ def _near(one: float, other: float) -> bool:
 def _holders(text: str) -> Iterator[tuple[str, str]]:
     """Each title with the name of who has it: those before the name, then those after it."""
     for match in (*_TITLED.finditer(text), *_NAMED.finditer(text)):
-        title = match["title"].lower()
-        yield _SHORT.get(title, title), re.sub(r"[’']s?$", "", match["name"])
+        title, name = match["title"].lower(), match["name"]
+        first = next((word.start for word in words(name) if word.content), None)
+        if first is not None:  # nobody is called Who, and "Was Carney" is Carney
+            yield _SHORT.get(title, title), re.sub(r"[’']s?$", "", name[first:])
 
 
 def _surname(name: str) -> str:

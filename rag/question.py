@@ -42,7 +42,11 @@ _KINDS: tuple[tuple[str, Kind], ...] = (
     (r"^(?:and |so |but )?(?:is|are|was|were|do|does|did|has|have|had|will|would|can|could|should|might)\b", "yesno"),
 )  # fmt: skip
 _COMPILED = tuple((re.compile(pattern, re.IGNORECASE), kind) for pattern, kind in _KINDS)
-_TOOK_PLACE = re.compile(r"\b(?:tak(?:e|es|en|ing)|took) place\b", re.IGNORECASE)  # says no more than "happened"
+_ONLY_ASKS = re.compile(  # what says no more than "happened", and what orders an answer
+    r"\b(?:tak(?:e|es|en|ing)|took) place\b|"
+    r"^(?:(?:please|can you|could you) )?(?:list|compare|contrast|find|outline)\b",
+    re.IGNORECASE,
+)
 _COUNTED = re.compile(r"\b(?:how many|number of)\s+(?:of the |of |more |other )?((?:[\w’'-]+\s?){1,4})", re.IGNORECASE)
 
 
@@ -85,12 +89,12 @@ def read(text: str) -> Question:
     kind: Kind = next((kind for pattern, kind in _COMPILED if pattern.search(text)), "what")
     all_words = words(text)
     content = [w for w in all_words if w.content]
-    took_place = [match.span() for match in _TOOK_PLACE.finditer(text)]
+    only_asks = [match.span() for match in _ONLY_ASKS.finditer(text)]
     asked = [
         w
         for w in content
         if text[w.start : w.end].lower() not in SAYING | ASKING | GRADED
-        and not any(start <= w.start < end for start, end in took_place)
+        and not any(start <= w.start < end for start, end in only_asks)
     ]
     counted = _COUNTED.search(text)
     return Question(

@@ -27,7 +27,8 @@ SAYING = frozenset(
 )
 ASKING = frozenset(
     """happen happens happened happening occur occurs occurred know knows knew known summarize summarise summarized
-    summarised summary overview detail details info information update updates latest recap explainer""".split()
+    summarised summary overview detail details info information update updates latest recap explainer timeline
+    chronology quotes quotation quotations""".split()
 )  # "what happened in Washington", "give me an overview of the talks": an article tells, and does not use the word
 GRADED = frozenset(
     """close near likely unlikely possible probable soon big large important serious ready far good bad high low great

@@ -13,7 +13,7 @@ TRADE = Article(
     "a.txt",
     "Conservative leader Pierre Poilievre wrote to Prime Minister Mark Carney. Trade Minister Dominic LeBlanc met him. "
     "King Charles III opened Parliament. Claudia Sheinbaum, the Mexican president, came later. "
-    "Ash Carter, once secretary of defense in Washington, was quoted.",
+    "“Who is the new king?” a child asked. Was Poilievre there? Ash Carter, once secretary of defense in Washington, was quoted.",
 )
 
 
@@ -38,6 +38,8 @@ TRADE = Article(
         ("What did Poilievre write?", ""),
         ("What did Secretary LeBlanc say?", ""),  # he may have been one
         ("What did President Jimmy Carter say?", ""),  # another one
+        ("Who is the prime minister? Who asks?", ""),  # nobody is called Who
+        ("Who was president before, and Who is king?", ""),
     ],
 )
 def test_a_title_that_somebody_else_has(question: str, told: str) -> None:

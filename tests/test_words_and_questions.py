@@ -93,6 +93,9 @@ def test_the_degree_asked_for_is_not_a_word_to_find() -> None:
         ("Summarize the Lutnick story", ["lutnick"]),
         ("What is the latest on lumber?", ["lumber"]),
         ("Which place did they take?", ["place", "take"]),
+        ("Please list all quotes from Volpe", ["volp"]),
+        ("Compare what Lutnick and LeBlanc say", ["lutnick", "leblanc"]),
+        ("Which list names Volpe?", ["list", "name", "volp"]),
         ("What happened?", ["happen"]),
     ],
 )
