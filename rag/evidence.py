@@ -135,6 +135,11 @@ class _Sentence:
     def speaker(self) -> str:
         return self.attribution.speaker if self.attribution else ""
 
+    @property
+    def asks(self) -> bool:
+        """It is a question itself, which answers none: "What happened to the ferry?", as headings have it."""
+        return self.text.rstrip("”\"’')] ").endswith("?")
+
 
 class Reader:
     """Reads passages for evidence. Keeps the token vectors of passages read lately; safe to share between threads."""
@@ -166,6 +171,7 @@ class Reader:
             _judge(question, named, sentence, before, rarity, mean_length)
             for passage in passages
             for before, sentence in zip([None, *passage], passage, strict=False)
+            if not sentence.asks
         ]
         return _seen_again(question, _best_first(judged))
 

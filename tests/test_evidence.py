@@ -52,6 +52,14 @@ def test_only_the_best_are_seen_again_and_the_others_stay_behind_them() -> None:
     assert found[-1].evidence.text.startswith("The weather")
 
 
+def test_a_question_in_an_article_is_no_evidence_but_supports_what_follows() -> None:
+    question = "What happened to the ferry?"
+    found = judged(question, "What happened to the ferry? It sank near Oban in March. “Who would have thought it?”")
+    assert [one.evidence.text for one in found] == ["It sank near Oban in March."]
+    (alone,) = judged(question, "It sank near Oban in March.")
+    assert alone.signs.near < found[0].signs.near
+
+
 def test_nothing_is_read_where_there_is_nothing() -> None:
     assert Reader(load_encoder("minilm")).judge(read("How many people work at the plant?"), []) == []
 

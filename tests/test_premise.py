@@ -13,7 +13,7 @@ TRADE = Article(
     "a.txt",
     "Conservative leader Pierre Poilievre wrote to Prime Minister Mark Carney. Trade Minister Dominic LeBlanc met him. "
     "King Charles III opened Parliament. Claudia Sheinbaum, the Mexican president, came later. "
-    "“Who is the new king?” a child asked. Was Poilievre there? Ash Carter, once secretary of defense in Washington, was quoted.",
+    "“Who is the new king?” a child asked. Ash Carter, once secretary of defense in Washington, was quoted.",
 )
 
 
