@@ -15,6 +15,7 @@ from difflib import SequenceMatcher
 from rag.evidence import Judged
 from rag.question import Question
 from rag.records import Evidence
+from rag.span_reader import span_reader
 from rag.stance import asked_about, cues, stance, words_for
 from rag.values import Number, Value, compatible, dates, names, numbers
 from rag.words import Word, keys, words
@@ -23,6 +24,7 @@ COVER = 0.6  # of the question's words that the best passage has: an article abo
 NAMED = 0.75  # support of the question's names somewhere in an article that is about what they name
 NEAR = 6  # words between a value and the question's word that it belongs to
 HEARD = 0.3  # of the best sentence's score: one that points a way must answer about as well
+ANSWERS = 1.0  # log odds, by the span reader, that a sentence whose value is held against another's answers
 BARELY = 0.01  # score under which a sentence does not bear on the question, whichever way it points
 ALIKE = 0.75  # share of words that a sentence told twice has in common
 SAME = 0.7  # shared content words (Jaccard) above which two sentences say the same
@@ -151,13 +153,27 @@ def _by_value(question: Question, judged: Sequence[Judged]) -> list[list[Evidenc
         if reading and (best is None or reading.distance < best.distance):
             readings[candidate.evidence.article.id] = reading
     sides: list[list[_Reading]] = []
-    for reading in readings.values():
+    for reading in _confirmed(question, list(readings.values())):
         fitting = [side for side in sides if all(compatible(reading.value, r.value) for r in side)]
         if fitting:
             fitting[0].append(reading)
         elif all(not compatible(reading.value, r.value) for side in sides for r in side):
             sides.append([reading])
     return [[r.judged.evidence for r in side] for side in sides]
+
+
+def _confirmed(question: Question, readings: Sequence[_Reading]) -> list[_Reading]:
+    """Those whose value the span reader, too, takes for the answer: much stands beside a word of the question."""
+    found = span_reader().read(question.text, [reading.judged.evidence.text for reading in readings])
+    return [
+        reading
+        for reading, places in zip(readings, found, strict=True)
+        if places.answers >= ANSWERS and _overlap(reading.value.span, places.likeliest)
+    ]
+
+
+def _overlap(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    return one[0] < other[1] and other[0] < one[1]
 
 
 def _relation(question: Question) -> frozenset[str]:
@@ -255,7 +271,10 @@ def _slot(row: Sequence[Word], asked: set[str]) -> bool:
 
 def _opposed(a: str, one: Sequence[Word], b: str, other: Sequence[Word]) -> bool:
     """Whether two names, or two numbers or dates that cannot both be so, stand in the slots."""
-    return not any(compatible(x, y) for x in _inside(a, one) for y in _inside(b, other))
+    values = _inside(a, one), _inside(b, other)
+    if bool(values[0]) != bool(values[1]):
+        return False  # "Super Bowl 57" and "Super Bowl LVII"
+    return not any(compatible(x, y) for x in values[0] for y in values[1])
 
 
 def _inside(text: str, slot: Sequence[Word]) -> list[Value]:

@@ -23,6 +23,7 @@ MAX_TOKENS = 112  # of question and sentence together
 HEAD = ("head.weight", "head.bias")
 LEAST = -12.0  # log probability: what is less likely is not told apart
 ALMOST = -1e-6  # log probability: nothing is surer
+LONGEST = 16  # tokens of an answer
 KEPT = 256  # sentences read lately: evidence and the short answer ask for the same ones
 
 
@@ -45,6 +46,16 @@ class Places:
     def answers(self) -> float:
         """The log odds that the sentence answers."""
         return float(np.log(-np.expm1(min(self.absent, ALMOST)))) - self.absent
+
+    @property
+    def likeliest(self) -> tuple[int, int]:
+        """The characters that are likeliest the answer, of at most `LONGEST` tokens, if it stands there at all."""
+        if not len(self.spans):  # the question left no room for the sentence
+            return 0, 0
+        sums = self.begins[:, None] + self.ends[None, :]
+        sums[~np.triu(np.tri(len(sums), k=LONGEST - 1, dtype=bool))] = -np.inf
+        first, last = np.unravel_index(int(sums.argmax()), sums.shape)
+        return int(self.spans[first, 0]), int(self.spans[last, 1])
 
     def scores(self, starts: Ints, ends: Ints) -> Floats:
         """Return (n,) the log probability that characters `starts` to `ends` (n,) are the answer, at least twice LEAST.

@@ -77,6 +77,13 @@ def test_values_that_cannot_both_be_so_are_two_sides(question: str, one: str, ot
         ("Who wrote the speech?", "The speech was written by Mark Carney.", "Carney wrote the speech himself."),
         ("Who did Mark Carney call?", "Carney called Donald Trump.", "Carney called Claudia Sheinbaum."),
         ("Where is the summit?", "The summit is in South Korea.", "The summit is in Gyeongju."),
+        # A name beside a word of the question is not yet an answer to it.
+        ("Who is the leader of the union?", "The leader of the union, Brian Kingston, spoke in Ottawa.",
+         "The leader of the union said on Monday that Ottawa would wait."),
+        ("Who founded the museum?", "The museum was founded by Flavio Volpe.",
+         "Since it was founded, the museum has lent its paintings to Ottawa and Mexico."),
+        ("When is the cup final?", "Final 57 will be played at the stadium in Regina on Sunday.",
+         "Final LVII will be played at the stadium in Regina on Sunday."),
     ],
 )  # fmt: skip
 def test_what_merely_differs_is_no_disagreement(question: str, one: str, other: str) -> None:

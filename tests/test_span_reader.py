@@ -14,7 +14,7 @@ from eval.disagreement import read_cases
 from eval.pairs import Group, Sentence
 from eval.spans import Example, cloze, disagreement, quiz, squad
 from eval.squad import half_of
-from rag.span_reader import LEAST, Places, SpanReader, span_reader
+from rag.span_reader import LEAST, LONGEST, Places, SpanReader, span_reader
 
 QUESTION = "How many people work at the plant?"
 SENTENCES = ["The plant employs 1,200 workers in three shifts.", "People beside the plant complain."]
@@ -65,6 +65,17 @@ def test_a_sentence_read_lately_is_not_read_again_for_the_same_question() -> Non
     (other,) = span_reader().read("Who runs the plant?", SENTENCES[:1])
     assert again is first
     assert other is not first
+
+
+def test_the_likeliest_answer_is_a_run_of_tokens_that_is_not_long() -> None:
+    (places,) = span_reader().read(QUESTION, SENTENCES[:1])
+    assert SENTENCES[0][slice(*places.likeliest)] == "1,200"
+    spans = np.array([[n, n + 1] for n in range(LONGEST + 2)])
+    begins, ends = np.full(len(spans), -9.0, np.float32), np.full(len(spans), -9.0, np.float32)
+    begins[[0, 4]] = -0.1, -0.5  # the surer beginning is too far before the end, and an end before it is none
+    ends[[2, len(spans) - 1]] = -8.5, -0.1
+    assert Places(spans, begins, ends, -1.0).likeliest == (4, len(spans))
+    assert Places(spans[:0], begins[:0], ends[:0], -1.0).likeliest == (0, 0)
 
 
 @pytest.mark.parametrize(("absent", "answers"), [(np.log(0.5), 0.0), (np.log(0.2), np.log(4)), (2 * LEAST, -2 * LEAST)])
