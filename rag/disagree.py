@@ -17,14 +17,14 @@ from rag.question import Question
 from rag.records import Evidence
 from rag.span_reader import span_reader
 from rag.stance import asked_about, cues, stance, words_for
-from rag.values import Number, Value, compatible, dates, names, numbers
+from rag.values import Name, Number, Value, compatible, dates, names, numbers
 from rag.words import Word, keys, words
 
 COVER = 0.6  # of the question's words that the best passage has: an article about the matter has as many
 NAMED = 0.75  # support of the question's names somewhere in an article that is about what they name
 NEAR = 6  # words between a value and the question's word that it belongs to
 HEARD = 0.3  # of the best sentence's score: one that points a way must answer about as well
-ANSWERS = 1.0  # log odds, by the span reader, that a sentence whose value is held against another's answers
+ANSWERS = 1.0  # log odds, by the span reader, that a sentence answers whose name is held against another's
 BARELY = 0.01  # score under which a sentence does not bear on the question, whichever way it points
 ALIKE = 0.75  # share of words that a sentence told twice has in common
 SAME = 0.7  # shared content words (Jaccard) above which two sentences say the same
@@ -163,13 +163,15 @@ def _by_value(question: Question, judged: Sequence[Judged]) -> list[list[Evidenc
 
 
 def _confirmed(question: Question, readings: Sequence[_Reading]) -> list[_Reading]:
-    """Those whose value the span reader, too, takes for the answer: much stands beside a word of the question."""
-    found = span_reader().read(question.text, [reading.judged.evidence.text for reading in readings])
-    return [
+    """All but the names that the span reader does not take for the answer: news is full of names beside any word."""
+    named = [reading for reading in readings if isinstance(reading.value, Name)]
+    found = span_reader().read(question.text, [reading.judged.evidence.text for reading in named])
+    doubted = [
         reading
-        for reading, places in zip(readings, found, strict=True)
-        if places.answers >= ANSWERS and _overlap(reading.value.span, places.likeliest)
+        for reading, places in zip(named, found, strict=True)
+        if places.answers < ANSWERS or not _overlap(reading.value.span, places.likeliest)
     ]
+    return [reading for reading in readings if reading not in doubted]
 
 
 def _overlap(one: tuple[int, int], other: tuple[int, int]) -> bool:
