@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.encode import Encoder
+from rag.evidence import MIN_WORDS
 from rag.records import Answer, Article, Citation, Claim, Turn
 from rag.split import Span, sentences
 from rag.words import words
 
 SENTENCES = 3  # of an answer
-SHORTEST = 3  # words of a sentence
 K1, B = 1.2, 0.75
 BM25 = 0.1  # what a point of BM25 counts, beside the cosine
 
@@ -32,7 +32,7 @@ class Plain:
             (article, (start, end))
             for article in articles
             for start, end in sentences(article.text)
-            if len(article.text[start:end].split()) >= SHORTEST
+            if len(article.text[start:end].split()) >= MIN_WORDS
         ]
         texts = [article.text[start:end] for article, (start, end) in self._sentences]
         self._counts = [Counter(word.key for word in words(text) if word.content) for text in texts]

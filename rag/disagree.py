@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from itertools import combinations
 
 from rag.evidence import Judged
 from rag.question import Question
@@ -163,7 +164,12 @@ def _by_value(question: Question, judged: Sequence[Judged]) -> list[list[Evidenc
 
 
 def _confirmed(question: Question, readings: Sequence[_Reading]) -> list[_Reading]:
-    """All but the names that the span reader does not take for the answer: news is full of names beside any word."""
+    """All but the names that the span reader does not take for the answer: news is full of names beside any word.
+
+    It is asked only where some values cannot both be so.
+    """
+    if all(compatible(one.value, other.value) for one, other in combinations(readings, 2)):
+        return list(readings)
     named = [reading for reading in readings if isinstance(reading.value, Name)]
     found = span_reader().read(question.text, [reading.judged.evidence.text for reading in named])
     doubted = [
