@@ -7,11 +7,44 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
+from transformers import BatchEncoding
+
+from rag.minilm import DIMENSION
+from rag.pair_reader import PRODUCT_SCALE
 
 HEAD_RATE = 10  # times the rate of the layers
 TOLD = 50  # steps between two lines
+COSINE, BIAS = 6.0, -3.0  # before training the log odds are this much of the likeness, and this
+
+
+class PairHead(nn.Linear):
+    """How likely one text answers the other, from what a model made of both; `rag.pair_reader.log_odds` computes it."""
+
+    def __init__(self) -> None:
+        super().__init__(5 * DIMENSION, 1)
+        nn.init.normal_(self.weight, std=0.002)
+        nn.init.constant_(self.bias, BIAS)
+        self.cosine = nn.Parameter(torch.tensor(COSINE))
+        self.drop = nn.Dropout(0.1)
+
+    def of(self, states: Tensor, given: BatchEncoding) -> tuple[Tensor, Tensor]:
+        """Return (n,) log odds for the states (n, t, d) of n pairs, and the vectors (n, 3, d) they are of."""
+        second = (given["token_type_ids"] * given["attention_mask"]).unsqueeze(-1).float()
+        first = given["attention_mask"].unsqueeze(-1).float() - second
+        asked = (states * first).sum(1) / first.sum(1).clamp(min=1)
+        told = (states * second).sum(1) / second.sum(1).clamp(min=1)
+        parts = [states[:, 0], asked, told, asked * told * PRODUCT_SCALE, (asked - told).abs()]
+        likeness = nn.functional.cosine_similarity(asked, told)
+        odds: Tensor = self(self.drop(torch.cat(parts, 1))).squeeze(1) + self.cosine * likeness
+        return odds, torch.stack(parts[:3], dim=1)
+
+    def kept(self, names: Sequence[str]) -> dict[str, np.ndarray]:
+        """Return weight, bias and what the likeness counts, under these names."""
+        values = self.weight[0], self.bias, self.cosine[None]
+        return {name: value.detach().numpy() for name, value in zip(names, values, strict=True)}
 
 
 def learn(trunk: nn.Module, head: Sequence[nn.Parameter], losses: Iterator[Tensor], rate: float, steps: int) -> None:

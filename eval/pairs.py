@@ -86,7 +86,7 @@ def _quiz_group(snap: Snapshot, question: str, right: Sequence[str], evidence: s
         elif not holds and same < 0.35 and within < 0.6:
             bad.append((likeness, sentence))
     if not any(score > 1 for score, _ in good):
-        own_words = (Sentence(text) for text in _sentences(evidence) if any(_stands(a, text) for a in right))
+        own_words = (Sentence(text) for text in folded_sentences(evidence) if any(_stands(a, text) for a in right))
         good += [(2.0, sentence) for sentence in own_words][:1]
     if not good or len(bad) < LEAST_BAD:
         return None
@@ -102,7 +102,7 @@ def _near(snap: Snapshot, question: str, evidence: str, asked: str) -> Iterator[
     found += snap.lexical.search(question, ANYWHERE)
     found += snap.lexical.search(evidence, NEAR_EVIDENCE) if evidence else []
     for passage in snap.passages(dict.fromkeys(id_ for id_, _ in found)):
-        for text in _sentences(passage.text):
+        for text in folded_sentences(passage.text):
             if len(text.split()) in LENGTHS:
                 yield Sentence(text, passage.article.title or "")
 
@@ -138,11 +138,11 @@ def squad_groups(folder: Path) -> list[Group]:
     paragraphs = list(dict.fromkeys(one.paragraph for one in asked))
     groups = []
     for one in (one for one in asked if one.half == "tune"):
-        likely = _by_likeness(one.question, _sentences(one.paragraph))
+        likely = by_likeness(one.question, folded_sentences(one.paragraph))
         good = [text for text in likely if any(answer in text for answer in one.answers)][:1]
         bad = [text for text in likely if not any(answer in text for answer in one.answers)]
         others = sorted((p for p in paragraphs if p != one.paragraph), key=lambda p: -len(keys(p) & keys(one.question)))
-        bad += _by_likeness(one.question, [text for p in others[:3] for text in _sentences(p)])[:8]
+        bad += by_likeness(one.question, [text for p in others[:3] for text in folded_sentences(p)])[:8]
         if good or not one.answers:
             groups.append(Group(one.question, tuple(map(Sentence, good)), tuple(map(Sentence, bad))))
     return groups
@@ -155,13 +155,13 @@ def disagreement_groups(path: Path) -> list[Group]:
         given = [answer for answer in case.answers if answer]
         good, bad = [], []
         for text, answer in zip(case.texts, case.answers, strict=True):
-            for sentence in (s for s in _sentences(text) if len(s.split()) in LENGTHS):
+            for sentence in (s for s in folded_sentences(text) if len(s.split()) in LENGTHS):
                 if answer and _stands(answer, sentence):
                     good.append(sentence)
                 elif not answer or not any(_stands(one, sentence) for one in given):
                     bad.append(sentence)
         if good and len(bad) >= LEAST_BAD:
-            best, rest = _by_likeness(case.question, good)[:2], _by_likeness(case.question, bad)[:BAD]
+            best, rest = by_likeness(case.question, good)[:2], by_likeness(case.question, bad)[:BAD]
             groups.append(Group(case.question, tuple(map(Sentence, best)), tuple(map(Sentence, rest))))
     return groups
 
@@ -182,11 +182,13 @@ def _best(scored: list[tuple[float, Sentence]], most: int) -> tuple[Sentence, ..
     return tuple(sentence for _, sentence in sorted(scored, key=lambda row: (-row[0], row[1].text))[:most])
 
 
-def _by_likeness(question: str, texts: Sequence[str]) -> list[str]:
+def by_likeness(question: str, texts: Sequence[str]) -> list[str]:
+    """Return the texts, each once, those first that share most words with the question."""
     return sorted(dict.fromkeys(texts), key=lambda text: -len(keys(text) & keys(question)))
 
 
-def _sentences(text: str) -> list[str]:
+def folded_sentences(text: str) -> list[str]:
+    """Return the sentences of a text, white space folded."""
     return [" ".join(text[start:end].split()) for start, end in sentences(text)]
 
 

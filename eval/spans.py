@@ -14,13 +14,12 @@ from pathlib import Path
 from random import Random
 
 from eval.disagreement import read_cases
-from eval.pairs import LENGTHS, Group
+from eval.pairs import LENGTHS, Group, folded_sentences
 from eval.squad import read_squad
 from rag.evaluation.questions import json_rows
 from rag.expected import PHRASES
 from rag.question import Kind
 from rag.short import names
-from rag.split import sentences
 from rag.words import Word, words
 
 CLOZE_WORDS = range(10, 46)  # of a sentence that is asked about
@@ -60,7 +59,7 @@ def cloze(texts: Iterable[str], most: int, random: Random) -> list[Example]:
     for text in texts:
         if len(made) >= most:
             break
-        usable = [s for s in _sentences(text) if len(s.split()) in CLOZE_WORDS]
+        usable = [s for s in folded_sentences(text) if len(s.split()) in CLOZE_WORDS]
         random.shuffle(usable)
         for sentence in usable[:PER_ARTICLE]:
             if (example := _cloze(sentence, random)) is None:
@@ -127,7 +126,7 @@ def squad(folder: Path) -> list[Example]:
     """The questions of the tuning half; those without an answer beside the sentences of their paragraph."""
     made: list[Example] = []
     for one in (one for one in read_squad(folder) if one.half == "tune"):
-        texts = _sentences(one.paragraph)
+        texts = folded_sentences(one.paragraph)
         spans = [(text, _first(one.answers, text)) for text in texts]
         made += [Example(one.question, text, span) for text, span in spans if span][:1]
         made += [Example(one.question, text, None) for text, span in spans if span is None][:WRONG]
@@ -139,7 +138,7 @@ def disagreement(path: Path) -> list[Example]:
     made: list[Example] = []
     for case in (case for case in read_cases(path) if case.half == "tune"):
         for text, answer in zip(case.texts, case.answers, strict=True):
-            usable = [s for s in _sentences(text) if len(s.split()) in LENGTHS]
+            usable = [s for s in folded_sentences(text) if len(s.split()) in LENGTHS]
             if answer:
                 made += [Example(case.question, s, span) for s in usable if (span := _first([answer], s))][:1]
             else:
@@ -151,7 +150,3 @@ def _first(answers: Sequence[str], text: str) -> Span | None:
     """Where the shortest of the answers that stand in the text stands."""
     spans = [m.span() for a in answers if (m := re.search(rf"(?<!\w){re.escape(a)}(?!\w)", text, re.IGNORECASE))]
     return min(spans, key=lambda span: span[1] - span[0], default=None)
-
-
-def _sentences(text: str) -> list[str]:
-    return [" ".join(text[start:end].split()) for start, end in sentences(text)]

@@ -25,7 +25,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import AutoModel, AutoTokenizer, BatchEncoding
 
-from eval.learning import learn, log
+from eval.learning import PairHead, learn, log
 from eval.pairs import (
     Group,
     Sentence,
@@ -37,15 +37,14 @@ from eval.pairs import (
     write_groups,
 )
 from rag.index import Index
-from rag.minilm import DIMENSION, embedded_folder, renamed
-from rag.pair_reader import MAX_TOKENS, PRODUCT_SCALE, titled
+from rag.minilm import embedded_folder, renamed
+from rag.pair_reader import HEAD, MAX_TOKENS, titled
 from rag.quantise import quantised
 
 OUT = Path(__file__).resolve().parents[1] / "rag" / "data" / "pairs.safetensors"
 HARDEST = 14  # of the sentences that do not answer: most are drawn from the likest so many
 OF_HARDEST = 0.7  # how often they are
 UNTITLED = 0.25  # how often a sentence is shown without its title
-COSINE, BIAS = 6.0, -3.0  # before training the score is this much of the likeness, and this
 HEADLINES, HEADLINES_UNTIL = 800, "2022-01-01"  # how many are learned from, and of the days before which
 STUDENT_LAYERS = (0, 2, 4)  # of the teacher's
 ALIKE = 20.0  # how much the angles between the student's vectors and the teacher's count, beside the log odds
@@ -81,33 +80,18 @@ class Model(nn.Module):
         self.trunk = AutoModel.from_pretrained(str(embedded_folder()), attn_implementation="sdpa", **none)
         self.trunk.pooler = None
         self.trunk.embeddings.word_embeddings.weight.requires_grad_(False)
-        self.head = nn.Linear(5 * DIMENSION, 1)
-        nn.init.normal_(self.head.weight, std=0.002)
-        nn.init.constant_(self.head.bias, BIAS)
-        self.cosine = nn.Parameter(torch.tensor(COSINE))
-        self.drop = nn.Dropout(0.1)
+        self.head = PairHead()
 
     def forward(self, given: BatchEncoding) -> tuple[Tensor, Tensor]:
         """Return (n,) log odds for n pairs, and the vectors (n, 3, d) they are of."""
-        states = self.trunk(**given).last_hidden_state.float()
-        second = (given["token_type_ids"] * given["attention_mask"]).unsqueeze(-1).float()
-        first = given["attention_mask"].unsqueeze(-1).float() - second
-        asked = (states * first).sum(1) / first.sum(1).clamp(min=1)
-        told = (states * second).sum(1) / second.sum(1).clamp(min=1)
-        parts = [states[:, 0], asked, told, asked * told * PRODUCT_SCALE, (asked - told).abs()]
-        likeness = nn.functional.cosine_similarity(asked, told)
-        odds: Tensor = self.head(self.drop(torch.cat(parts, 1))).squeeze(1) + self.cosine * likeness
-        return odds, torch.stack(parts[:3], dim=1)
+        return self.head.of(self.trunk(**given).last_hidden_state.float(), given)
 
     def kept(self) -> dict[str, np.ndarray]:
         """Return the weights as they are shipped."""
         state = {name: value.detach().float().numpy() for name, value in self.trunk.state_dict().items()}
         weights = renamed(state, len(self.trunk.encoder.layer))
         del weights["words"]
-        weights["head.weight"] = self.head.weight.detach().numpy()[0]
-        weights["head.bias"] = self.head.bias.detach().numpy()
-        weights["cosine.weight"] = self.cosine.detach().numpy()[None]
-        return quantised(weights)
+        return quantised({**weights, **self.head.kept(HEAD)})
 
 
 def train(groups: Sequence[Group], recipe: Recipe = TEACHER) -> Model:
@@ -133,7 +117,7 @@ def distil(teacher: Model, groups: Sequence[Group], recipe: Recipe = STUDENT) ->
         return nn.functional.mse_loss(odds, right) + ALIKE * angle
 
     student = thinned(teacher)
-    student.drop.p = 0.0
+    student.head.drop.p = 0.0
     return _trained(student, groups, recipe, loss)
 
 
@@ -168,7 +152,7 @@ def _trained(
             yield loss_of(model, given, batch, [len(texts) for texts in drawn])
 
     steps = recipe.epochs * math.ceil(len(groups) / recipe.step_groups)
-    learn(model.train().trunk, [*model.head.parameters(), model.cosine], losses(), recipe.rate, steps)
+    learn(model.train().trunk, list(model.head.parameters()), losses(), recipe.rate, steps)
     return model.eval()
 
 

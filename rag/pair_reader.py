@@ -33,7 +33,7 @@ class PairReader:
 
         folder = embedded_folder()
         kept = load(weights or resources.files("rag").joinpath("data/pairs.safetensors").read_bytes())
-        self._head = {name: kept.pop(name) for name in HEAD}
+        self._head = [kept.pop(name) for name in HEAD]
         self._tokenizer = load_tokenizer(folder, MAX_TOKENS)
         self._states = OnnxRuntime({**widened(kept), "words": word_vectors(folder)}, "pairs.onnx")
 
@@ -44,29 +44,33 @@ class PairReader:
 
         def run(rows: list[int]) -> Floats:
             given = inputs([encodings[row] for row in rows])
-            return self._log_odds(self._states(given), given)
+            return log_odds(self._states(given), given, *self._head)
 
         # One by one: in 8 bits a pair's company would change its score a little, and batches are no faster.
         odds = list(side_by_side(run, [[row] for row in range(len(pairs))]))
         return np.concatenate(odds) if odds else np.empty(0, dtype=np.float32)
-
-    def _log_odds(self, states: Floats, given: Inputs) -> Floats:
-        """Return (n,) for states (n, t, d): a linear model over the mean vectors of both texts and their likeness."""
-        second = given["token_type_ids"][..., None].astype(np.float32)  # 0 for padding, too
-        first = given["attention_mask"][..., None] - second
-        asked = (states * first).sum(axis=1) / np.maximum(first.sum(axis=1), 1)
-        told = (states * second).sum(axis=1) / np.maximum(second.sum(axis=1), 1)
-        parts = [states[:, 0], asked, told, asked * told * PRODUCT_SCALE, np.abs(asked - told)]
-        cosine = (unit(asked) * unit(told)).sum(axis=1)
-        odds = np.concatenate(parts, axis=1) @ self._head["head.weight"] + self._head["head.bias"]
-        found: Floats = odds + cosine * self._head["cosine.weight"]
-        return found
 
 
 @cache
 def pair_reader() -> PairReader:
     """Return the cross-encoder, loaded once for all who use it."""
     return PairReader()
+
+
+def log_odds(states: Floats, given: Inputs, weight: Floats, bias: Floats, of_cosine: Floats) -> Floats:
+    """Return (n,) for the states (n, t, d) of n pairs: a linear model over both texts' mean vectors and their likeness.
+
+    Args:
+        weight: (5 d,); `bias` and `of_cosine` (1,).
+    """
+    second = given["token_type_ids"][..., None].astype(np.float32)  # 0 for padding, too
+    first = given["attention_mask"][..., None] - second
+    asked = (states * first).sum(axis=1) / np.maximum(first.sum(axis=1), 1)
+    told = (states * second).sum(axis=1) / np.maximum(second.sum(axis=1), 1)
+    parts = [states[:, 0], asked, told, asked * told * PRODUCT_SCALE, np.abs(asked - told)]
+    cosine = (unit(asked) * unit(told)).sum(axis=1)
+    found: Floats = np.concatenate(parts, axis=1) @ weight + bias + cosine * of_cosine
+    return found
 
 
 def titled(sentence: str, title: str | None) -> str:
