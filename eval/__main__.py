@@ -12,7 +12,7 @@ from eval.commands.common import Commands
 from eval.commands.confidence import add_calibration, add_fit
 from eval.commands.faithfulness import add_faithfulness
 from eval.commands.retrieval import add_retrieval
-from eval.commands.short import add_choices, add_squad
+from eval.commands.short import add_choices, add_explainers, add_squad
 from eval.commands.speed import add_bench, add_scale
 from eval.product import Opener, open_product
 from rag.errors import OnRecordError
@@ -22,6 +22,7 @@ COMMANDS: tuple[Callable[[Commands], None], ...] = (  # in the order of --help
     add_answers,
     add_fit,
     add_squad,
+    add_explainers,
     add_choices,
     add_calibration,
     add_retrieval,

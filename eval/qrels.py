@@ -63,6 +63,11 @@ class RetrievalSet:
     digests: Mapping[str, str]
     qrels: tuple[Qrels, ...]
 
+    @property
+    def relevant(self) -> frozenset[str]:
+        """The ids of all articles that bear on a question."""
+        return frozenset(id_ for qrels in self.qrels for of in qrels.relevant.values() for id_ in of)
+
 
 def read_retrieval_set(folder: Path, only: str | None = None) -> RetrievalSet:
     """Read the set in `folder`, with all its qrels or `only` those of this name.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -21,8 +21,8 @@ from rag.words import keys
 WORDS = range(3, 23)  # of a question
 SECTION_LINES, SECTION_WORDS = 3, 8  # lines of a section, at most, and its words, at least
 ANSWERING = 3  # sentences of a section that may answer: which one does is not known
-HARD, OF_HARD, OTHERS = 8, 2, 1  # of the article's likest sentences so many are drawn, and of the rest
-FOUND, ELSEWHERE = 25, 2  # passages found by the question's words; so many sentences of other articles
+LIKEST, OTHERS = 5, 3  # sentences of the article that do not answer: so many of the likest, and of the rest
+FOUND, ELSEWHERE = 25, 3  # passages found by the question's words; so many sentences of other articles
 TOLD_ELSEWHERE = 0.25  # of the answer's own words: a passage that has more of them may answer, too
 OFTEN = 2  # articles that ask a question word for word; what more of them ask is a form's ("Are you a robot?")
 ALIKE = 0.6  # of the words: a question so like one that is measured with is not learned from
@@ -47,28 +47,21 @@ class Section:
     others: tuple[str, ...]
 
 
-def section_groups(
-    snap: Snapshot,
-    but: Callable[[Article], bool],
-    measured: Sequence[str],
-    random: Random,
-    told: Callable[[int, int], None],
-) -> list[Group]:
+def section_groups(snap: Snapshot, but: Collection[str], measured: Sequence[str], random: Random) -> list[Group]:
     """The questions of all articles, each with sentences of its section, and with others of its article and elsewhere.
 
     Args:
-        but: whether an article is left out.
+        but: the ids of articles that are left out.
         measured: questions that are measured with: nothing like them is learned from.
     """
-    found = [(article, part) for article in snap.articles() if not but(article) for part in sections(article.text)]
+    found = [(article, part) for article in snap.articles() if article.id not in but for part in sections(article.text)]
     often = Counter(part.question.lower() for _, part in found)
     unseen = [keys(question) for question in measured]
     groups = []
-    for done, (article, part) in enumerate(found, start=1):
+    for article, part in found:
         if often[part.question.lower()] <= OFTEN and not _like(part.question, unseen):
             group = _group(snap, article, part, random)
             groups += [group] if group.good and group.bad else []
-        told(done, len(found))
     return groups
 
 
@@ -101,19 +94,22 @@ def _group(snap: Snapshot, article: Article, part: Section, random: Random) -> G
     good = _usable(part.lines)[:ANSWERING]
     asked, told = keys(part.question), keys(" ".join(good))
     near = by_likeness(part.question, _usable(part.others))
-    bad = random.sample(near[:HARD], min(OF_HARD, len(near[:HARD])))
-    bad += random.sample(near[HARD:], min(OTHERS, len(near[HARD:])))
-    groups = [Sentence(text, title) for text in bad] + _elsewhere(snap, article, part.question, told - asked, random)
-    return Group(part.question, tuple(Sentence(text, title) for text in good), tuple(groups))
+    rest = random.sample(near[LIKEST:], min(OTHERS, len(near[LIKEST:])))
+    bad = [Sentence(text, title) for text in (*near[:LIKEST], *rest)]
+    bad += _elsewhere(snap, article, part.question, told - asked, random)
+    return Group(part.question, tuple(Sentence(text, title) for text in good), tuple(bad))
 
 
-def _elsewhere(snap: Snapshot, article: Article, question: str, told: Collection[str], random: Random) -> list[Sentence]:
+def _elsewhere(
+    snap: Snapshot, article: Article, question: str, told: Collection[str], random: Random
+) -> list[Sentence]:
     """Sentences of other articles that have the question's words, and little of what answers it."""
     found = [id_ for id_, _ in snap.lexical.search(question, FOUND)]
     others = [
         (passage, usable)
         for passage in snap.passages(found)
-        if passage.article.title != article.title
+        if passage.article.id != article.id
+        and not (article.title and passage.article.title == article.title)
         and len(keys(passage.text) & set(told)) <= TOLD_ELSEWHERE * len(told)
         and (usable := _usable([passage.text]))
     ]

@@ -2,7 +2,13 @@
 
 Each example is a question beside a sentence; the reader is to give the first and the last token of the answer, or the
 very first token of all when the sentence does not answer (after Devlin et al. 2019). It sees made questions first and
-real ones then. The word vectors stay as they are, so that they need not be kept twice.
+real ones then.
+
+With them it learns which sentences answer: of each group one of those that may must score higher than all others and
+than "none of these", which is zero. Which one of a section answers is not said (after Dietterich et al. 1997). The
+groups of sections come beside the made questions, and with those of real questions beside the real ones.
+
+The word vectors stay as they are, so that they need not be kept twice.
 """
 
 from __future__ import annotations
@@ -22,17 +28,24 @@ from safetensors.numpy import save
 from torch import Tensor, nn
 from transformers import AutoModel, AutoTokenizer, BatchEncoding, PreTrainedTokenizerBase
 
-from eval.learning import learn, log
-from eval.pairs import read_groups
+from eval.learning import PairHead, learn, log
+from eval.pairs import Group, read_groups
+from eval.qrels import QUESTIONS, read_retrieval_set
+from eval.sections import section_groups
 from eval.spans import Example, cloze, disagreement, quiz, squad
+from rag.evaluation.questions import json_rows
+from rag.index import Index
 from rag.minilm import DIMENSION, embedded_folder, renamed
 from rag.quantise import quantised
-from rag.span_reader import MAX_TOKENS
+from rag.span_reader import ANSWERS, MAX_TOKENS
 
 OUT = Path(__file__).resolve().parents[1] / "rag" / "data" / "spans.safetensors"
 OPENING = 5000  # characters of an article that questions are made of
 IMPOSSIBLE = -1e4  # log odds of a token of the question
 BUCKET = 8  # batches that are sorted by length together
+STEP_GROUPS = 9  # beside each batch
+NONE = 0.25  # how often the sentences that may answer are left out, so that none does
+HARDEST, OF_HARDEST, SHOWN = 14, 0.7, 5  # of the others so many are shown, so often drawn from the likest so many
 SEED = 20
 
 
@@ -60,14 +73,15 @@ class Model(nn.Module):
         self.head = nn.Linear(DIMENSION, 2)
         nn.init.normal_(self.head.weight, std=0.02)
         self.drop = nn.Dropout(0.1)
+        self.answers = PairHead()
 
-    def forward(self, given: BatchEncoding) -> Tensor:
-        """Return (n, t, 2): the log odds that an answer begins and that it ends at each token."""
+    def forward(self, given: BatchEncoding) -> tuple[Tensor, Tensor]:
+        """Return (n, t, 2), the log odds that an answer begins and ends at each token, and (n,), that there is one."""
         states = self.trunk(**given).last_hidden_state.float()
         allowed = (given["token_type_ids"] * given["attention_mask"]).bool()
         allowed[:, 0] = True  # no answer
         odds: Tensor = self.head(self.drop(states)).masked_fill(~allowed[..., None], IMPOSSIBLE)
-        return odds
+        return odds, self.answers.of(states, given)[0]
 
     def kept(self) -> dict[str, np.ndarray]:
         """Return the weights as they are shipped."""
@@ -76,32 +90,84 @@ class Model(nn.Module):
         kept = quantised(weights)
         kept["head.weight"] = np.ascontiguousarray(self.head.weight.detach().numpy().T)
         kept["head.bias"] = self.head.bias.detach().numpy()
-        return kept
+        return {**kept, **self.answers.kept(ANSWERS)}
 
 
-def train(made: Sequence[Example], real: Sequence[Example], seed: int = SEED) -> Model:
-    """Train on the made examples and then on the real ones, in an order drawn by the seed."""
+def train(
+    made: Sequence[Example],
+    real: Sequence[Example],
+    sections: Sequence[Group],
+    asked: Sequence[Group],
+    seed: int = SEED,
+) -> Model:
+    """Train on the made examples and then on the real ones, in an order drawn by the seed.
+
+    Args:
+        sections: groups to learn from beside the made examples.
+        asked: groups to learn from, by turns with the sections, beside the real ones.
+    """
     torch.manual_seed(seed)
     rng = random.Random(seed)  # noqa: S311
     model, tokenizer = Model(), AutoTokenizer.from_pretrained(str(embedded_folder()))
-    for examples, how in ((made, MADE), (real, REAL)):
-        _learn(model, tokenizer, examples, how, rng)
+    of_sections = _endless(sections, rng)
+    both = (batch for pair in zip(of_sections, _endless(asked, rng), strict=True) for batch in pair)
+    for examples, how, groups in ((made, MADE, of_sections), (real, REAL, both)):
+        _learn(model, tokenizer, examples, how, groups, rng)
     return model.eval()
 
 
 def _learn(
-    model: Model, tokenizer: PreTrainedTokenizerBase, examples: Sequence[Example], how: Pass, rng: random.Random
+    model: Model,
+    tokenizer: PreTrainedTokenizerBase,
+    examples: Sequence[Example],
+    how: Pass,
+    groups: Iterator[Sequence[Group]],
+    rng: random.Random,
 ) -> None:
     def losses() -> Iterator[Tensor]:
         for batch in _batches(examples, how, rng):
-            given, target = _encoded(tokenizer, batch)
-            odds = model(given)
-            yield sum(
-                (nn.functional.cross_entropy(odds[..., side], target[:, side]) for side in (0, 1)), torch.zeros(())
-            )
+            yield _places_loss(model, tokenizer, batch) + _answers_loss(model, tokenizer, next(groups))
 
     steps = how.epochs * math.ceil(len(examples) / how.batch)
-    learn(model.train().trunk, list(model.head.parameters()), losses(), how.rate, steps)
+    heads = [*model.head.parameters(), *model.answers.parameters()]
+    learn(model.train().trunk, heads, losses(), how.rate, steps)
+
+
+def _places_loss(model: Model, tokenizer: PreTrainedTokenizerBase, batch: Sequence[Example]) -> Tensor:
+    given, target = _encoded(tokenizer, batch)
+    odds, _ = model(given)
+    return sum((nn.functional.cross_entropy(odds[..., side], target[:, side]) for side in (0, 1)), torch.zeros(()))
+
+
+def _answers_loss(model: Model, tokenizer: PreTrainedTokenizerBase, groups: Sequence[Group]) -> Tensor:
+    """What it costs that none of those which may answer is likely, "none of these" being zero."""
+    texts = [sentence.text for group in groups for sentence in (*group.good, *group.bad)]
+    questions = [group.question for group in groups for _ in (*group.good, *group.bad)]
+    given = _read(tokenizer, questions, texts)
+    given.pop("offset_mapping")
+    _, odds = model(given)
+    losses, at = [], 0
+    for group in groups:
+        own = odds[at : at + len(group.good) + len(group.bad)]
+        at += len(own)
+        right = own[: len(group.good)] if group.good else torch.zeros(1)
+        losses.append(torch.cat([torch.zeros(1), own]).logsumexp(dim=0) - right.logsumexp(dim=0))
+    return torch.stack(losses).mean()
+
+
+def _endless(groups: Sequence[Group], rng: random.Random) -> Iterator[Sequence[Group]]:
+    """The groups in batches, again and again, each time in another order and with other sentences."""
+    while True:
+        order = [_drawn(group, rng) for group in groups]
+        rng.shuffle(order)
+        yield from (order[at : at + STEP_GROUPS] for at in range(0, len(order), STEP_GROUPS))
+
+
+def _drawn(group: Group, rng: random.Random) -> Group:
+    """The group with those of its sentences that are shown this time."""
+    bad = group.bad[:HARDEST] if rng.random() < OF_HARDEST else group.bad
+    good = () if rng.random() < NONE else group.good
+    return Group(group.question, good, tuple(rng.sample(bad, min(SHOWN, len(bad)))))
 
 
 def _batches(examples: Sequence[Example], how: Pass, rng: random.Random) -> Iterator[Sequence[Example]]:
@@ -114,17 +180,22 @@ def _batches(examples: Sequence[Example], how: Pass, rng: random.Random) -> Iter
             yield from (bucket[at : at + how.batch] for at in range(0, len(bucket), how.batch))
 
 
-def _encoded(tokenizer: PreTrainedTokenizerBase, batch: Sequence[Example]) -> tuple[BatchEncoding, Tensor]:
-    """What the model reads, and (n, 2): the first and last token of each answer, 0 and 0 for none."""
-    given = tokenizer(
-        [e.question for e in batch],
-        [e.sentence for e in batch],
+def _read(tokenizer: PreTrainedTokenizerBase, questions: Sequence[str], sentences: Sequence[str]) -> BatchEncoding:
+    given: BatchEncoding = tokenizer(
+        list(questions),
+        list(sentences),
         truncation="only_second",
         max_length=MAX_TOKENS,
         padding=True,
         return_tensors="pt",
         return_offsets_mapping=True,
     )
+    return given
+
+
+def _encoded(tokenizer: PreTrainedTokenizerBase, batch: Sequence[Example]) -> tuple[BatchEncoding, Tensor]:
+    """What the model reads, and (n, 2): the first and last token of each answer, 0 and 0 for none."""
+    given = _read(tokenizer, [e.question for e in batch], [e.sentence for e in batch])
     offsets = given.pop("offset_mapping")
     target = torch.zeros(len(batch), 2, dtype=torch.long)
     for row, example in enumerate(batch):
@@ -144,9 +215,10 @@ def main() -> None:
     parser.add_argument("--archive", type=Path, required=True, metavar="DIR", help="a news archive with quiz questions")
     parser.add_argument("--year", default="2023", help="of the quiz questions to learn from (default %(default)s)")
     parser.add_argument("--but", default="2022", metavar="YEAR", help="no question is made of articles of that year")
+    parser.add_argument("--index", type=Path, required=True, metavar="DIR", help="of the archive")
     parser.add_argument("--squad", type=Path, required=True, metavar="DIR", help="a SQuAD 2.0 sample")
     parser.add_argument("--ramdocs", type=Path, required=True, metavar="FILE", help="a set in the form of RAMDocs")
-    parser.add_argument("--made", type=int, default=14_000, metavar="N", help="made questions (default %(default)s)")
+    parser.add_argument("--made", type=int, default=8_000, metavar="N", help="made questions (default %(default)s)")
     parser.add_argument("--out", type=Path, default=OUT, metavar="FILE", help="the weights (default %(default)s)")
     parser.add_argument("--seed", type=int, default=SEED)
     arguments = parser.parse_args()
@@ -154,10 +226,21 @@ def main() -> None:
     texts = _texts(arguments.archive / "articles.jsonl.gz", arguments.but)
     rng.shuffle(texts)
     made = cloze(texts, arguments.made, rng)
-    real = quiz(read_groups(arguments.groups), arguments.archive / "questions.jsonl", arguments.year)
+    asked = read_groups(arguments.groups)
+    real = quiz(asked, arguments.archive / QUESTIONS, arguments.year)
     real += squad(arguments.squad) + disagreement(arguments.ramdocs)
-    log(f"{len(made)} made questions, {len(real)} real ones")
-    arguments.out.write_bytes(save(train(made, real, arguments.seed).kept()))
+    sections = _sections(arguments.index, arguments.archive, rng)
+    log(f"{len(made)} made questions, {len(real)} real ones; {len(sections)} sections, {len(asked)} real groups")
+    arguments.out.write_bytes(save(train(made, real, sections, asked, arguments.seed).kept()))
+
+
+def _sections(index: Path, archive: Path, rng: random.Random) -> list[Group]:
+    """Those of all articles that no question which is measured with is known to be about."""
+    known = read_retrieval_set(archive).relevant
+    path = archive / QUESTIONS
+    measured = [row["question"] for _, row in json_rows(path, path.read_text("utf-8"))]
+    with Index.open(index).snapshot() as snap:
+        return section_groups(snap, known, measured, rng)
 
 
 def _texts(path: Path, but: str) -> list[str]:

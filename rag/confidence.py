@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from rag.evidence import Floats, Judged, fitted, sigmoid
+from rag.evidence import SUREST, Floats, Judged, fitted, sigmoid
 from rag.question import Question
 
 BEST = 3  # sentences that may support a question together
@@ -48,6 +48,7 @@ class Standing:
         relation: the least support, by the best sentence, of a word that is no part of a name.
         negated: 1 when the question or the best sentence says "not", and the other does not.
         timely: the best sentence's sign: what is asked of this week is not answered by what was news years ago.
+        answers: the log odds, by the span reader, that the best sentence answers, / 9.
     """
 
     score: float
@@ -60,6 +61,7 @@ class Standing:
     relation: float
     negated: float
     timely: float
+    answers: float
 
     def vector(self) -> Floats:
         return np.array([getattr(self, f.name) for f in fields(self)], dtype=np.float32)
@@ -89,6 +91,7 @@ def standing(question: Question, judged: Sequence[Judged]) -> Standing | None:
         relation=min((s for s, name in zip(judged[0].support, judged[0].named, strict=True) if not name), default=1.0),
         negated=float(bool(_NEGATION.search(question.text)) != bool(_NEGATION.search(judged[0].evidence.text))),
         timely=best.timely,
+        answers=(judged[0].answers or 0.0) / SUREST,
     )
 
 

@@ -175,7 +175,7 @@ def _confirmed(question: Question, readings: Sequence[_Reading]) -> list[_Readin
     doubted = [
         reading
         for reading, places in zip(named, found, strict=True)
-        if places.answers < ANSWERS or not _overlap(reading.value.span, places.likeliest)
+        if places.present < ANSWERS or not _overlap(reading.value.span, places.likeliest)
     ]
     return [reading for reading in readings if reading not in doubted]
 

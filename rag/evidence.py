@@ -28,7 +28,7 @@ from rag.expected import expectation
 from rag.kept import Kept
 from rag.question import Question
 from rag.records import Evidence, Hit
-from rag.span_reader import span_reader
+from rag.span_reader import Places, span_reader
 from rag.speakers import Attribution, attribute
 from rag.split import sentences
 from rag.words import Word, keys, words
@@ -39,7 +39,8 @@ NAME_TRUST = 0.6  # of the similarity of a name or a number with another one: Ot
 NEAR_DISCOUNT = 0.8  # what a word in the sentence before is worth
 SEEN_AGAIN, WITHIN = 12, 2.5  # of the best sentences, at most, and how far in log odds from the best: the others are
 # seldom right, and each takes some milliseconds
-ANSWERS = 0.3  # what the log odds that a sentence answers count, beside those of its score (eval/LOG.md)
+PRESENT, ANSWERS = 0.3, 0.6  # what the log odds count that a short answer stands in a sentence, and that it answers,
+# beside those of its score (eval/LOG.md)
 SUREST = 9.0  # of these log odds: what is surer is not told apart
 KEPT_PASSAGES = 512  # about 300 kB of token vectors each at most
 
@@ -332,14 +333,15 @@ def _seen_again(question: Question, judged: Sequence[Judged]) -> list[Judged]:
     near = sum(one.evidence.score >= bar for one in judged[:SEEN_AGAIN])
     first, others = judged[:near], judged[near:]
     read = span_reader().read(question.text, [j.evidence.text for j in first])
-    again = _best_first([_answering(one, places.answers) for one, places in zip(first, read, strict=True)])
+    again = _best_first([_answering(one, places) for one, places in zip(first, read, strict=True)])
     least = again[-1].evidence.score
     return again + [_scored(one, min(one.evidence.score, least)) for one in others]
 
 
-def _answering(one: Judged, odds: float) -> Judged:
-    answers = max(-SUREST, min(SUREST, odds))
-    return replace(_scored(one, sigmoid(log_odds(one.evidence.score) + ANSWERS * answers)), answers=answers)
+def _answering(one: Judged, places: Places) -> Judged:
+    present, answers = (max(-SUREST, min(SUREST, odds)) for odds in (places.present, places.answers))
+    odds = log_odds(one.evidence.score) + PRESENT * present + ANSWERS * answers
+    return replace(_scored(one, sigmoid(odds)), answers=answers)
 
 
 def _scored(one: Judged, score: float) -> Judged:

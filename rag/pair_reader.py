@@ -44,7 +44,7 @@ class PairReader:
 
         def run(rows: list[int]) -> Floats:
             given = inputs([encodings[row] for row in rows])
-            return log_odds(self._states(given), given, *self._head)
+            return pair_odds(self._states(given), given, *self._head)
 
         # One by one: in 8 bits a pair's company would change its score a little, and batches are no faster.
         odds = list(side_by_side(run, [[row] for row in range(len(pairs))]))
@@ -57,7 +57,7 @@ def pair_reader() -> PairReader:
     return PairReader()
 
 
-def log_odds(states: Floats, given: Inputs, weight: Floats, bias: Floats, of_cosine: Floats) -> Floats:
+def pair_odds(states: Floats, given: Inputs, weight: Floats, bias: Floats, of_cosine: Floats) -> Floats:
     """Return (n,) for the states (n, t, d) of n pairs: a linear model over both texts' mean vectors and their likeness.
 
     Args:

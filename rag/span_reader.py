@@ -1,8 +1,12 @@
-"""Reads a question beside a sentence and says where in it the answer begins and ends, and how likely there is none.
+"""Reads a question beside a sentence and says where in it the answer begins and ends, and how likely it answers at all.
 
 Six layers that began as the embedded encoder's, and its word vectors; the other weights, in
-`rag/data/spans.safetensors`, are made by `python -m eval.train_spans` (after Devlin et al. 2019; "no answer" stands at
-the first token), and `rag/data/spans.onnx`, the operators, by `python -m eval.graph`. It computes in 8 bits.
+`rag/data/spans.safetensors`, are made by `python -m eval.train_spans` (after Devlin et al. 2019; that there is no answer
+stands at the first token), and `rag/data/spans.onnx`, the operators, by `python -m eval.graph`. It computes in 8 bits.
+
+Whether a sentence answers is said twice, since it was learned twice: of questions that have a short answer, by where
+that stands; of questions that articles ask themselves ("Why did it fail?"), whose answer is a sentence, by a head of
+its own.
 """
 
 from __future__ import annotations
@@ -17,10 +21,12 @@ import numpy as np
 from rag.encode import Floats, Ints
 from rag.kept import Kept
 from rag.minilm import OnnxRuntime, embedded_folder, inputs, load_tokenizer, side_by_side, word_vectors
+from rag.pair_reader import pair_odds
 from rag.quantise import widened
 
 MAX_TOKENS = 112  # of question and sentence together
-HEAD = ("head.weight", "head.bias")
+PLACES, ANSWERS = ("head.weight", "head.bias"), ("answers.weight", "answers.bias", "answers.cosine")
+HEAD = (*PLACES, *ANSWERS)
 LEAST = -12.0  # log probability: what is less likely is not told apart
 ALMOST = -1e-6  # log probability: nothing is surer
 LONGEST = 16  # tokens of an answer
@@ -34,17 +40,19 @@ class Places:
     Attributes:
         spans: (t, 2) characters of the sentence's tokens.
         begins, ends: (t,) log probability that it begins, and ends, at each of them, if it stands there at all.
-        absent: log probability that the sentence does not answer, of beginning and end together; at least twice LEAST.
+        absent: log probability that no short answer stands in it, of beginning and end together; at least twice LEAST.
+        answers: the log odds that the sentence answers.
     """
 
     spans: Ints
     begins: Floats
     ends: Floats
     absent: float
+    answers: float
 
     @property
-    def answers(self) -> float:
-        """The log odds that the sentence answers."""
+    def present(self) -> float:
+        """The log odds that a short answer stands in the sentence."""
         return float(np.log(-np.expm1(min(self.absent, ALMOST)))) - self.absent
 
     @property
@@ -79,7 +87,8 @@ class SpanReader:
 
         folder = embedded_folder()
         kept = load(weights or resources.files("rag").joinpath("data/spans.safetensors").read_bytes())
-        self._weight, self._bias = (kept.pop(name) for name in HEAD)
+        self._weight, self._bias = (kept.pop(name) for name in PLACES)
+        self._answers = [kept.pop(name) for name in ANSWERS]
         self._tokenizer = load_tokenizer(folder, MAX_TOKENS)
         self._states = OnnxRuntime({**widened(kept), "words": word_vectors(folder)}, "spans.onnx")
         self._kept: Kept[tuple[str, str], Places] = Kept(KEPT)
@@ -100,14 +109,22 @@ class SpanReader:
 
         def run(rows: list[int]) -> Places:
             encoding = encodings[rows[0]]
-            odds = self._states(inputs([encoding]))[0] @ self._weight + self._bias
+            given = inputs([encoding])
+            states = self._states(given)
+            odds = states[0] @ self._weight + self._bias
             told = np.array(encoding.type_ids) == 1
             spans = np.array(encoding.offsets, dtype=np.int64)
             inside = np.flatnonzero(told & (spans[:, 1] > spans[:, 0]))
             total = np.logaddexp.reduce(odds[told], axis=0)
             absent = odds[0] - np.logaddexp(odds[0], total)
             chances = odds - total
-            return Places(spans[inside], chances[inside, 0], chances[inside, 1], max(2 * LEAST, float(absent.sum())))
+            return Places(
+                spans=spans[inside],
+                begins=chances[inside, 0],
+                ends=chances[inside, 1],
+                absent=max(2 * LEAST, float(absent.sum())),
+                answers=float(pair_odds(states, given, *self._answers)[0]),
+            )
 
         # One by one: in 8 bits a sentence's company would change its reading a little.
         return list(side_by_side(run, [[row] for row in range(len(sentences))]))

@@ -31,12 +31,13 @@ def test_it_computes_what_pytorch_trained() -> None:
     model, tokenizer = Model().eval(), AutoTokenizer.from_pretrained(str(embedded_folder()))
     given = tokenizer([QUESTION] * 2, SENTENCES, padding=True, return_tensors="pt")
     with torch.inference_mode():
-        odds = model(given)
+        odds, told_answers = model(given)
     for row, places in enumerate(SpanReader(save(model.kept())).read(QUESTION, SENTENCES)):
         told = odds[row, given["token_type_ids"][row] * given["attention_mask"][row] == 1]
         expected = told.log_softmax(dim=0).numpy()[:-1]  # the mark at the end is no word
         absent = odds[row, 0] - torch.cat([odds[row, :1], told]).logsumexp(dim=0)
         assert places.absent == pytest.approx(float(absent.sum()), abs=0.1)  # 8 bits
+        assert places.answers == pytest.approx(float(told_answers[row]), abs=0.1)
         assert places.begins == pytest.approx(expected[:, 0], abs=0.1)
         assert places.ends == pytest.approx(expected[:, 1], abs=0.1)
 
@@ -48,6 +49,7 @@ def test_the_embedded_one_tells_the_answer_and_that_there_is_none() -> None:
     right, wrong = answers.scores(np.array([start, 0]), np.array([start + 5, 9]))
     assert right > np.log(0.5) > wrong
     assert np.exp(answers.absent) < 0.5 < np.exp(other.absent)
+    assert answers.answers > other.answers
 
 
 def test_a_sentence_is_read_alike_in_any_company_and_what_is_cut_off_is_unlikely() -> None:
@@ -74,16 +76,16 @@ def test_the_likeliest_answer_is_a_run_of_tokens_that_is_not_long() -> None:
     begins, ends = np.full(len(spans), -9.0, np.float32), np.full(len(spans), -9.0, np.float32)
     begins[[0, 4]] = -0.1, -0.5  # the surer beginning is too far before the end, and an end before it is none
     ends[[2, len(spans) - 1]] = -8.5, -0.1
-    assert Places(spans, begins, ends, -1.0).likeliest == (4, len(spans))
-    assert Places(spans[:0], begins[:0], ends[:0], -1.0).likeliest == (0, 0)
+    assert Places(spans, begins, ends, -1.0, 0.0).likeliest == (4, len(spans))
+    assert Places(spans[:0], begins[:0], ends[:0], -1.0, 0.0).likeliest == (0, 0)
 
 
-@pytest.mark.parametrize(("absent", "answers"), [(np.log(0.5), 0.0), (np.log(0.2), np.log(4)), (2 * LEAST, -2 * LEAST)])
-def test_that_a_sentence_answers_is_told_in_log_odds(absent: float, answers: float) -> None:
+@pytest.mark.parametrize(("absent", "present"), [(np.log(0.5), 0.0), (np.log(0.2), np.log(4)), (2 * LEAST, -2 * LEAST)])
+def test_that_a_short_answer_stands_there_is_told_in_log_odds(absent: float, present: float) -> None:
     nowhere = np.zeros((0, 2), dtype=np.int64)
     none = np.zeros(0, dtype=np.float32)
-    assert Places(nowhere, none, none, float(absent)).answers == pytest.approx(answers)
-    assert Places(nowhere, none, none, 0.0).answers < -13
+    assert Places(nowhere, none, none, float(absent), 0.0).present == pytest.approx(present)
+    assert Places(nowhere, none, none, 0.0, 0.0).present < -13
 
 
 def test_made_questions_ask_for_what_stands_in_their_sentence() -> None:
@@ -148,11 +150,19 @@ def test_each_document_gives_the_sentence_with_its_answer(tmp_path: Path) -> Non
     ]
 
 
-def test_a_few_examples_are_learned() -> None:
+def test_a_few_examples_and_groups_are_learned() -> None:
     from eval.train_spans import train
 
     start = SENTENCES[0].index("1,200")
     real = [Example(QUESTION, SENTENCES[0], (start, start + 5)), Example(QUESTION, SENTENCES[1], None)] * 160
-    answers, other = SpanReader(save(train(real[:2], real).kept())).read(QUESTION, SENTENCES)
+    asked, complaint = (
+        Group("Why?", (Sentence(SENTENCES[0]),), (Sentence("It rained."),)),
+        "People beside it are unhappy.",
+    )
+    section = Group("Is everybody content?", tuple(map(Sentence, (SENTENCES[1], complaint))), (Sentence(SENTENCES[0]),))
+    reader = SpanReader(save(train(real[:2], real, [section], [asked]).kept()))
+    answers, other = reader.read(QUESTION, SENTENCES)
     assert answers.scores(np.array([start]), np.array([start + 5]))[0] > np.log(0.9)
     assert np.exp(answers.absent) < 0.1 < 0.9 < np.exp(other.absent)
+    wrong, *right = reader.read(section.question, [SENTENCES[0], SENTENCES[1], complaint])
+    assert max(places.answers for places in right) > 0 > wrong.answers + 1

@@ -1,4 +1,4 @@
-"""The commands `squad` and `choices`: answers of a few words, and the right one of several."""
+"""The commands `squad`, `choices` and `explainers`: a few words, the right one of several, the section that answers."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from rag.config import load_settings
 from rag.encode import load_encoder
 from rag.evaluation.questions import EvalError
 from rag.evaluation.runs import ROOT
+from rag.evidence import Reader
 from rag.index import Index
 
 from .common import Commands, add_result_options, count, finish, index_of
@@ -66,3 +67,32 @@ def _choices(arguments: argparse.Namespace) -> int:
     with reporter.progress() as progress:
         result = run(asked, name, Index.open(index, encoder), encoder, settings.passages, progress)
     return finish(arguments, reporter, "choices", result, tables(result))
+
+
+def add_explainers(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "explainers",
+        help="measure answers to questions that articles ask themselves",
+        description="Put the questions that explainers are written in to their own articles: is what is said for an "
+        "answer of the section under the question? Only articles that the qrels name are asked: none is learned from.",
+    )
+    parser.add_argument("set", type=Path, metavar="DIR", help="a folder with articles.jsonl[.gz], questions and qrels")
+    parser.add_argument("--index", type=Path, metavar="DIR", help="ask this index instead of building one")
+    add_result_options(parser)
+    parser.set_defaults(run=_explainers)
+
+
+def _explainers(arguments: argparse.Namespace) -> int:
+    from eval.explainers import asked_in, run, tables
+    from eval.qrels import read_retrieval_set
+
+    reporter = Reporter(as_json=arguments.json)
+    of = read_retrieval_set(arguments.set)
+    encoder = load_encoder(load_settings().encoder)
+    index = arguments.index or index_of(of.articles, ROOT / ".cache" / "retrieval" / of.name, encoder, reporter)
+    with Index.open(index, encoder).snapshot() as snap, reporter.progress() as progress:
+        asked = asked_in(snap, of.relevant)
+        if not asked:
+            raise EvalError(f"no article that the qrels of {arguments.set} name asks a question: nothing to measure")
+        result = run(snap, Reader(encoder), asked, of.name, progress)
+    return finish(arguments, reporter, "explainers", result, tables(result))
