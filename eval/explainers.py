@@ -1,11 +1,13 @@
 """Measure answers to questions that articles ask themselves: is what is said for an answer of the section under it?
 
 A question is put to its own article alone, whose other sections and paragraphs are about the same people and things.
+The article's questions are taken out of it, or their words would show where the answer stands.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
 
 from rich.table import Table
 
@@ -15,11 +17,12 @@ from eval.sections import Section, sections
 from eval.squad import half_of
 from rag.config import Settings
 from rag.evaluation.runs import Json, provenance
-from rag.evidence import Reader
+from rag.evidence import Judged, Reader
 from rag.index import Snapshot
-from rag.question import checked, read
+from rag.question import Question, checked, read
 from rag.records import Article, Evidence, Hit
 from rag.select import select
+from rag.split import split
 
 AMONG = 3
 PASSAGES = 30  # of an article, from its beginning
@@ -38,7 +41,6 @@ def asked_in(snap: Snapshot, articles: Collection[str]) -> list[tuple[Article, S
 
 
 def run(
-    snap: Snapshot,
     reader: Reader,
     asked: Sequence[tuple[Article, Section]],
     name: str,
@@ -47,7 +49,7 @@ def run(
     """Put each question to its article and return the result, which has ids and numbers and no text."""
     rows: list[Json] = []
     for done, (article, part) in enumerate(asked, start=1):
-        rows += _row(snap, reader, article, part)
+        rows += _row(reader, article, part)
         told(done, len(asked))
     return {
         "format": 1,
@@ -60,11 +62,17 @@ def run(
     }
 
 
-def _row(snap: Snapshot, reader: Reader, article: Article, part: Section) -> Iterator[Json]:
+def put(reader: Reader, article: Article, asked: str) -> tuple[Question, list[Judged]]:
+    """The question read, and the article's sentences judged, its own questions taken out."""
+    question = read(checked(asked))
+    lines = (line for line in article.text.split("\n") if not line.rstrip().endswith("?"))
+    passages = split(replace(article, text="\n".join(lines)))[:PASSAGES]
+    return question, reader.judge(question, [Hit(rank, 0.5, one) for rank, one in enumerate(passages, start=1)])
+
+
+def _row(reader: Reader, article: Article, part: Section) -> Iterator[Json]:
     """One row; none when nothing can be looked for, or nothing under the question is a sentence as it is read."""
-    question = read(checked(part.question))
-    passages = list(snap.article_passages(article))[:PASSAGES]
-    judged = reader.judge(question, [Hit(rank, 0.5, passage) for rank, passage in enumerate(passages, start=1)])
+    question, judged = put(reader, article, part.question)
     under = {sentence for line in part.lines for sentence in folded_sentences(line)}
     found = [_of(under, one.evidence) for one in judged]
     if question.terms and any(found):

@@ -21,7 +21,7 @@ COSINE, BIAS = 6.0, -3.0  # before training the log odds are this much of the li
 
 
 class PairHead(nn.Linear):
-    """How likely one text answers the other, from what a model made of both; `rag.pair_reader.pair_odds` computes it."""
+    """How likely one text answers the other, from the states of both; `rag.pair_reader.pair_odds` computes the same."""
 
     def __init__(self) -> None:
         super().__init__(5 * DIMENSION, 1)

@@ -43,7 +43,7 @@ OUT = Path(__file__).resolve().parents[1] / "rag" / "data" / "spans.safetensors"
 OPENING = 5000  # characters of an article that questions are made of
 IMPOSSIBLE = -1e4  # log odds of a token of the question
 BUCKET = 8  # batches that are sorted by length together
-STEP_GROUPS = 9  # beside each batch
+STEP_GROUPS = 10  # beside each batch
 NONE = 0.25  # how often the sentences that may answer are left out, so that none does
 HARDEST, OF_HARDEST, SHOWN = 14, 0.7, 5  # of the others so many are shown, so often drawn from the likest so many
 SEED = 20
@@ -141,11 +141,14 @@ def _places_loss(model: Model, tokenizer: PreTrainedTokenizerBase, batch: Sequen
 
 def _answers_loss(model: Model, tokenizer: PreTrainedTokenizerBase, groups: Sequence[Group]) -> Tensor:
     """What it costs that none of those which may answer is likely, "none of these" being zero."""
-    texts = [sentence.text for group in groups for sentence in (*group.good, *group.bad)]
-    questions = [group.question for group in groups for _ in (*group.good, *group.bad)]
-    given = _read(tokenizer, questions, texts)
-    given.pop("offset_mapping")
-    _, odds = model(given)
+    pairs = [(group.question, sentence.text) for group in groups for sentence in (*group.good, *group.bad)]
+    order = sorted(range(len(pairs)), key=lambda n: len(pairs[n][1]))
+    found = []
+    for part in (order[: len(order) // 2], order[len(order) // 2 :]):  # of about one length: less is filled up
+        given = _read(tokenizer, [pairs[n][0] for n in part], [pairs[n][1] for n in part])
+        given.pop("offset_mapping")
+        found.append(model(given)[1])
+    odds = torch.cat(found)[torch.tensor(order).argsort()]
     losses, at = [], 0
     for group in groups:
         own = odds[at : at + len(group.good) + len(group.bad)]
@@ -218,7 +221,7 @@ def main() -> None:
     parser.add_argument("--index", type=Path, required=True, metavar="DIR", help="of the archive")
     parser.add_argument("--squad", type=Path, required=True, metavar="DIR", help="a SQuAD 2.0 sample")
     parser.add_argument("--ramdocs", type=Path, required=True, metavar="FILE", help="a set in the form of RAMDocs")
-    parser.add_argument("--made", type=int, default=8_000, metavar="N", help="made questions (default %(default)s)")
+    parser.add_argument("--made", type=int, default=6_000, metavar="N", help="made questions (default %(default)s)")
     parser.add_argument("--out", type=Path, default=OUT, metavar="FILE", help="the weights (default %(default)s)")
     parser.add_argument("--seed", type=int, default=SEED)
     arguments = parser.parse_args()

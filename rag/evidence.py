@@ -42,6 +42,8 @@ SEEN_AGAIN, WITHIN = 12, 2.5  # of the best sentences, at most, and how far in l
 PRESENT, ANSWERS = 0.3, 0.6  # what the log odds count that a short answer stands in a sentence, and that it answers,
 # beside those of its score (eval/LOG.md)
 SUREST = 9.0  # of these log odds: what is surer is not told apart
+UNDER, SECTION = 2.0, 3  # what it counts, in log odds, to be one of the first sentences under the same question: what
+# an article asks itself ("What is a NOTAM?") it goes on to answer
 KEPT_PASSAGES = 512  # about 300 kB of token vectors each at most
 
 
@@ -169,9 +171,9 @@ class Reader:
         rarity = _rarity(question, everything)
         mean_length = sum(sentence.length for sentence in everything) / max(1, len(everything))
         judged = [
-            _judge(question, named, sentence, before, rarity, mean_length)
+            _judge(question, named, sentence, before, asked_above, rarity, mean_length)
             for passage in passages
-            for before, sentence in zip([None, *passage], passage, strict=False)
+            for before, sentence, asked_above in zip([None, *passage], passage, _asked_above(passage), strict=False)
             if not sentence.asks
         ]
         return _seen_again(question, _best_first(judged))
@@ -282,6 +284,7 @@ def _judge(
     named: tuple[bool, ...],
     sentence: _Sentence,
     before: _Sentence | None,
+    asked_above: str,
     rarity: Floats,
     mean_length: float,
 ) -> Judged:
@@ -310,15 +313,34 @@ def _judge(
         length=min(1.0, len(text.split()) / 40),
     )
     weights = fitted("sentence", SIGN_NAMES)
+    odds = float(signs.vector() @ weights[:-1] + weights[-1]) + UNDER * _same_question(question, asked_above)
     evidence = Evidence(
         article=passage.article,
         start=sentence.start,
         end=sentence.end,
-        score=sigmoid(float(signs.vector() @ weights[:-1] + weights[-1])),
+        score=sigmoid(odds),
         speaker=sentence.speaker or None,
         quote=sentence.attribution.quote_span if sentence.attribution else None,
     )
     return Judged(evidence, signs, tuple(float(s) for s in support), named)
+
+
+def _asked_above(passage: Sequence[_Sentence]) -> list[str]:
+    """For each sentence, the question that it stands under, at most `SECTION` sentences above; empty without one."""
+    above, left, found = "", 0, []
+    for sentence in passage:
+        if sentence.asks:
+            above, left = sentence.text, SECTION + 1
+        found.append(above if 0 < left <= SECTION else "")
+        left -= 1
+    return found
+
+
+def _same_question(question: Question, other: str) -> float:
+    """How much two questions are the same, by the words that only one of them has: 1, or 0 when half of them differ."""
+    own, others = {term.key for term in question.terms}, keys(other)
+    alike = len(own & others) / max(1, len(own | others))
+    return max(0.0, 2 * alike - 1)
 
 
 def _best_first(judged: Sequence[Judged]) -> list[Judged]:

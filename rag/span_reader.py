@@ -1,7 +1,7 @@
 """Reads a question beside a sentence and says where in it the answer begins and ends, and how likely it answers at all.
 
 Six layers that began as the embedded encoder's, and its word vectors; the other weights, in
-`rag/data/spans.safetensors`, are made by `python -m eval.train_spans` (after Devlin et al. 2019; that there is no answer
+`rag/data/spans.safetensors`, are made by `python -m eval.train_spans` (after Devlin et al. 2019; that there is none
 stands at the first token), and `rag/data/spans.onnx`, the operators, by `python -m eval.graph`. It computes in 8 bits.
 
 Whether a sentence answers is said twice, since it was learned twice: of questions that have a short answer, by where

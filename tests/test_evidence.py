@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rag.encode import load_encoder
-from rag.evidence import ANSWERS, SEEN_AGAIN, SUREST, WITHIN, Judged, Reader, log_odds, sigmoid
+from rag.evidence import ANSWERS, SEEN_AGAIN, SUREST, UNDER, WITHIN, Judged, Reader, log_odds, sigmoid
 from rag.question import read
 from rag.records import Article, Hit, Passage
 from rag.span_reader import span_reader
@@ -67,3 +67,17 @@ def test_nothing_is_read_where_there_is_nothing() -> None:
 def test_log_odds_undo_the_sigmoid() -> None:
     for x in (-WITHIN, 0.0, 0.5, 8.0):
         assert log_odds(sigmoid(x)) == pytest.approx(x)
+
+
+def test_what_stands_under_the_same_question_in_an_article_answers_it() -> None:
+    question = "What is a NOTAM?"
+    about = "The FAA lifted the ground stop, and the NOTAM of the morning was withdrawn, a NOTAM that nobody had read."
+    told = "A notice with safety information for pilots. They must read it before a flight."
+    first, *_ = judged(question, about, f"What is a NOTAM?\n{told}")
+    alone = {one.evidence.text: one.evidence.score for one in judged(question, about, told)}
+    under = {one.evidence.text: one.evidence.score for one in judged(question, about, f"What is a NOTAM?\n{told}")}
+    other = {one.evidence.text: one.evidence.score for one in judged(question, about, f"Who lifted the stop?\n{told}")}
+    assert first.evidence.text == told.split(". ")[0] + "."
+    for text in alone.keys() - {about}:
+        assert log_odds(under[text]) > log_odds(alone[text]) + UNDER / 2
+        assert log_odds(other[text]) == pytest.approx(log_odds(alone[text]), abs=0.7)

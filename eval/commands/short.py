@@ -94,5 +94,5 @@ def _explainers(arguments: argparse.Namespace) -> int:
         asked = asked_in(snap, of.relevant)
         if not asked:
             raise EvalError(f"no article that the qrels of {arguments.set} name asks a question: nothing to measure")
-        result = run(snap, Reader(encoder), asked, of.name, progress)
+        result = run(Reader(encoder), asked, of.name, progress)
     return finish(arguments, reporter, "explainers", result, tables(result))
