@@ -38,7 +38,7 @@ class Settings:
     encoder: str = "minilm"
     reranker: str = "embedded"
     llm: str = "extractive"
-    refuse_below: float = 0.32
+    refuse_below: float = 0.3
     max_claims: int = 4
     passages: int = 12
     conversations: Path = Path("conversations.sqlite")

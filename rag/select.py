@@ -10,7 +10,7 @@ from rag.records import Evidence
 from rag.words import keys
 
 # Of the best score: what belongs in the answer beside it. Who wants one thing told wants less beside it.
-CLOSE = 0.1  # another sentence, when the question is open
+CLOSE = 0.05  # another sentence, when the question is open
 POINTED_OWN, POINTED_OTHER = 0.5, 0.3  # when it is not: of an article that is heard already; the first of another one
 VOICES, VOICE = 3, 0.3  # when it is open: articles that come before any sentence of one that is heard already, if their
 # best one has as much
