@@ -144,7 +144,8 @@ def _answers_loss(model: Model, tokenizer: PreTrainedTokenizerBase, groups: Sequ
     pairs = [(group.question, sentence.text) for group in groups for sentence in (*group.good, *group.bad)]
     order = sorted(range(len(pairs)), key=lambda n: len(pairs[n][1]))
     found = []
-    for part in (order[: len(order) // 2], order[len(order) // 2 :]):  # of about one length: less is filled up
+    middle = len(order) // 2
+    for part in filter(None, (order[:middle], order[middle:])):  # of about one length: less is filled up
         given = _read(tokenizer, [pairs[n][0] for n in part], [pairs[n][1] for n in part])
         given.pop("offset_mapping")
         found.append(model(given)[1])
