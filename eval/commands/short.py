@@ -74,7 +74,7 @@ def add_explainers(commands: Commands) -> None:
         "explainers",
         help="measure answers to questions that articles ask themselves",
         description="Put the questions that explainers are written in to their own articles: is what is said for an "
-        "answer of the section under the question? Only articles that the qrels name are asked: none is learned from.",
+        "answer of the section under it? Only articles that the qrels name are asked: of these no section is learned.",
     )
     parser.add_argument("set", type=Path, metavar="DIR", help="a folder with articles.jsonl[.gz], questions and qrels")
     parser.add_argument("--index", type=Path, metavar="DIR", help="ask this index instead of building one")
