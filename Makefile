@@ -34,7 +34,7 @@ reliability: $(READY) ## try to break an index in full: kills, failing disks, da
 	$(BIN)/python -m tests.reliability
 
 load: $(READY) ## let 20 people ask the chat at once: errors, mixed sessions, seconds
-	$(BIN)/python -m tests.load
+	$(BIN)/python -m tests.helpers.load
 
 lint: $(READY) ## check style and format
 	$(BIN)/ruff check

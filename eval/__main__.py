@@ -7,16 +7,16 @@ import sys
 from collections.abc import Callable, Sequence
 
 from eval.commands.answers import add_answers
-from eval.commands.apart import add_disagreement, add_followups, add_speakers
 from eval.commands.common import Commands
 from eval.commands.confidence import add_calibration, add_fit
+from eval.commands.conversation import add_disagreement, add_followups, add_speakers
 from eval.commands.faithfulness import add_faithfulness
 from eval.commands.retrieval import add_retrieval
-from eval.commands.short import add_choices, add_explainers, add_squad
+from eval.commands.short_answers import add_choices, add_explainers, add_squad
 from eval.commands.speed import add_bench, add_scale
 from eval.product import Opener, open_product
 from rag.errors import OnRecordError
-from rag.evaluation.told import visible
+from rag.evaluation.messages import visible
 
 COMMANDS: tuple[Callable[[Commands], None], ...] = (  # in the order of --help
     add_answers,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -10,10 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rag.config import Settings
-from rag.evaluation.answers import Asker
+from rag.evaluation.questions import EvalError
+from rag.evaluation.runner import Asker
+from rag.index.build import BuildReport, build
+from rag.index.staging import Progress
+from rag.models.base import Encoder
 
 if TYPE_CHECKING:
-    from eval.plain import Plain
+    from eval.baseline import Plain
     from rag.pipeline import OnRecord
 
 Opener = Callable[[Settings, bool], AbstractContextManager[Asker]]
@@ -39,9 +45,9 @@ def open_plain(settings: Settings, fresh: bool) -> Iterator[Plain]:
     Raises:
         OnRecordError: as there.
     """
-    from eval.plain import Plain
-    from rag.encode import load_encoder
-    from rag.index import Index
+    from eval.baseline import Plain
+    from rag.index.reader import Index
+    from rag.models.registry import load_encoder
 
     encoder = load_encoder(settings.encoder)
     with _indexed(settings, fresh) as settings, Index.open(settings.index, encoder).snapshot() as snapshot:
@@ -50,7 +56,7 @@ def open_plain(settings: Settings, fresh: bool) -> Iterator[Plain]:
 
 @contextmanager
 def _indexed(settings: Settings, fresh: bool) -> Iterator[Settings]:
-    from rag.index import build
+    from rag.index.build import build
 
     if not fresh:
         yield settings
@@ -59,3 +65,30 @@ def _indexed(settings: Settings, fresh: bool) -> Iterator[Settings]:
         settings = replace(settings, index=Path(folder) / "index")
         build(settings.seeds, settings.index, encoder=settings.encoder)
         yield settings
+
+
+def build_index(articles: Path, cache: Path, encoder: Encoder | str, progress: Progress) -> tuple[Path, BuildReport]:
+    """Bring the index in `cache` up to date with a file of articles; what was encoded before is not encoded again.
+
+    Raises:
+        OnRecordError: the index cannot be built; see `rag.index.reader.build`.
+        EvalError: the cache cannot be written.
+    """
+    seeds, index = cache / "articles", cache / "index"
+    try:
+        seeds.mkdir(parents=True, exist_ok=True)
+        for old in seeds.iterdir():
+            if old.name != articles.name:
+                old.unlink()
+        copy = seeds / articles.name  # in a folder of its own: the questions beside the original are no articles
+        if not copy.exists() or _stamp(copy) != _stamp(articles):
+            copy.unlink(missing_ok=True)  # it may be read-only, as its original was
+            shutil.copy2(articles, copy)
+    except OSError as error:
+        raise EvalError(f"{cache} cannot be written ({error.strerror}): give another folder with --cache") from error
+    return index, build(seeds, index, encoder, progress=progress)
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    found = os.stat(path)
+    return found.st_size, found.st_mtime_ns

@@ -13,12 +13,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from rag.evaluation.answers import Progress as OnProgress
 from rag.evaluation.compare import Comparison, comparison_json
 from rag.evaluation.measures import BY_KEY, MEASURES, Measure
-from rag.evaluation.records import Outcome
+from rag.evaluation.messages import ending, headline, number, target, verdict, visible
+from rag.evaluation.runner import Progress as OnProgress
 from rag.evaluation.runs import Json, outcome_json
-from rag.evaluation.told import ending, headline, number, target, verdict, visible
+from rag.evaluation.types import Outcome
 
 PLAIN_WIDTH = 110  # columns, where output is no terminal
 MET, MISSED = "✓", "✗"

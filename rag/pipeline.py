@@ -9,31 +9,32 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
-from rag.collapse import collapse
-from rag.condense import condense
+from rag.answer.abstention import refusal
+from rag.answer.disputes import told
+from rag.answer.writer import Event, Stage, written
 from rag.config import Settings
-from rag.disagree import Conflict, conflict, other_way
-from rag.encode import Encoder, Floats, load_encoder
 from rag.errors import QuestionError
-from rag.evidence import Judged, Reader
+from rag.evidence.assessment import Reading, part_readings, reading, together
+from rag.evidence.conflicts import Conflict, conflict, other_way
+from rag.evidence.scoring import Judged, Reader
+from rag.evidence.short_answers import leading, may_lead, shortest
 from rag.filters import day
-from rag.generate import Piece
-from rag.generators import check_generator
-from rag.index import Index, Snapshot
-from rag.question import MAX_QUESTION_CHARS, Question, checked, read
-from rag.reading import Reading, part_readings, reading, together
-from rag.records import Answer, Article, Hit, Turn
-from rag.refuse import refusal
-from rag.remembered import Remembering
-from rag.rerank import EmbeddedReranker, Reranker, load_reranker
-from rag.retrieve import Filters, retrieve
-from rag.rewrite import Rewrite, stand_alone
-from rag.short import leading, may_lead, shortest
-from rag.sides import told
-from rag.speakers import people_in
-from rag.verify import NOTHING, Source, Verdict, Verifier
-from rag.when import When, read_when
-from rag.write import Event, Stage, written
+from rag.generation.base import Piece
+from rag.generation.registry import check_generator
+from rag.index.reader import Index, Snapshot
+from rag.models.base import Encoder, Floats
+from rag.models.caching import Remembering
+from rag.models.registry import load_encoder
+from rag.query.analysis import MAX_QUESTION_CHARS, Question, checked, read
+from rag.query.followups import condense
+from rag.query.rewriting import Rewrite, stand_alone
+from rag.query.time_range import When, read_when
+from rag.retrieval.hybrid import Filters, retrieve
+from rag.retrieval.near_duplicates import collapse
+from rag.retrieval.rerankers import EmbeddedReranker, Reranker, load_reranker
+from rag.text.attribution import people_in
+from rag.types import Answer, Article, Hit, Turn
+from rag.verification.verifier import NOTHING, Source, Verdict, Verifier
 
 VERIFIED_PASSAGES = 5  # nearest to a sentence: their articles are read for it
 DEEPER = 2  # times as many passages are looked at as are listed, since some are folded
@@ -275,7 +276,7 @@ class OnRecord:
             return snapshot.notes
 
     def status(self) -> dict[str, Any]:
-        from rag.index import status
+        from rag.index.check import status
 
         return status(self.settings.index)
 

@@ -10,11 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rag.encode import Encoder, Floats, TokenVectors, load_encoder
-from rag.index import Index, build
+from rag.index.build import build
+from rag.index.reader import Index
+from rag.models.base import Encoder, Floats, TokenVectors
+from rag.models.registry import load_encoder
 
 # Files whose tests take the longest, in that order: begun first, they leave neither of two workers alone at the end.
-LONGEST = ("test_states", "test_browser", "test_reliability", "test_growth", "test_bench", "test_span_reader")
+LONGEST = ("test_states", "test_browser", "test_reliability", "test_growth", "test_speed", "test_answer_reader")
 SEEDS = Path(__file__).resolve().parent.parent / "seeds"
 
 

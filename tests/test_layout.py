@@ -9,22 +9,16 @@ import resource
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
-from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDERS = {"rag": "rag", "rag.ui": "ui", "eval": "eval"}  # import package: its folder
-# Dependencies point one way. Of the product's modules only these may import the upper four; the rest are steps.
-ABOVE = {
-    "rag.index": {"rag.retrieve", "rag.pipeline", "rag.cli"},
-    "rag.retrieve": {"rag.pipeline", "rag.cli"},
-    "rag.pipeline": {"rag.cli"},
-    "rag.cli": set[str](),
-}
+PACKAGES = ("rag", "ui", "eval")
+MAX_FILES = 16  # in one folder, its `__init__.py` among them: what can be taken in at a glance
 HEAVY = {
     "faiss",
     "langchain_text_splitters",
@@ -57,43 +51,18 @@ FOREIGN = re.compile(r"/(?:work|root|opt|Users)/|index[-]url|\bpypi[.]|python[h]
 @cache
 def modules() -> dict[str, ast.Module]:
     """Every module of the project, parsed, by its import name; a package is named as its `__init__`."""
-    found = {}
-    for package, folder in FOLDERS.items():
-        for path in sorted((ROOT / folder).rglob("*.py")):
-            parts = [package, *path.relative_to(ROOT / folder).with_suffix("").parts]
-            found[".".join(parts)] = ast.parse(path.read_text(encoding="utf-8"), str(path))
-    return found
+    paths = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+    names = (".".join(path.relative_to(ROOT).with_suffix("").parts) for path in paths)
+    return {
+        name: ast.parse(path.read_text(encoding="utf-8"), str(path)) for name, path in zip(names, paths, strict=True)
+    }
 
 
-def product() -> set[str]:
-    """The names of the modules that are neither the page nor the evaluation."""
-    return {name for name in modules() if not name.startswith(("rag.ui.", "rag.evaluation.", "eval."))}
-
-
-def nodes(tree: ast.AST, at_import: bool = False) -> Iterator[ast.AST]:
-    """Every node under a tree; `at_import` leaves out what does not run when the module is imported."""
+def nodes(tree: ast.AST) -> Iterator[ast.AST]:
+    """Every node under a tree."""
     for node in ast.iter_child_nodes(tree):
-        if at_import and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-            continue
-        if at_import and isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-            continue
         yield node
-        yield from nodes(node, at_import)
-
-
-def imported(name: str, at_import: bool = False) -> set[str]:
-    """What a module imports: modules of the project by the names of `modules`, anything else as it is written."""
-    found = set()
-    for node in nodes(modules()[name], at_import):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            start = ".".join(name.split(".")[: -node.level]) if node.level else ""
-            source = ".".join(filter(None, (start, node.module)))
-            found |= {
-                f"{source}.{alias.name}" if f"{source}.{alias.name}" in modules() else source for alias in node.names
-            }
-    return {f"{target}.__init__" if f"{target}.__init__" in modules() else target for target in found}
+        yield from nodes(node)
 
 
 def unsafe(tree: ast.AST) -> list[str]:
@@ -112,38 +81,15 @@ def unsafe(tree: ast.AST) -> list[str]:
     return found
 
 
-def test_the_words_and_the_errors_stand_alone() -> None:
-    assert imported("rag.errors") & modules().keys() == set()
-    assert imported("rag.records") & modules().keys() == set()
+def test_the_layers_are_kept() -> None:
+    """The order of the packages stands in pyproject.toml; `make lint` checks it too."""
+    run = subprocess.run([Path(sys.executable).with_name("lint-imports")], cwd=ROOT, capture_output=True, text=True)
+    assert (run.returncode, "Contracts: 2 kept, 0 broken." in run.stdout) == (0, True), run.stdout
 
 
-def test_the_product_imports_neither_its_page_nor_its_evaluation() -> None:
-    above = re.compile(r"(?:rag\.)?ui\b|rag\.evaluation\b|eval\b")
-    found = {name: {target for target in imported(name) if above.match(target)} for name in product()}
-    assert {name: targets for name, targets in found.items() if targets} == {}
-
-
-def test_what_is_installed_imports_nothing_of_the_checkout() -> None:
-    """The evaluation that an installed user has knows neither the page nor the benchmarks; the page may use it."""
-    for package, above in (("rag.evaluation.", ("rag.ui", "ui", "eval")), ("rag.ui.", ("ui", "eval"))):
-        names = [name for name in modules() if name.startswith(package)]
-        assert names
-        found = {name: {t for t in imported(name) if t.startswith(tuple(f"{a}." for a in above))} for name in names}
-        assert {name: targets for name, targets in found.items() if targets} == {}
-
-
-@pytest.mark.parametrize("upper", ABOVE)
-def test_dependencies_point_one_way(upper: str) -> None:
-    assert upper in product()
-    assert {name for name in product() if upper in imported(name)} <= ABOVE[upper]
-
-
-def test_no_module_imports_itself_by_a_detour() -> None:
-    graph = {name: imported(name, at_import=True) & modules().keys() - {"rag.__init__"} for name in modules()}
-    try:
-        TopologicalSorter(graph).prepare()
-    except CycleError as error:
-        pytest.fail(" imports ".join(reversed(error.args[1])))
+def test_every_folder_can_be_taken_in_at_a_glance() -> None:
+    folders = Counter(path.parent for name in (*PACKAGES, "tests") for path in (ROOT / name).rglob("*.py"))
+    assert {str(folder.relative_to(ROOT)): n for folder, n in folders.items() if n > MAX_FILES} == {}
 
 
 def test_nothing_is_unpickled_run_or_rendered() -> None:
@@ -170,12 +116,14 @@ def test_what_is_unsafe_is_found(source: str, found: list[str]) -> None:
 
 def test_only_the_command_line_prints() -> None:
     calls = ((name, node) for name, tree in modules().items() for node in nodes(tree) if isinstance(node, ast.Call))
-    assert {name for name, call in calls if ast.unparse(call.func) == "print"} == {"rag.cli", "rag.terminal"}
+    assert {name for name, call in calls if ast.unparse(call.func) == "print"} == {"rag.cli.main", "rag.cli.output"}
 
 
 @pytest.mark.parametrize("arguments", [None, ["--help"], ["--version"], ["ask", "--help"], ["ui", "--help"]])
 def test_importing_and_helping_are_instant(arguments: list[str] | None) -> None:
-    call = "" if arguments is None else f"with suppress(SystemExit): import rag.cli; rag.cli.main({arguments!r})"
+    call = (
+        "" if arguments is None else f"with suppress(SystemExit): import rag.cli.main; rag.cli.main.main({arguments!r})"
+    )
     script = f"import json, sys, rag\nfrom contextlib import suppress\n{call}\nprint(json.dumps(sorted(sys.modules)))"
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     run = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -190,8 +138,12 @@ def test_a_question_imports_nothing_of_a_build() -> None:
     script = "import json, sys, rag.pipeline\nprint(json.dumps(sorted(sys.modules)))"
     run = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     loaded = set(json.loads(run.stdout))
-    assert "rag.index" in loaded
-    assert loaded & {"rag.build", "rag.clean", "rag.load", "faiss", "tantivy", "onnxruntime", "torch"} == set()
+    assert "rag.index.reader" in loaded
+    assert (
+        loaded
+        & {"rag.index.build", "rag.ingest.cleaning", "rag.ingest.loaders", "faiss", "tantivy", "onnxruntime", "torch"}
+        == set()
+    )
 
 
 def test_no_file_names_a_folder_of_one_machine_or_a_registry() -> None:

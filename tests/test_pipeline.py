@@ -11,16 +11,18 @@ from pathlib import Path
 
 import pytest
 
-from rag import refuse, write
+from rag.answer import abstention, writer
+from rag.answer.writer import Stage
 from rag.config import Settings
-from rag.encode import Encoder
 from rag.errors import GeneratorError, QuestionError
 from rag.filters import Filters
-from rag.generate import Piece, Task
-from rag.index import Index, build
+from rag.generation import registry
+from rag.generation.base import Piece, Task
+from rag.index.build import build
+from rag.index.reader import Index
+from rag.models.base import Encoder
 from rag.pipeline import OnRecord
-from rag.records import Answer, Claim, Turn
-from rag.write import Stage
+from rag.types import Answer, Claim, Turn
 from tests.conftest import SEEDS
 
 
@@ -76,7 +78,7 @@ def test_what_the_archive_does_not_say_is_refused(app: OnRecord, question: str) 
     answer = app.ask(question)
     assert (answer.status, answer.claims, answer.citations) == ("abstained", (), ())
     assert answer.text.startswith("The archive does not say.")
-    assert len(answer.hits) == refuse.NEAREST
+    assert len(answer.hits) == abstention.NEAREST
     assert answer.confidence < app.settings.refuse_below
 
 
@@ -195,8 +197,8 @@ class Scripted:
 
 
 def scripted(app: OnRecord, monkeypatch: pytest.MonkeyPatch, *pieces: str | Exception) -> Answer:
-    real = write.generator
-    monkeypatch.setattr(write, "generator", lambda spec: Scripted(pieces) if spec == "local" else real(spec))
+    real = registry.generator
+    monkeypatch.setattr(writer, "generator", lambda spec: Scripted(pieces) if spec == "local" else real(spec))
     return app.ask("Who is Brian Kingston?", llm="local")
 
 

@@ -17,7 +17,7 @@ import pytest
 import rag
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDERS = {"rag": "rag", "rag.ui": "ui"}  # import package: its folder
+PACKAGES = ("rag", "ui")
 INDIRECT = {"lxml-html-clean"}  # asked for because a dependency does not ask for it well enough
 
 
@@ -85,13 +85,13 @@ def test_every_package_that_is_asked_for_has_an_exact_version() -> None:
 
 
 def test_every_file_of_the_packages_is_packed() -> None:
-    options = pyproject()["tool"]["setuptools"]
-    packed = []
-    for package, folder in FOLDERS.items():
-        files = {path.relative_to(ROOT / folder) for path in (ROOT / folder).rglob("*") if path.is_file()}
-        patterns = ["*.py", *options["package-data"][package]]
-        assert {
-            str(f) for f in files if "__pycache__" not in f.parts and not any(fnmatch(str(f), p) for p in patterns)
-        } == set()
-        packed += [".".join((package, *f.parent.parts)) for f in files if f.suffix == ".py"]
-    assert set(packed) == set(options["packages"])
+    """Every folder with code is a package that setuptools finds, and every other file has a pattern of its own."""
+    data = pyproject()["tool"]["setuptools"]["package-data"]
+    patterns = [f"{package.replace('.', '/')}/{pattern}" for package, of in data.items() for pattern in of]
+    files = [path for name in PACKAGES for path in (ROOT / name).rglob("*") if path.is_file()]
+    files = [path for path in files if "__pycache__" not in path.parts]
+    assert {
+        str(path.parent) for path in files if path.suffix == ".py" and not (path.parent / "__init__.py").exists()
+    } == set()
+    others = {path.relative_to(ROOT).as_posix() for path in files if path.suffix != ".py"}
+    assert {name for name in others if not any(fnmatch(name, pattern) for pattern in patterns)} == set()

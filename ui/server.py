@@ -16,8 +16,8 @@ def main() -> None:
 
 
 def _ahead() -> None:
-    from . import pages  # noqa: F401 - what every page needs, before one is asked for
-    from .archive import open_ahead
+    from ui.pages import navigation  # noqa: F401 - what every page needs, before one is asked for
+    from ui.state.archive import open_ahead
 
     open_ahead()
     settle()

@@ -6,16 +6,15 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from eval.commands.common import Commands, add_result_options, own_seeds
 from eval.product import Opener, open_plain
 from eval.report import Reporter
 from rag.config import Settings, load_settings
-from rag.evaluation.answers import run
 from rag.evaluation.compare import compare
 from rag.evaluation.measures import BY_KEY
 from rag.evaluation.questions import EvalError, check_gold, read_set
+from rag.evaluation.runner import run
 from rag.evaluation.runs import Json, Run, new_run, read_run, summary, write_run
-
-from .common import Commands, add_result_options, own_seeds
 
 
 def add_answers(commands: Commands) -> None:

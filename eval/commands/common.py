@@ -9,12 +9,12 @@ from typing import TypeAlias
 
 from rich.table import Table
 
+from eval.product import build_index
 from eval.report import Reporter
-from eval.retrieval import build_index
-from rag.bars import bars
-from rag.encode import Encoder
+from rag.cli.output import bars
 from rag.evaluation.questions import SETS, QuestionSet
 from rag.evaluation.runs import RESULTS, ROOT, Json, write_result
+from rag.models.base import Encoder
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 

@@ -7,20 +7,19 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from eval.commands.common import Commands, add_result_options, count, finish, index_of, own_seeds
+from eval.datasets.qrels import read_retrieval_set
 from eval.product import open_product
-from eval.qrels import read_retrieval_set
 from eval.report import Reporter
-from rag.bars import bars
+from rag.cli.output import bars
 from rag.config import load_settings
-from rag.encode import load_encoder
 from rag.evaluation.questions import EvalError, read_set
 from rag.evaluation.runs import ROOT
-from rag.index import Index
-
-from .common import Commands, add_result_options, count, finish, index_of, own_seeds
+from rag.index.reader import Index
+from rag.models.registry import load_encoder
 
 if TYPE_CHECKING:
-    from eval.sources import Row
+    from eval.datasets.confidence_rows import Row
 
 REFUSED_SHARE = "on the tuning halves at most {:.0%} of the questions with an answer, of any source, lie below"
 
@@ -48,8 +47,8 @@ def _add_sources(parser: argparse.ArgumentParser) -> None:
 
 
 def _calibration(arguments: argparse.Namespace) -> int:
-    from eval.calibration import measured, tables
-    from eval.sources import read_rows
+    from eval.benchmarks.calibration import measured, tables
+    from eval.datasets.confidence_rows import read_rows
 
     reporter = Reporter(as_json=arguments.json)
     rows = [row for path in arguments.rows for row in read_rows(path)] or _read_sources(arguments, reporter)
@@ -65,7 +64,7 @@ def _calibration(arguments: argparse.Namespace) -> int:
 
 def _read_sources(arguments: argparse.Namespace, reporter: Reporter) -> list[Row]:
     """Read every source that was given, and say which were not."""
-    from eval.sources import archive_rows, seeds_rows, squad_rows
+    from eval.datasets.confidence_rows import archive_rows, seeds_rows, squad_rows
 
     encoder = load_encoder(load_settings().encoder)
     with bars() as told:
@@ -86,8 +85,8 @@ def add_fit(commands: Commands) -> None:
     parser = commands.add_parser(
         "fit",
         help="fit the weights of evidence, short answers and confidence on tuning halves",
-        description="Fit the weights in rag/data/evidence.json: of sentences on the tuning half of a set with gold "
-        "quotes; of confidence with --rows; of short answers with --squad and --archive. What is not given is kept.",
+        description="Fit the weights in rag/models/data/evidence.json: of sentences on the tuning half of a set with "
+        "gold quotes; of confidence with --rows; of short answers with --squad and --archive. The others stay.",
     )
     parser.add_argument("set", metavar="SET", help="a name under eval/sets")
     parser.add_argument(
@@ -99,8 +98,8 @@ def add_fit(commands: Commands) -> None:
 
 
 def _fit(arguments: argparse.Namespace) -> int:
-    from eval.fit import fit_confidence, fit_sentences, fit_short
-    from eval.sources import read_rows, short_groups
+    from eval.datasets.confidence_rows import read_rows, short_groups
+    from eval.training.fit import fit_confidence, fit_sentences, fit_short
 
     questions = read_set(arguments.set)
     tune = tuple(q for q in questions.questions if q.half == "tune")

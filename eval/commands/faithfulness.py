@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from eval.commands.common import Commands, add_result_options, finish, names, without_rows
 from eval.report import Reporter
 from rag.config import load_settings
-from rag.encode import load_encoder
 from rag.evaluation.questions import SETS, EvalError
 from rag.evaluation.runs import ROOT
-
-from .common import Commands, add_result_options, finish, names, without_rows
+from rag.models.registry import load_encoder
 
 
 def add_faithfulness(commands: Commands) -> None:
@@ -31,8 +30,8 @@ def add_faithfulness(commands: Commands) -> None:
 
 
 def _faithfulness(arguments: argparse.Namespace) -> int:
-    from eval.claims import examples
-    from eval.faithfulness import fit, run, tables
+    from eval.benchmarks.faithfulness import fit, run, tables
+    from eval.datasets.claims import examples
 
     reporter = Reporter(as_json=arguments.json)
     known = examples(arguments.set, SETS / "seeds", ROOT / "seeds", arguments.seed)

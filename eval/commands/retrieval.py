@@ -5,19 +5,18 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from eval.qrels import read_retrieval_set
-from eval.ranked import MEASURES
+from eval.benchmarks.retrieval import Options, benchmark, compare_results, read_result, without_questions
+from eval.benchmarks.retrieval_report import comparison_tables, result_tables
+from eval.benchmarks.systems import SYSTEMS, USUAL
+from eval.commands.common import Commands, add_result_options, count, finish, index_of, names
+from eval.datasets.qrels import read_retrieval_set
+from eval.ranking import MEASURES
 from eval.report import Reporter
-from eval.retrieval import Options, benchmark, compare_results, read_result, without_questions
-from eval.retrieval_report import comparison_tables, result_tables
-from eval.systems import SYSTEMS, USUAL
-from rag.bars import bars
+from rag.cli.output import bars
 from rag.config import load_settings
-from rag.encode import load_encoder
 from rag.evaluation.runs import ROOT
-from rag.index import Index
-
-from .common import Commands, add_result_options, count, finish, index_of, names
+from rag.index.reader import Index
+from rag.models.registry import load_encoder
 
 
 def add_retrieval(commands: Commands) -> None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from eval.commands.common import Commands, add_result_options, count, finish
 from eval.report import Reporter
-from rag.bars import bars
+from rag.cli.output import bars
 from rag.config import load_settings
-from rag.encode import load_encoder
-
-from .common import Commands, add_result_options, count, finish
+from rag.models.registry import load_encoder
 
 
 def add_bench(commands: Commands) -> None:
@@ -30,8 +29,8 @@ def add_bench(commands: Commands) -> None:
 
 
 def _bench(arguments: argparse.Namespace) -> int:
-    from eval.bench import Options, bench
-    from eval.bench_report import bench_table
+    from eval.benchmarks.speed import Options, bench
+    from eval.benchmarks.speed_report import bench_table
 
     reporter = Reporter(as_json=arguments.json)
     options = Options(**{key: getattr(arguments, key) for key in ("archive", "articles", "questions", "peer")})
@@ -57,7 +56,7 @@ def add_scale(commands: Commands) -> None:
 
 
 def _scale(arguments: argparse.Namespace) -> int:
-    from eval.scale import scale, scale_plot, scale_table
+    from eval.benchmarks.vector_scale import scale, scale_plot, scale_table
 
     reporter = Reporter(as_json=arguments.json)
     encoder = load_encoder(load_settings().encoder)

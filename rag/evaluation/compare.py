@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, replace
 
 from rag.evaluation.measures import MEASURES, Difference, difference
 from rag.evaluation.questions import EvalError
-from rag.evaluation.records import Outcome, Question
 from rag.evaluation.runs import Json, Run, outcome_json
+from rag.evaluation.types import Outcome, Question
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rag.evaluation.calibrated import Bin, bins, risks
-from rag.evaluation.records import Outcome
+from rag.evaluation.calibration import Bin, bins, risks
+from rag.evaluation.types import Outcome
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.evaluation.records import Outcome
+from rag.evaluation.types import Outcome
 
 DRAWS = 2_000
 SEED = 20

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any, NoReturn, cast, get_args
 
 from rag.errors import OnRecordError
-from rag.evaluation.evidence import fold
-from rag.evaluation.records import Gold, Half, Question
+from rag.evaluation.gold import fold
+from rag.evaluation.types import Gold, Half, Question
 
 SETS = Path(__file__).resolve().parents[2] / "eval" / "sets"  # only a checkout has any
 COLUMNS = ("id", "kind", "question", "history", "gold", "need", "answer", "half")

@@ -19,7 +19,7 @@ from typing import Any
 from rag.config import Settings
 from rag.evaluation.measures import MEASURES, RIGHT, Value, value
 from rag.evaluation.questions import EvalError, QuestionSet
-from rag.evaluation.records import CitationCheck, Gold, Half, Outcome, Question
+from rag.evaluation.types import CitationCheck, Gold, Half, Outcome, Question
 
 FORMAT = 1
 ROOT = Path(__file__).resolve().parents[2]  # the checkout, or wherever the package is installed

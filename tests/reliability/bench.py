@@ -27,14 +27,17 @@ from typing import Any
 import faiss  # noqa: F401 - so that no child imports it
 import tantivy  # noqa: F401
 
-import rag.bars
-import rag.build
-import rag.repair
-from rag import clean, cli, split
+import rag.cli.output
+import rag.index.build
+import rag.index.repair
+from rag.cli import main
 from rag.errors import IndexMissing, OnRecordError
-from rag.index import Index, build, check
-from rag.load import Source
-from rag.retrieve import retrieve
+from rag.index.build import build
+from rag.index.check import check
+from rag.index.reader import Index
+from rag.ingest import chunking, cleaning
+from rag.ingest.loaders import Source
+from rag.retrieval.hybrid import retrieve
 from tests.conftest import HashEncoder
 
 PATIENCE = 120.0  # seconds after which a child counts as hanging
@@ -176,8 +179,8 @@ def in_child(work: Callable[[], Any]) -> Any:
 
 def warm() -> None:
     """Do what a first build does once in a process, imports above all, and what starts no threads."""
-    article = clean.clean(Source("a1", "a.txt", "text", "A story about the harbour. It has two sentences."))
-    list(split.split(article))
+    article = cleaning.clean(Source("a1", "a.txt", "text", "A story about the harbour. It has two sentences."))
+    list(chunking.split(article))
     ENCODER.encode([article.text])
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
@@ -235,7 +238,7 @@ def make(archive: Path, index: Path) -> None:
 def build_in_windows(archive: Path, index: Path) -> None:
     """Build as if there were much to encode: the words first, and the vectors in growing batches."""
     for name, value in {"MANY": 4, "ENCODE_WINDOW": 4, "COMMIT_SECONDS": 0.0}.items():
-        setattr(rag.build, name, value)
+        setattr(rag.index.build, name, value)
     make(archive, index)
 
 
@@ -310,10 +313,10 @@ def judge(stage: Stage, index: Path, before: str | None, allowed: tuple[str | No
 def command(*arguments: str) -> dict[str, Any]:
     """Run a command in this process, and return its status, stdout, stderr."""
     os.environ["ONRECORD_ENCODER"] = ENCODER.name
-    for module in rag.build, rag.repair:
+    for module in rag.index.build, rag.index.repair:
         module.load_encoder = lambda name="", many=False: ENCODER  # type: ignore[attr-defined]
     with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as err:
-        status = cli.main(arguments)
+        status = main.main(arguments)
     return {"status": status, "out": out.getvalue(), "err": err.getvalue()}
 
 

@@ -12,12 +12,12 @@ from contextlib import contextmanager, suppress
 from typing import Any
 from unittest.mock import patch
 
-import rag.index
-from rag import build, catalog, load, rows
-from rag.build import BuildReport
 from rag.errors import OnRecordError
-from rag.index import Index
-from rag.load import SourceFile
+from rag.index import build, catalog, queries
+from rag.index.build import BuildReport
+from rag.index.reader import Index
+from rag.ingest import loaders
+from rag.ingest.loaders import SourceFile
 
 
 @contextmanager
@@ -46,7 +46,7 @@ def with_success_always() -> Iterator[None]:
         except OnRecordError:
             return BuildReport(2, 0, 0, 0, 0, 0, 0, 0, 0.0, ())
 
-    with patch.object(rag.index, "build", pretend):
+    with patch.object(build, "build", pretend):
         yield
 
 
@@ -88,7 +88,7 @@ def without_checksums() -> Iterator[None]:
     with (
         patch.object(hashlib, "sha256", Digest),
         patch.object(hashlib, "file_digest", lambda file, name: Digest(file.read())),
-        patch.object(rows, "_digest", lambda columns: _Same()),
+        patch.object(queries, "_digest", lambda columns: _Same()),
     ):
         yield
 
@@ -115,7 +115,7 @@ def without_lock() -> Iterator[None]:
 
 
 def _with_digest(digest: Callable[[SourceFile], str]) -> Any:
-    return patch.object(load, "digest", digest)
+    return patch.object(loaders, "digest", digest)
 
 
 @contextmanager

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from rag.build import rewrite_derived
-from rag.catalog import CATALOG_FILE
+from rag.index.build import rewrite_derived
+from rag.index.catalog import CATALOG_FILE
 from tests.reliability import strace
 from tests.reliability.bench import NEW, OLD, Bench, Tally, build_in_windows, make, write
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from random import Random
 
 from rag.errors import IndexIncompatible, IndexMissing
-from rag.index import check
-from rag.repair import repair
+from rag.index.check import check
+from rag.index.repair import repair
 from tests.reliability.bench import ENCODER, Bench, Child, Stage, Tally, in_child, make, stage, state
 
 

@@ -10,10 +10,10 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
-from rag.catalog import CATALOG_FILE
 from rag.errors import OnRecordError
-from rag.index import check
-from rag.repair import repair
+from rag.index.catalog import CATALOG_FILE
+from rag.index.check import check
+from rag.index.repair import repair
 from tests.reliability.bench import ENCODER, Bench, Child, Tally, in_child, make, stage, state
 from tests.test_layout import modules, unsafe
 

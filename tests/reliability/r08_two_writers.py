@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from rag.encode import Floats
-from rag.index import build
+from rag.index.build import build
+from rag.models.base import Floats
 from tests.reliability.bench import PATIENCE, Bench, Child, Encoder, Stage, Tally, judge, stage
 
 

@@ -6,8 +6,8 @@ import time
 from pathlib import Path
 from random import Random
 
-from rag.index import Index
-from rag.retrieve import retrieve
+from rag.index.reader import Index
+from rag.retrieval.hybrid import retrieve
 from tests.reliability.bench import ENCODER, Bench, Child, Tally, in_child, make
 
 READERS = 8

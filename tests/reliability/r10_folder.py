@@ -7,8 +7,10 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from rag.index import Index, build, check
-from rag.staging import Progress
+from rag.index.build import build
+from rag.index.check import check
+from rag.index.reader import Index
+from rag.index.staging import Progress
 from tests.reliability.bench import ENCODER, Bench, Child, Tally, story
 
 LIMIT = 60.0  # seconds in which each case must be over; it takes a tenth of one

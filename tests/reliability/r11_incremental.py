@@ -10,7 +10,8 @@ from hypothesis import seed as seeded
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from rag.index import build, check
+from rag.index.build import build
+from rag.index.check import check
 from tests.reliability.bench import ENCODER, Bench, Child, Tally, made, story
 
 NUMBERS, VERSIONS = st.integers(0, 3), st.integers(2, 4)

@@ -1,0 +1,106 @@
+"""Measure answers to questions that articles ask themselves: is what is said for an answer of the section under it?
+
+A question is put to its own article alone, whose other sections and paragraphs are about the same people and things.
+The article's questions are taken out of it, or their words would show where the answer stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
+
+from rich.table import Table
+
+from eval.datasets.ranking_examples import folded_sentences
+from eval.datasets.sections import Section, sections
+from eval.datasets.squad import half_of
+from eval.report import plain_table
+from rag.config import Settings
+from rag.evaluation.runs import Json, provenance
+from rag.evidence.scoring import Judged, Reader
+from rag.evidence.selection import select
+from rag.index.reader import Snapshot
+from rag.ingest.chunking import split
+from rag.query.analysis import Question, checked, read
+from rag.types import Article, Evidence, Hit
+
+AMONG = 3
+PASSAGES = 30  # of an article, from its beginning
+MEASURES = {
+    "first": "the first sentence is of the section",
+    "among": f"one of the first {AMONG} is",
+    "cited": "one of the sentences cited is",
+    "precision": "of the sentences cited, of the section",
+}
+
+
+def asked_in(snap: Snapshot, articles: Collection[str]) -> list[tuple[Article, Section]]:
+    """The sections of some articles, those that are not in the archive left out."""
+    held = (article for id_ in sorted(articles) if (article := snap.article(id_)))
+    return [(article, part) for article in held for part in sections(article.text)]
+
+
+def run(
+    reader: Reader,
+    asked: Sequence[tuple[Article, Section]],
+    name: str,
+    told: Callable[[int, int], None],
+) -> Json:
+    """Put each question to its article and return the result, which has ids and numbers and no text."""
+    rows: list[Json] = []
+    for done, (article, part) in enumerate(asked, start=1):
+        rows += _row(reader, article, part)
+        told(done, len(asked))
+    return {
+        "format": 1,
+        "command": "explainers",
+        "set": {"name": name, "questions": len(rows)},
+        "settings": {"max_claims": Settings().max_claims},
+        **provenance(),
+        "measures": {half: _measured([row for row in rows if row["half"] == half]) for half in ("tune", "test")},
+        "results": rows,
+    }
+
+
+def put(reader: Reader, article: Article, asked: str) -> tuple[Question, list[Judged]]:
+    """The question read, and the article's sentences judged, its own questions taken out."""
+    question = read(checked(asked))
+    lines = (line for line in article.text.split("\n") if not line.rstrip().endswith("?"))
+    passages = split(replace(article, text="\n".join(lines)))[:PASSAGES]
+    return question, reader.judge(question, [Hit(rank, 0.5, one) for rank, one in enumerate(passages, start=1)])
+
+
+def _row(reader: Reader, article: Article, part: Section) -> Iterator[Json]:
+    """One row; none when nothing can be looked for, or nothing under the question is a sentence as it is read."""
+    question, judged = put(reader, article, part.question)
+    under = {sentence for line in part.lines for sentence in folded_sentences(line)}
+    found = [_of(under, one.evidence) for one in judged]
+    if question.terms and any(found):
+        cited = [_of(under, evidence) for evidence in select(question, judged, Settings().max_claims)]
+        yield {
+            "article": article.id,
+            "half": half_of(article.id),
+            "kind": question.kind,
+            "first": found[0],
+            "among": any(found[:AMONG]),
+            "cited": any(cited),
+            "precision": sum(cited) / len(cited) if cited else 0.0,
+        }
+
+
+def _of(under: Collection[str], evidence: Evidence) -> bool:
+    return " ".join(evidence.text.split()) in under
+
+
+def _measured(rows: Sequence[Json]) -> Json:
+    return {"n": len(rows)} | {name: sum(row[name] for row in rows) / max(1, len(rows)) for name in MEASURES}
+
+
+def tables(result: Json) -> list[Table]:
+    """What the result says, a row for each measure."""
+    table = plain_table("questions that articles ask, put to the article alone", "share")
+    for half, of in result["measures"].items():
+        table.add_column(f"{half}, {of['n']}", justify="right")
+    for name, label in MEASURES.items():
+        table.add_row(label, *(f"{of[name]:.3f}" for of in result["measures"].values()))
+    return [table]

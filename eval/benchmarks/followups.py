@@ -1,0 +1,214 @@
+"""Follow-ups made to stand alone, held against a person's rewrite: by the words added, and by what is then found.
+
+The data is MTRAG's (Katsis et al. 2025): for each domain `retrieval_tasks/*/*_lastturn.jsonl`, `_questions.jsonl` (the
+questions up to it), `_rewrite.jsonl` and `qrels/dev.tsv`; the pool is the documents of `evaluations/*.json`. Only what
+the user asked is known, as in a batch with a `history` of questions. Halves are by conversation. With a language model
+the questions are also rewritten by it, behind the product's guard, also where the product would not ask so small a one.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from eval.benchmarks.systems import NEVER
+from eval.datasets.qrels import Qrels, Query
+from eval.ranking import Ranking, article_values, ranking
+from rag.evaluation.questions import EvalError
+from rag.evaluation.runs import Json
+from rag.generation.base import Rewriter
+from rag.index.reader import Index
+from rag.models.base import Encoder
+from rag.pipeline import REMEMBERED
+from rag.query.followups import condense
+from rag.query.rewriting import NOT_ASKED, Rewrite, rewritten
+from rag.retrieval.hybrid import retrieve
+from rag.text.tokens import keys
+from rag.types import Turn
+
+MEASURES = ("R@5", "nDCG@10", "MRR@10")
+SYSTEMS = ("bm25", "default")
+DEPTH = 50  # passages
+_MARK = "|user|: "
+
+
+Forms = Mapping[str, Mapping[str, str]]  # name of a form -> id of a follow-up -> the question in that form
+
+
+@dataclass(frozen=True)
+class FollowUp:
+    """A question with its conversation, and a person's rewrite of it."""
+
+    id: str
+    history: tuple[str, ...]
+    last: str
+    human: str
+    relevant: frozenset[str]
+
+    @property
+    def half(self) -> str:
+        conversation = self.id.partition("<")[0]
+        return "test" if hashlib.sha256(conversation.encode()).digest()[0] % 2 else "tune"
+
+    @cached_property
+    def known(self) -> list[Turn]:
+        """The questions before it as the product condenses them, each with those before it."""
+        known: list[Turn] = []
+        for question in self.history[-REMEMBERED:]:
+            known.append(Turn(condense(question, known)))
+        return known
+
+    @property
+    def ours(self) -> str:
+        """The question as the product's rules condense it."""
+        return condense(self.last, self.known)
+
+
+def read_followups(folder: Path) -> list[FollowUp]:
+    """Read every domain; questions that open a conversation are left out.
+
+    Raises:
+        EvalError: the folder does not hold the data.
+    """
+    found = []
+    for domain in sorted((folder / "retrieval_tasks").glob("*/")):
+        try:
+            texts = {name: _texts(domain / f"{domain.name}_{name}.jsonl") for name in ("questions", "rewrite")}
+            relevant = defaultdict(set)
+            with (domain / "qrels" / "dev.tsv").open(encoding="utf-8", newline="") as file:
+                for row in csv.DictReader(file, delimiter="\t"):
+                    relevant[row["query-id"]].add(row["corpus-id"])
+        except (OSError, ValueError, KeyError) as error:
+            raise EvalError(f"{domain} does not hold follow-ups ({error}): give MTRAG's folder") from error
+        for id_, text in texts["questions"].items():
+            *history, last = [" ".join(turn.split()) for turn in ("\n" + text).split(f"\n{_MARK}")[1:]]
+            if history and id_ in texts["rewrite"]:
+                human = " ".join(texts["rewrite"][id_].removeprefix(_MARK).split())
+                found.append(FollowUp(id_, tuple(history), last, human, frozenset(relevant[id_])))
+    if not found:
+        raise EvalError(f"{folder} holds no follow-ups: give MTRAG's folder, with retrieval_tasks/ in it")
+    return found
+
+
+def _texts(path: Path) -> dict[str, str]:
+    rows = map(json.loads, path.read_text(encoding="utf-8").splitlines())
+    return {row["_id"]: row["text"] for row in rows}
+
+
+def write_pool(folder: Path, path: Path) -> None:
+    """Write the documents of `evaluations/*.json` as the articles of an archive, if they are not there yet.
+
+    Raises:
+        EvalError: there are none.
+    """
+    rows = {
+        d["document_id"]: {"id": d["document_id"], "title": d.get("title"), "text": d["text"]}
+        for file in sorted((folder / "evaluations").glob("*.json"))
+        for d in json.loads(file.read_text(encoding="utf-8")).get("documents", ())
+    }
+    if not rows:
+        raise EvalError(f"{folder}/evaluations holds no documents: give MTRAG's folder")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows.values()), encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Person:
+    """The person who rewrote a follow-up, in a model's place: what the guard leaves of the best there is."""
+
+    one: FollowUp
+    rewrites: bool = True
+
+    def rewrite(self, question: str, history: Sequence[Turn]) -> str:
+        return self.one.human
+
+
+def rewrites(
+    followups: Sequence[FollowUp], model: Callable[[FollowUp], Rewriter], progress: Callable[[int, int], None]
+) -> dict[str, Rewrite]:
+    """Every follow-up made to stand alone with the model for it, by its id."""
+    found = {}
+    for done, one in enumerate(followups, start=1):
+        found[one.id] = rewritten(one.last, one.known, one.ours, model(one))
+        progress(done, len(followups))
+    return found
+
+
+def reasons(made: Sequence[Rewrite]) -> Json:
+    """How often the model was asked, and its version taken, and why not otherwise."""
+    why = Counter(one.why for one in made)
+    refused = {f"not taken: {reason}": n for reason, n in sorted(why.items()) if reason not in ("", NOT_ASKED)}
+    return {"asked": len(made) - why[NOT_ASKED], "taken": why[""]} | refused
+
+
+def forms(followups: Sequence[FollowUp], made: Mapping[str, Rewrite] | None = None) -> Forms:
+    """Each follow-up as it was asked, by our rules, `made` with a model if there is one, and as a person rewrote it."""
+    return {
+        "last": {one.id: one.last for one in followups},
+        "ours": {one.id: one.ours for one in followups},
+        **({"model": {one.id: made[one.id].text for one in followups}} if made else {}),
+        "human": {one.id: one.human for one in followups},
+    }
+
+
+def overlap(followups: Sequence[FollowUp], form: Mapping[str, str]) -> Json:
+    """The words added, against those that the person added; and how often both leave a question alone.
+
+    `recall` is over the words that the person added and the history has; `precision` over the words that we added.
+    """
+    added = right = reachable = alone = left = 0
+    for one in followups:
+        own = keys(one.last)
+        wanted, got = keys(one.human) - own, keys(form[one.id]) - own
+        added += len(got)
+        right += len(got & wanted)
+        reachable += len(wanted & frozenset().union(*map(keys, one.history)))
+        alone += not wanted
+        left += not wanted and not got
+    return {
+        "questions": len(followups),
+        "precision": right / added if added else None,
+        "recall": right / reachable if reachable else None,
+        "alone": alone,
+        "left_alone": left / alone if alone else None,
+    }
+
+
+def searched(followups: Sequence[FollowUp], forms: Forms, index: Index, encoder: Encoder) -> dict[str, dict[str, Json]]:
+    """System -> form -> mean measures, over the questions of which the pool holds something relevant."""
+    with index.snapshot() as snap:
+        pool = {article.id for article in snap.articles()}
+    asked = [one for one in followups if one.relevant & pool]
+    relevant = {one.id: dict.fromkeys(sorted(one.relevant & pool), 1) for one in asked}
+    qrels = Qrels("pool", "", tuple(Query(one.id, one.last) for one in asked), relevant)
+    return {
+        system: {
+            name: _means(qrels, _ranked(system, {one.id: form[one.id] for one in asked}, index, encoder))
+            for name, form in forms.items()
+        }
+        for system in SYSTEMS
+    }
+
+
+def _ranked(system: str, queries: Mapping[str, str], index: Index, encoder: Encoder) -> dict[str, Ranking]:
+    found = {}
+    with index.snapshot() as snap:
+        for name, query in queries.items():
+            if system == "bm25":
+                ids = [id_ for id_, _ in snap.lexical.search(query, DEPTH)]
+                found[name] = Ranking(tuple(dict.fromkeys(p.article.id for p in snap.passages(ids))))
+            else:
+                found[name] = ranking(retrieve(snap, encoder, query, DEPTH, asked_on=NEVER), 0.0)
+    return found
+
+
+def _means(qrels: Qrels, rankings: Mapping[str, Ranking]) -> Json:
+    values = article_values(qrels, rankings)
+    n = len(qrels.queries)
+    return {"questions": n} | {name: sum(values[name].values()) / n if n else None for name in MEASURES}

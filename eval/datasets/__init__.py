@@ -1,0 +1,1 @@
+"""The data that benchmarks and training read, or make by rule."""

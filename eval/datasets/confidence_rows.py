@@ -1,0 +1,283 @@
+"""The questions that confidence is fitted and measured on: what the product reads for each of them, as numbers.
+
+Three archives: the seeds with their own questions; SQuAD 2.0 with all its paragraphs as one archive; a news archive
+with quiz questions, each also with its own articles left out. And questions of all three with a false premise.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import date as Day
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+
+from eval.datasets.false_premises import names_in, swapped
+from eval.datasets.qrels import QUESTIONS, Query, RetrievalSet, choose
+from eval.datasets.squad import Asked, f1, given, read_squad
+from eval.product import build_index, open_product
+from rag.config import Settings, load_settings
+from rag.evaluation.gold import contains_answer, covers
+from rag.evaluation.questions import EvalError, json_rows, read_set
+from rag.evaluation.types import Gold, Half
+from rag.evidence.confidence import standing
+from rag.evidence.scoring import Judged, Reader
+from rag.evidence.selection import select
+from rag.evidence.short_answers import runs
+from rag.filters import Filters
+from rag.index import queries as stored
+from rag.index.reader import Index, Snapshot
+from rag.index.staging import Progress
+from rag.models.base import Encoder, Floats, Ints
+from rag.query.analysis import Question, checked, read
+from rag.retrieval.hybrid import retrieve
+from rag.types import Evidence, Turn
+
+HALVES: tuple[Half, Half] = ("tune", "test")
+SEED = 20  # of the false premises
+LEFT_OUT_DEPTH = 60  # passages that are looked through for others that hold the answer
+
+Told = Progress
+Right = Callable[[Sequence[Evidence]], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One question as the product reads it.
+
+    Attributes:
+        kind: "answerable", "unanswerable", "left out" (the archive without its articles) or "false premise".
+        answerable: whether the archive holds the answer.
+        right: whether the sentences chosen for the answer hold it.
+        signs: those of `rag.evidence.confidence.Standing`, in their order.
+    """
+
+    source: str
+    id: str
+    half: Half
+    kind: str
+    answerable: bool
+    right: bool
+    signs: tuple[float, ...]
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> Row:
+        """The row that `to_json` made; what was added to it is left aside."""
+        return cls(**{f.name: row[f.name] for f in fields(cls)} | {"signs": tuple(row["signs"])})
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def vector(self) -> Floats:
+        return np.array(self.signs, dtype=np.float32)
+
+
+def row_of(
+    source: str, id_: str, half: Half, kind: str, right: Right, question: Question, judged: Sequence[Judged]
+) -> Row | None:
+    """The row of a question that was read; None when there is nothing to go by."""
+    signs = standing(question, judged)
+    if signs is None:
+        return None
+    answerable = kind == "answerable"
+    chosen = select(question, judged, Settings().max_claims)
+    return Row(
+        source,
+        id_,
+        half,
+        kind,
+        answerable,
+        answerable and right(chosen),
+        tuple(round(float(s), 5) for s in signs.vector()),
+    )
+
+
+def cites(golds: Sequence[Gold]) -> Right:
+    return lambda chosen: any(covers(golds, e) for e in chosen)
+
+
+def holds(answers: Sequence[str]) -> Right:
+    return lambda chosen: contains_answer(answers, [e.text for e in chosen])
+
+
+# --- the seeds
+
+
+def seeds_rows(seeds: Path, told: Told) -> Iterator[Row | None]:
+    """The question set over the seeds, follow-ups after their history; and false premises of its own and made ones."""
+    questions = read_set("seeds").questions
+    names, random = names_in(q.question for q in questions), Random(SEED)  # noqa: S311
+    with open_product(load_settings(seeds=seeds), fresh=True) as app:
+        for done, q in enumerate(questions, start=1):
+            assert q.half is not None
+            question, judged = app.evidence(q.question, [Turn(earlier) for earlier in q.history])
+            kind = "answerable" if q.need else "false premise" if q.kind == "false_premise" else "unanswerable"
+            yield row_of("seeds", q.id, q.half, kind, cites(q.gold), question, judged)
+            if q.need and not q.history and (other := swapped(q.question, names, "", random)):
+                question, judged = app.evidence(other)
+                yield row_of("seeds", f"{q.id}-swapped", q.half, "false premise", holds(()), question, judged)
+            told("seeds", done, len(questions))
+
+
+# --- SQuAD
+
+
+def squad_rows(folder: Path, cache: Path, encoder: Encoder, told: Told) -> Iterator[Row | None]:
+    """Every question put to an archive of all paragraphs."""
+    asked = read_squad(folder)
+    index = _paragraphs(asked, cache / "squad", encoder, told)
+    names, random = names_in(one.question for one in asked), Random(SEED)  # noqa: S311
+    reading = _Reading(encoder)
+    with index.snapshot() as snap:
+        for done, one in enumerate(asked, start=1):
+            kind = "answerable" if one.answers else "unanswerable"
+            question, judged = reading.of(snap, one.question)
+            yield row_of("squad", one.id, one.half, kind, holds(one.answers), question, judged)
+            if one.answers and (other := swapped(one.question, names, one.paragraph, random)):
+                question, judged = reading.of(snap, other)
+                yield row_of("squad", f"{one.id}-swapped", one.half, "false premise", holds(()), question, judged)
+            told("squad", done, len(asked))
+
+
+def _paragraphs(asked: Sequence[Asked], cache: Path, encoder: Encoder, told: Told) -> Index:
+    """The index of all paragraphs, one article each."""
+    lines = [
+        json.dumps({"id": f"p{number}", "text": text})
+        for number, text in enumerate(dict.fromkeys(one.paragraph for one in asked))
+    ]
+    path = cache / "articles.jsonl"
+    content = "\n".join(lines) + "\n"
+    if not path.exists() or path.read_text(encoding="utf-8") != content:
+        cache.mkdir(parents=True, exist_ok=True)
+        path.write_text(content, encoding="utf-8")
+    index, _ = build_index(path, cache, encoder, told)
+    return Index.open(index, encoder)
+
+
+# --- a news archive
+
+
+def archive_rows(of: RetrievalSet, index: Index, encoder: Encoder, limit: int, told: Told) -> Iterator[Row | None]:
+    """Quiz questions whose answer stands in an article they are known to be about; every second one is also asked of
+    the archive without these articles and without others that hold the answer, and with a false premise."""
+    reading = _Reading(encoder)
+    for qrels in of.qrels:
+        halves = {q.id: half for half in HALVES for q in choose(qrels, half).queries}
+        chosen = [q for q in qrels.queries if q.id in halves and q.answers][:: max(1, len(qrels.queries) // limit)]
+        names, random = names_in(q.text for q in qrels.queries), Random(SEED)  # noqa: S311
+        with index.snapshot() as snap:
+            for done, query in enumerate(chosen, start=1):
+                articles = [a for id_ in qrels.relevant[query.id] if (a := snap.article(id_))]
+                source = f"{of.name} {qrels.name}"
+                half = halves[query.id]
+                if any(contains_answer(query.answers, [a.text]) for a in articles):
+                    question, judged = reading.of(snap, query.text, _day(query))
+                    yield row_of(source, query.id, half, "answerable", holds(query.answers), question, judged)
+                    known = " ".join(a.text for a in articles)
+                    other = swapped(query.text, names, known, random) if done % 2 else None
+                    if other:
+                        question, judged = reading.of(snap, other, _day(query))
+                        yield row_of(source, f"{query.id}-swapped", half, "false premise", holds(()), question, judged)
+                if done % 2:
+                    without = _without(snap, query, {a.id for a in articles}, encoder)
+                    question, judged = reading.of(without, query.text, _day(query))
+                    yield row_of(source, f"{query.id}-without", half, "left out", holds(()), question, judged)
+                told(qrels.name, done, len(chosen))
+
+
+class Without(Snapshot):
+    """A snapshot that returns no passage of some articles."""
+
+    def __init__(self, snap: Snapshot, left_out: Sequence[str]) -> None:
+        super().__init__(snap._index, snap._connection, snap._meta)
+        articles = [a for id_ in left_out if (a := snap.article(id_))]
+        self._out = [stored.passage_id(a.id, p.start, p.end) for a in articles for p in snap.article_passages(a)]
+
+    def allowed(self, filters: Filters) -> Ints:
+        passing: Ints = np.setdiff1d(stored.passing(self._connection, filters), self._out)
+        return passing
+
+
+def _without(snap: Snapshot, query: Query, left_out: set[str], encoder: Encoder) -> Without:
+    """The archive without these articles, and without every other whose passages found hold the answer."""
+    while True:
+        without = Without(snap, sorted(left_out))
+        hits = retrieve(without, encoder, query.text, LEFT_OUT_DEPTH, asked_on=_day(query))
+        more = {h.passage.article.id for h in hits if contains_answer(query.answers, [h.passage.text])}
+        if not more:
+            return without
+        left_out |= more
+
+
+def _day(query: Query) -> Day | None:
+    return Day.fromisoformat(query.date) if query.date else None
+
+
+class _Reading:
+    """Reads as the product does, in any snapshot."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
+        self._reader = Reader(encoder)
+
+    def of(self, snap: Snapshot, text: str, asked_on: Day | None = None) -> tuple[Question, list[Judged]]:
+        text = checked(text)
+        hits = retrieve(snap, self._encoder, text, Settings().passages, asked_on=asked_on)
+        return read(text), self._reader.judge(read(text), hits)
+
+
+# --- short answers
+
+
+def short_groups(squad: Path, archive: Path, encoder: Encoder) -> list[tuple[Floats, Floats]]:
+    """For each question with an answer, the signs of the runs in its paragraph or evidence, and their F1 with it.
+
+    The questions are the tuning half of SQuAD and the quiz questions of the archive's first year whose evidence has
+    the right choice in its words.
+    """
+    reader = Reader(encoder)
+    asked = [(a.id, a.question, a.paragraph, a.answers) for a in read_squad(squad) if a.answers and a.half == "tune"]
+    asked += _quizzed(archive / QUESTIONS)
+    groups = []
+    for id_, text, paragraph, answers in asked:
+        question, judged = given(reader, text, paragraph, id_)
+        found, signs = runs(question, [j.evidence for j in judged], encoder)
+        groups.append((signs, np.array([max(f1(run.text, a) for a in answers) for run in found], dtype=np.float32)))
+    return groups
+
+
+def _quizzed(path: Path) -> list[tuple[str, str, str, tuple[str, ...]]]:
+    """Id, question, evidence and right choice of the questions of the first year."""
+    rows = [row for _, row in json_rows(path, path.read_text(encoding="utf-8"))]
+    first = min(str(row["date"])[:4] for row in rows)
+    found: list[tuple[str, str, str, tuple[str, ...]]] = []
+    for row in rows:
+        if row.get("evidence") and row.get("answer") and str(row["date"]).startswith(first):
+            choice = row["choices"][int(row["answer"][0])]
+            if contains_answer([choice], [row["evidence"]]):
+                found.append((row["id"], checked(row["question"]), row["evidence"], (choice,)))
+    return found
+
+
+def read_rows(path: Path) -> list[Row]:
+    """The rows of a file that `python -m eval calibration` wrote.
+
+    Raises:
+        EvalError: it cannot be read, or is not such a file.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["command"] != "calibration":
+            raise EvalError(f"{path} is of the command {content['command']!r}: give a result of calibration")
+        return [Row.from_json(row) for row in content["rows"]]
+    except OSError as error:
+        raise EvalError(f"{path} cannot be read ({error.strerror}): give a file of eval/results") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise EvalError(f"{path} is no result of `python -m eval calibration` ({error!r})") from error
+
+
+REFUSED_ANSWERABLE = 0.10

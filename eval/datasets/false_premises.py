@@ -1,0 +1,58 @@
+"""False premises made from true questions: one name, role or number is swapped, and the archive no longer answers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from random import Random
+
+from rag.query.analysis import read
+from rag.text.tokens import keys, words
+
+ROLES = (
+    ("president", "prime minister"),
+    ("prime minister", "president"),
+    ("minister", "governor"),
+    ("governor", "mayor"),
+    ("mayor", "governor"),
+    ("director", "founder"),
+    ("founder", "director"),
+    ("king", "president"),
+    ("queen", "empress"),
+    ("author", "publisher"),
+    ("captain", "coach"),
+    ("coach", "captain"),
+    ("spokesperson", "chairman"),
+    ("leader", "treasurer"),
+)
+
+
+def names_in(questions: Iterable[str]) -> list[str]:
+    """Every name that one of the questions holds, once, in order."""
+    found = (read(text) for text in questions)
+    return list(dict.fromkeys(q.text[start:end] for q in found for start, end in q.names))
+
+
+def swapped(question: str, names: Sequence[str], known: str, random: Random) -> str | None:
+    """Return the question with a name, else a role, else a number of it swapped for another; None without any.
+
+    Args:
+        names: what a name may be swapped for: one of as many words that shares none with the question or `known`.
+        known: the text that answers the question as it was.
+    """
+    q = read(question)
+    if q.names:
+        start, end = random.choice(q.names)
+        near = keys(question) | keys(known)
+        others = [n for n in names if len(n.split()) == len(question[start:end].split()) and not keys(n) & near]
+        if others:
+            return question[:start] + random.choice(others) + question[end:]
+    for role, other in ROLES:
+        if match := re.search(rf"\b{role}\b", question, re.IGNORECASE):
+            return question[: match.start()] + other + question[match.end() :]
+    numbers = [w for w in words(question) if w.number and question[w.start : w.end].isdecimal()]
+    if numbers:
+        word = random.choice(numbers)
+        other = str(int(question[word.start : word.end]) + random.choice((-3, -2, 2, 3, 7)))
+        return question[: word.start] + other.lstrip("-") + question[word.end :]
+    return None

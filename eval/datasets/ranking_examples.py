@@ -1,0 +1,206 @@
+"""What the cross-encoder learns from: questions, each with sentences that answer it and sentences that do not.
+
+Of a news quiz: what its archive holds near a question; a sentence answers when it has the right choice and most of
+the words of the quiz's own evidence, or of the question. Of SQuAD 2.0: the sentence with the answer among those of its
+paragraph, and the questions that its paragraph does not answer. Of RAMDocs: the sentences with an answer that one
+of its documents gives, right or wrong. Halves as everywhere: the quiz's by year, the others' tuning halves.
+
+And what a small one learns from a large one, which needs no answers: headlines with sentences that may bear on them.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from math import log1p
+from pathlib import Path
+
+from eval.datasets.ramdocs import read_cases
+from eval.datasets.squad import read_squad
+from rag.evaluation.questions import json_rows
+from rag.filters import Filters, day
+from rag.index.reader import Snapshot
+from rag.ingest.publish_dates import iso_date
+from rag.retrieval.rerankers import likeliest
+from rag.text.sentences import sentences
+from rag.text.tokens import keys
+
+DAYS_BEFORE, DAYS_AFTER = 10, 3  # of the day on which a quiz question was asked: its article appeared then
+NEAR, ANYWHERE, NEAR_EVIDENCE = 24, 16, 3  # passages read for a question: of those days, of any, near the evidence
+OF_HEADLINE, HEADLINE_WORDS = 16, 5  # passages read for a headline, and the fewest words of one that asks for anything
+LENGTHS = range(4, 81)  # words of a sentence that is learned from
+GOOD, BAD, LEAST_BAD = 4, 30, 7  # sentences kept of a question at most, and at least
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence, and the title of its article, empty when it has none."""
+
+    text: str
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A question; the best of `good`, and of `bad` the likest, first. Nothing answers it when `good` is empty."""
+
+    question: str
+    good: tuple[Sentence, ...]
+    bad: tuple[Sentence, ...]
+
+
+def quiz_groups(snap: Snapshot, questions: Path, year: str, told: Callable[[int, int], None]) -> list[Group]:
+    """The questions of a year, over the archive they were asked of."""
+    rows = [row for _, row in json_rows(questions, questions.read_text("utf-8")) if str(row["date"])[:4] == year]
+    groups = []
+    for done, row in enumerate(rows, start=1):
+        right = [row["choices"][int(number)] for number in row["answer"] if int(number) < len(row["choices"])]
+        if right and (group := _quiz_group(snap, row["question"], right, row.get("evidence") or "", row["date"])):
+            groups.append(group)
+        told(done, len(rows))
+    return groups
+
+
+def _quiz_group(snap: Snapshot, question: str, right: Sequence[str], evidence: str, asked: str) -> Group | None:
+    pool = list(dict.fromkeys(_near(snap, question, evidence, asked)))
+    rarity = _rarity([s.text for s in pool])
+    asked_keys, told_keys = keys(question), keys(evidence)
+    total = sum(map(rarity, asked_keys)) or 1
+    good: list[tuple[float, Sentence]] = []
+    bad: list[tuple[float, Sentence]] = []
+    for sentence in pool:
+        own = keys(sentence.text)
+        likeness = sum(map(rarity, own & asked_keys)) / total
+        shared = len(own & told_keys)
+        same, within = shared / max(1, len(own | told_keys)), shared / max(1, len(own))
+        holds = any(_stands(answer, sentence.text) for answer in right)
+        if holds and (same >= 0.45 or (within > 0.75 and len(own) > 5)):
+            good.append((1 + same, sentence))
+        elif holds and likeness >= 0.5:
+            good.append((likeness, sentence))
+        elif not holds and same < 0.35 and within < 0.6:
+            bad.append((likeness, sentence))
+    if not any(score > 1 for score, _ in good):
+        own_words = (Sentence(text) for text in folded_sentences(evidence) if any(_stands(a, text) for a in right))
+        good += [(2.0, sentence) for sentence in own_words][:1]
+    if not good or len(bad) < LEAST_BAD:
+        return None
+    return Group(question, _best(good, GOOD), _best(bad, BAD))
+
+
+def _near(snap: Snapshot, question: str, evidence: str, asked: str) -> Iterator[Sentence]:
+    """The sentences of the passages that have the question's words, and the evidence's."""
+    then = date.fromisoformat((iso_date(asked) or "")[:10])
+    since, until = then - timedelta(DAYS_BEFORE), then + timedelta(DAYS_AFTER)
+    days = snap.allowed(Filters(since=since.isoformat(), until=until.isoformat()))
+    found = snap.lexical.search(question, NEAR, days) if days is not None and len(days) else []
+    found += snap.lexical.search(question, ANYWHERE)
+    found += snap.lexical.search(evidence, NEAR_EVIDENCE) if evidence else []
+    for passage in snap.passages(dict.fromkeys(id_ for id_, _ in found)):
+        for text in folded_sentences(passage.text):
+            if len(text.split()) in LENGTHS:
+                yield Sentence(text, passage.article.title or "")
+
+
+def headline_groups(snap: Snapshot, until: str, count: int, seed: int, told: Callable[[int, int], None]) -> list[Group]:
+    """Headlines in place of questions, of some articles published until a day, with what the archive held by then.
+
+    Which sentences answer is not known: all of them stand in `bad`, the likest of each passage.
+    """
+    allowed = snap.allowed(Filters(until=until))
+    then = (one for one in snap.articles() if (day(one.published) or until) < until)
+    titles = sorted({" ".join((one.title or "").split()) for one in then})
+    long = [title for title in titles if len(title.split()) >= HEADLINE_WORDS]
+    chosen = random.Random(seed).sample(long, min(count, len(long)))  # noqa: S311
+    groups = []
+    for done, title in enumerate(chosen, start=1):
+        passages = list(snap.passages(id_ for id_, _ in snap.lexical.search(title, OF_HEADLINE, allowed)))
+        read = zip(likeliest(title, [one.text for one in passages]), passages, strict=True)
+        # its own article would be known by the headline, which is therefore left out
+        titled = (Sentence(text, _other(one.article.title or "", title)) for text, one in read)
+        groups.append(Group(title, (), tuple(dict.fromkeys(titled))))
+        told(done, len(chosen))
+    return groups
+
+
+def _other(title: str, asked: str) -> str:
+    return "" if " ".join(title.split()) == asked else title
+
+
+def squad_groups(folder: Path) -> list[Group]:
+    """The questions of the tuning half; what bears on one in other paragraphs does not answer it either."""
+    asked = read_squad(folder)
+    paragraphs = list(dict.fromkeys(one.paragraph for one in asked))
+    groups = []
+    for one in (one for one in asked if one.half == "tune"):
+        likely = by_likeness(one.question, folded_sentences(one.paragraph))
+        good = [text for text in likely if any(answer in text for answer in one.answers)][:1]
+        bad = [text for text in likely if not any(answer in text for answer in one.answers)]
+        others = sorted((p for p in paragraphs if p != one.paragraph), key=lambda p: -len(keys(p) & keys(one.question)))
+        bad += by_likeness(one.question, [text for p in others[:3] for text in folded_sentences(p)])[:8]
+        if good or not one.answers:
+            groups.append(Group(one.question, tuple(map(Sentence, good)), tuple(map(Sentence, bad))))
+    return groups
+
+
+def disagreement_groups(path: Path) -> list[Group]:
+    """The questions of the tuning half of a set in the form of RAMDocs."""
+    groups = []
+    for case in (case for case in read_cases(path) if case.half == "tune"):
+        given = [answer for answer in case.answers if answer]
+        good, bad = [], []
+        for text, answer in zip(case.texts, case.answers, strict=True):
+            for sentence in (s for s in folded_sentences(text) if len(s.split()) in LENGTHS):
+                if answer and _stands(answer, sentence):
+                    good.append(sentence)
+                elif not answer or not any(_stands(one, sentence) for one in given):
+                    bad.append(sentence)
+        if good and len(bad) >= LEAST_BAD:
+            best, rest = by_likeness(case.question, good)[:2], by_likeness(case.question, bad)[:BAD]
+            groups.append(Group(case.question, tuple(map(Sentence, best)), tuple(map(Sentence, rest))))
+    return groups
+
+
+def write_groups(path: Path, groups: Sequence[Group]) -> None:
+    """Keep groups as JSON lines."""
+    lines = ([g.question, [(s.text, s.title) for s in g.good], [(s.text, s.title) for s in g.bad]] for g in groups)
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+
+
+def read_groups(path: Path) -> list[Group]:
+    """Read what `write_groups` wrote."""
+    rows = (json.loads(line) for line in path.read_text(encoding="utf-8").splitlines())
+    return [Group(q, tuple(Sentence(*s) for s in good), tuple(Sentence(*s) for s in bad)) for q, good, bad in rows]
+
+
+def _best(scored: list[tuple[float, Sentence]], most: int) -> tuple[Sentence, ...]:
+    return tuple(sentence for _, sentence in sorted(scored, key=lambda row: (-row[0], row[1].text))[:most])
+
+
+def by_likeness(question: str, texts: Sequence[str]) -> list[str]:
+    """Return the texts, each once, those first that share most words with the question."""
+    return sorted(dict.fromkeys(texts), key=lambda text: -len(keys(text) & keys(question)))
+
+
+def folded_sentences(text: str) -> list[str]:
+    """Return the sentences of a text, white space folded."""
+    return [" ".join(text[start:end].split()) for start, end in sentences(text)]
+
+
+def _rarity(texts: Sequence[str]) -> Callable[[str], float]:
+    having = Counter(key for text in texts for key in keys(text))
+    return lambda key: log1p(len(texts) / (1 + having[key]))
+
+
+def _stands(answer: str, text: str) -> bool:
+    """Whether an answer stands in a text, word for word."""
+    return f" {_plain(answer)} " in f" {_plain(text)} "
+
+
+def _plain(text: str) -> str:
+    return " ".join(re.sub(r"[^\w%$€£.]+", " ", text.lower()).split())

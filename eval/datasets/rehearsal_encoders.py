@@ -1,0 +1,68 @@
+"""Encoders for measuring a build: one that costs nothing and can die, and one that works twice."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from rag.models.base import EMBEDDED, Encoder, Floats, TokenVectors, unit
+
+
+class Killed(BaseException):
+    """Ends a build as a signal would: nothing in the product catches it."""
+
+
+class Random:
+    """An `Encoder` of random vectors under the name of the embedded one, so that this can ask its index.
+
+    Attributes:
+        encoded: how many texts it was given.
+        left: windows until it dies; None when it never does.
+    """
+
+    name = EMBEDDED
+    dimension = 384
+
+    def __init__(self, left: int | None = None) -> None:
+        self.encoded, self.left = 0, left
+        self._random = np.random.default_rng(20)
+
+    def encode(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> Floats:
+        if self.left is not None:
+            self.left -= 1
+            if self.left < 0:
+                raise Killed
+        self.encoded += len(texts)
+        return unit(self._random.standard_normal((len(texts), self.dimension), dtype=np.float32))
+
+    def encode_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
+        raise NotImplementedError("random vectors have no tokens")
+
+
+class Twice:
+    """An `Encoder` that encodes all it is given twice: by itself, timed, and then for whoever asked.
+
+    So a build and the bare encoder take turns over the same texts, and what else the machine does slows both alike.
+
+    Attributes:
+        texts: all that were encoded.
+        seconds: that encoding them by itself took.
+    """
+
+    def __init__(self, encoder: Encoder) -> None:
+        self.name, self.dimension = encoder.name, encoder.dimension
+        self.texts: list[str] = []
+        self.seconds = 0.0
+        self._encoder = encoder
+
+    def encode(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> Floats:
+        started = time.perf_counter()
+        self._encoder.encode(texts)
+        self.seconds += time.perf_counter() - started
+        self.texts += texts
+        return self._encoder.encode(texts, progress)
+
+    def encode_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
+        return self._encoder.encode_tokens(texts)

@@ -1,0 +1,84 @@
+"""SQuAD 2.0 (Rajpurkar, Jia & Liang 2018): its questions, each with its paragraph, and its own measures."""
+
+from __future__ import annotations
+
+import json
+import re
+import string
+from collections import Counter
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from rag.evaluation.questions import EvalError
+from rag.evaluation.types import Half
+from rag.evidence.scoring import Judged, Reader
+from rag.query.analysis import Question, checked, read
+from rag.types import Article, Hit, Passage
+
+QUERIES, TRUTH = "queries.json", "ground_truth.json"
+
+
+_PUNCTUATION = str.maketrans("", "", string.punctuation)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question with its paragraph; `answers` is empty when the paragraph does not answer it."""
+
+    id: str
+    question: str
+    paragraph: str
+    answers: tuple[str, ...]
+
+    @property
+    def half(self) -> Half:
+        """By the hash of the paragraph, so that questions about one are in one half."""
+        return half_of(self.paragraph)
+
+
+def half_of(text: str) -> Half:
+    return "test" if sha256(text.encode()).digest()[0] % 2 else "tune"
+
+
+def read_squad(folder: Path) -> list[Asked]:
+    """Read `queries.json` (id, question, context) and `ground_truth.json` (id -> answers, is_impossible).
+
+    Raises:
+        EvalError: a file is missing or is not of that form.
+    """
+    try:
+        queries = json.loads((folder / QUERIES).read_text(encoding="utf-8"))["queries"]
+        truth = json.loads((folder / TRUTH).read_text(encoding="utf-8"))
+        return [
+            Asked(q["id"], checked(q["question"]), q["context"], tuple(a for a in truth[q["id"]]["answers"] if a))
+            for q in queries
+        ]
+    except OSError as error:
+        raise EvalError(f"{error.filename} cannot be read ({error.strerror}): give a SQuAD 2.0 sample") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise EvalError(f"{folder} is no SQuAD 2.0 sample ({error!r}): give {QUERIES} and {TRUTH}") from error
+
+
+def given(reader: Reader, text: str, paragraph: str, id_: str) -> tuple[Question, list[Judged]]:
+    """The question read, and the sentences of its paragraph judged as if that alone had been found."""
+    question = read(text)
+    article = Article(id=id_, path="", text=paragraph)
+    return question, reader.judge(question, [Hit(1, 1.0, Passage(article, 0, len(paragraph)))])
+
+
+def normalised(text: str) -> list[str]:
+    return re.sub(r"\b(a|an|the)\b", " ", text.lower().translate(_PUNCTUATION)).split()
+
+
+def exact(text: str, answer: str) -> float:
+    return float(normalised(text) == normalised(answer))
+
+
+def f1(text: str, answer: str) -> float:
+    """The harmonic mean of precision and recall over the words they share."""
+    a, b = normalised(text), normalised(answer)
+    if not a or not b:
+        return float(a == b)
+    shared = (Counter(a) & Counter(b)).total()
+    return 2 * shared / (len(a) + len(b))

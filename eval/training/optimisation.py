@@ -1,0 +1,83 @@
+"""How both embedded readers are trained: AdamW in bfloat16, the rate up over the first twelfth, then down to almost
+nothing; the head ten times as fast as the layers."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from transformers import BatchEncoding
+
+from rag.models.cross_encoder import PRODUCT_SCALE
+from rag.models.minilm import DIMENSION
+
+HEAD_RATE = 10  # times the rate of the layers
+TOLD = 50  # steps between two lines
+COSINE, BIAS = 6.0, -3.0  # before training the log odds are this much of the likeness, and this
+
+
+class PairHead(nn.Linear):
+    """How likely one text answers the other, from the states of both; see `rag.models.cross_encoder.pair_odds`."""
+
+    def __init__(self) -> None:
+        super().__init__(5 * DIMENSION, 1)
+        nn.init.normal_(self.weight, std=0.002)
+        nn.init.constant_(self.bias, BIAS)
+        self.cosine = nn.Parameter(torch.tensor(COSINE))
+        self.drop = nn.Dropout(0.1)
+
+    def of(self, states: Tensor, given: BatchEncoding) -> tuple[Tensor, Tensor]:
+        """Return (n,) log odds for the states (n, t, d) of n pairs, and the vectors (n, 3, d) they are of."""
+        second = (given["token_type_ids"] * given["attention_mask"]).unsqueeze(-1).float()
+        first = given["attention_mask"].unsqueeze(-1).float() - second
+        asked = (states * first).sum(1) / first.sum(1).clamp(min=1)
+        told = (states * second).sum(1) / second.sum(1).clamp(min=1)
+        parts = [states[:, 0], asked, told, asked * told * PRODUCT_SCALE, (asked - told).abs()]
+        likeness = nn.functional.cosine_similarity(asked, told)
+        odds: Tensor = self(self.drop(torch.cat(parts, 1))).squeeze(1) + self.cosine * likeness
+        return odds, torch.stack(parts[:3], dim=1)
+
+    def kept(self, names: Sequence[str]) -> dict[str, np.ndarray]:
+        """Return weight, bias and what the likeness counts, under these names."""
+        values = self.weight[0], self.bias, self.cosine[None]
+        return {name: value.detach().numpy() for name, value in zip(names, values, strict=True)}
+
+
+def learn(trunk: nn.Module, head: Sequence[nn.Parameter], losses: Iterator[Tensor], rate: float, steps: int) -> None:
+    """Take a step for each loss; `losses` computes one after the other, with the weights as they are by then.
+
+    Args:
+        rate: of learning, at its highest.
+        steps: how many losses there are.
+    """
+    layers = [parameter for parameter in trunk.parameters() if parameter.requires_grad]
+    parts = [{"params": layers, "lr": rate}, {"params": list(head), "lr": HEAD_RATE * rate}]
+    optimizer = torch.optim.AdamW(parts, weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _share(step, steps))
+    began, told = time.monotonic(), 0.0
+    for step in range(1, steps + 1):
+        with torch.autocast("cpu", torch.bfloat16):
+            loss = next(losses)
+        optimizer.zero_grad()
+        torch.autograd.backward(loss)
+        nn.utils.clip_grad_norm_([*layers, *head], 1.0)
+        optimizer.step()
+        schedule.step()
+        told += loss.item() / TOLD
+        if step % TOLD == 0:
+            log(f"step {step} of {steps}: loss {told:.3f}, {time.monotonic() - began:.0f} s")
+            told = 0.0
+
+
+def _share(step: int, steps: int) -> float:
+    """Of the learning rate."""
+    return min((step + 1) / (0.08 * steps), max(0.02, (steps - step) / (0.92 * steps)))
+
+
+def log(line: str) -> None:
+    """Say how far it is, on standard error."""
+    sys.stderr.write(line + "\n")

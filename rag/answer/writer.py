@@ -1,0 +1,115 @@
+"""The answer written from its evidence, sentence by sentence: each one cited and checked as it is complete."""
+
+from __future__ import annotations
+
+from collections.abc import Generator as Events
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+
+from rag.answer.abstention import declined
+from rag.errors import AnswerCut, GeneratorError
+from rag.evidence.short_answers import Short
+from rag.generation.base import Generator, Piece, Task
+from rag.generation.prompts import is_refusal
+from rag.generation.registry import generator
+from rag.types import Answer, Claim, Evidence
+from rag.verification.citations import Citer, visible, with_markers
+from rag.verification.verifier import Verifier, sources_of
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """The pipeline has begun a stage: "searching", "reading" or "writing", where each sentence is also checked."""
+
+    name: str
+
+
+Event = Stage | Piece | Claim | Answer
+Writing = Events[Event, None, Answer]  # yields events, returns the answer
+
+
+def written(blank: Answer, chosen: Sequence[Evidence], verifier: Verifier, short: Short | None = None) -> Writing:
+    """Write with the generator asked for; when it fails or nothing it says holds, extractively with a notice."""
+    task = Task(blank.standalone_question, chosen)
+    yield Stage("writing")
+    if blank.generator == "extractive":
+        return (yield from _extracted(blank, task, verifier, short))
+    try:
+        answer = yield from _attempt(blank, generator(blank.generator), task, verifier)
+        if answer.status == "abstained" or _holds(answer.claims):
+            return answer
+        notice = f"{answer.generator} wrote nothing that the articles carry; these are the articles’ own sentences"
+    except GeneratorError as error:
+        notice = f"{error}; these are the articles’ own sentences"
+    yield Piece("", ends_claim=True)
+    answer = yield from _extracted(blank, task, verifier, short)
+    return replace(answer, notice="; ".join(filter(None, (blank.notice, notice))))
+
+
+def _extracted(blank: Answer, task: Task, verifier: Verifier, short: Short | None) -> Writing:
+    """The articles' own sentences, led by the short answer, which cites the one it stands in."""
+    if short is None:
+        return (yield from _attempt(blank, generator("extractive"), task, verifier))
+    first = short.run.evidence
+    task = Task(task.question, [first, *(e for e in task.evidence if e is not first)])
+    lead = Claim(short.text, "verbatim", 1.0, (1,))
+    line = with_markers(f"**{lead.text}**", lead.citations)
+    yield Piece(f"{line}\n", ends_claim=True)
+    yield lead
+    answer = yield from _attempt(blank, generator("extractive"), task, verifier)
+    return replace(answer, text=f"{line}\n{answer.text}", claims=(lead, *answer.claims))
+
+
+def _attempt(blank: Answer, generator: Generator, task: Task, verifier: Verifier) -> Writing:
+    """Let one generator write. Its text is passed on with the answer's own citation numbers, as sentences complete."""
+    citer = Citer(task.evidence)
+    claims: list[Claim] = []
+    notices = [blank.notice]
+    pending = shown = ""
+    refused = False
+    try:
+        for piece in chain(generator.generate(task), [Piece("", ends_claim=True)]):
+            pending += piece.text
+            notices.append(piece.notice)
+            if not piece.ends_claim:
+                if more := visible(pending)[len(shown) :]:
+                    yield Piece(more)
+                    shown += more
+                continue
+            text, numbers = citer.resolve(pending)
+            if is_refusal(text):
+                refused = True
+            elif text:
+                claims.append(_claim(citer, text, numbers, verifier))
+                yield Piece(with_markers(text, numbers)[len(shown) :] + "\n", ends_claim=True)
+                yield claims[-1]
+            pending = shown = ""
+    except AnswerCut as cut:
+        if not _holds(claims):
+            raise
+        notices.append(f"the answer was cut off: {cut}")
+    if refused and not _holds(claims):
+        return declined(blank, generator.name)
+    return replace(
+        blank,
+        status="answered",
+        text="\n".join(with_markers(c.text, c.citations) for c in claims),
+        claims=tuple(claims),
+        citations=tuple(citer.citations),
+        generator=generator.name,
+        notice="; ".join(filter(None, (*notices, _unknown(citer.unknown)))),
+    )
+
+
+def _holds(claims: Iterable[Claim]) -> bool:
+    return any(claim.support != "unsupported" for claim in claims)
+
+
+def _unknown(count: int) -> str:
+    return f"{count} citation{'s' if count > 1 else ''} named no evidence" if count else ""
+
+
+def _claim(citer: Citer, text: str, numbers: tuple[int, ...], verifier: Verifier) -> Claim:
+    verdict = verifier.check(text, sources_of([citer.citations[n - 1] for n in numbers]))
+    return Claim(text, verdict.support, verdict.score, numbers)

@@ -1,0 +1,114 @@
+"""Starts the chat's server. It names the page's file and never imports it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import webbrowser
+from collections.abc import Callable, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+
+from rag.errors import ConfigError
+
+# Streamlit reads its options from a file in the working folder, which does not travel with an installed package.
+OPTIONS = {
+    "browser.gatherUsageStats": "false",
+    "client.showErrorDetails": "none",
+    "client.showErrorLinks": "false",
+    "client.toolbarMode": "minimal",
+    "logger.hideWelcomeMessage": "true",
+    "logger.level": "warning",
+    "runner.magicEnabled": "false",
+    "server.address": "127.0.0.1",
+    "server.enableCORS": "true",
+    "server.enableStaticServing": "false",
+    "server.enableXsrfProtection": "true",
+    "server.fileWatcherType": "none",
+    "server.headless": "true",  # else the page advertises Streamlit's own tools; the browser is opened here
+    "server.maxUploadSize": "20",  # megabytes: the longest article that is read
+    "server.showEmailPrompt": "false",
+    "theme.headingFont": "serif",
+    "theme.light.linkColor": "#1d4e89",
+    "theme.light.primaryColor": "#1d4e89",
+    "theme.dark.linkColor": "#8ab8ee",
+    "theme.dark.primaryColor": "#8ab8ee",
+}
+# Pages of other sites reach 127.0.0.1 by a name of their own that resolves to it: only these names are answered.
+PORTS = range(8501, 8600)
+HOSTS = ("localhost", "127.0.0.1")
+
+
+def serve(port: int | None, browse: bool, environment: Mapping[str, str], told: Callable[[str], None]) -> int:
+    """Serve the chat until it is ended, and return its exit status.
+
+    Args:
+        port: 1 to 65535; None takes 8501 or the next free one.
+        browse: open a browser window once the chat answers, where there is a desktop.
+        environment: of the server; its `ONRECORD_*` set the same options as here.
+        told: is given the chat's address.
+
+    Raises:
+        ConfigError: no free port, or the page's file is not where this package is.
+    """
+    port = port or _free_port()
+    server = subprocess.Popen(command(port), env=environment)  # noqa: S603 - our own command
+    signal.signal(signal.SIGTERM, lambda number, frame: server.terminate())
+    try:
+        if _answers(port, server):
+            told(f"On Record answers at http://localhost:{port} (Ctrl+C ends it)")
+            if browse and (sys.platform != "linux" or os.environ.keys() & {"DISPLAY", "WAYLAND_DISPLAY"}):
+                webbrowser.open(f"http://localhost:{port}")
+        return server.wait()
+    except KeyboardInterrupt:
+        server.wait()
+        return 0
+
+
+def command(port: int) -> list[str]:
+    """The command line that serves the chat on this computer alone.
+
+    Raises:
+        ConfigError: the page's file is not where this package is.
+    """
+    options = [f"--{name}={value}" for name, value in OPTIONS.items()]
+    options += [f"--server.allowedHosts={host}" for host in HOSTS]
+    return [sys.executable, "-m", "ui.server", "run", str(page()), *options, f"--server.port={port}"]
+
+
+def _free_port() -> int:
+    for port in PORTS:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise ConfigError(f"ports {PORTS[0]} to {PORTS[-1]} are all taken: name another one with --port")
+
+
+def _answers(port: int, server: subprocess.Popen[bytes]) -> bool:
+    """Wait until the server answers; False when it ended instead, as it does where its port is taken."""
+    while server.poll() is None:
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=1):
+                return True
+        except OSError:
+            time.sleep(0.2)
+    return False
+
+
+def page() -> Path:
+    """Return the file that Streamlit runs. It stands in `ui/pages/`: beside that folder Streamlit would take its files
+    for pages of its own.
+    """
+    found = find_spec("ui")
+    script = Path(found.origin).parent / "pages" / "app.py" if found is not None and found.origin else None
+    if script is None or not script.is_file():
+        raise ConfigError("the chat’s pages are not installed: install onrecord again")
+    return script

@@ -1,0 +1,125 @@
+"""The words of the question sets and their results as frozen records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from rag.types import Status
+
+Half = Literal["tune", "test"]
+
+
+@dataclass(frozen=True, slots=True)
+class Gold:
+    """Words of an article that by themselves answer the question, or a side of it."""
+
+    path: str
+    quote: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One line of a question set.
+
+    Attributes:
+        history: the questions asked before it in the same conversation, oldest first.
+        need: from how many articles a right answer cites gold; 0 when the archive does not hold the
+            answer; None when the set does not say.
+        answers: short right answers, any of which will do; empty when the set gives none.
+        half: "tune" is looked at while the product is changed, "test" is not; None when the set has no halves.
+    """
+
+    id: str
+    question: str
+    kind: str = "question"
+    history: tuple[str, ...] = ()
+    gold: tuple[Gold, ...] = ()
+    need: int | None = None
+    answers: tuple[str, ...] = ()
+    half: Half | None = None
+
+    @property
+    def is_followup(self) -> bool:
+        return self.kind == "followup"
+
+
+@dataclass(frozen=True, slots=True)
+class CitationCheck:
+    """A citation of an answer, checked.
+
+    Attributes:
+        start, end: characters of the article's text.
+        exact: the cited words stand in the article's text and in its file (see `is_exact`).
+        on_gold: it shares at least one character with a gold quote of the question.
+    """
+
+    path: str
+    start: int
+    end: int
+    exact: bool
+    on_gold: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the product made of one question.
+
+    Attributes:
+        status: the answer's, or "failed" when asking raised an error, which `error` then says.
+        confidence: the answer's, 0 to 1; None when failed.
+        claims: the claims' texts.
+        claims_cited: how many claims carry citation numbers, all of which the answer lists.
+        cited: indexes into `question.gold` of the quotes that were cited.
+        sentences: number of sentences in the claims together.
+        answer_found: a short right answer stands in the answer's or its citations' words; None when not asked.
+        ms: wall time of the question, milliseconds.
+    """
+
+    question: Question
+    status: Status | Literal["failed"]
+    confidence: float | None = None
+    standalone_question: str = ""
+    text: str = ""
+    claims: tuple[str, ...] = ()
+    claims_cited: int = 0
+    citations: tuple[CitationCheck, ...] = ()
+    cited: tuple[int, ...] = ()
+    sentences: int = 0
+    answer_found: bool | None = None
+    generator: str = ""
+    notice: str = ""
+    ms: float = 0.0
+    error: str = ""
+
+    @property
+    def answered(self) -> bool:
+        return self.status in ("answered", "disputed")
+
+    @property
+    def refused(self) -> bool:
+        return self.status == "abstained"
+
+    @property
+    def answerable(self) -> bool | None:
+        """Whether the archive holds the answer; None when the set does not say."""
+        return None if self.question.need is None else self.question.need > 0
+
+    @property
+    def credit(self) -> int:
+        """Number of different articles whose gold was cited, at most `need`; 0 unless answered."""
+        if not self.answered or not self.question.need:
+            return 0
+        return min(len({self.question.gold[i].path for i in self.cited}), self.question.need)
+
+    @property
+    def hit(self) -> bool | None:
+        """Evidence hit: answered, with gold cited from `need` different articles; None without gold."""
+        return self.credit == self.question.need if self.question.gold and self.question.need else None
+
+    @property
+    def right(self) -> bool | None:
+        """The evidence is hit, or the question rightly refused; by the short answer where there is no gold."""
+        if self.answerable is False:
+            return self.refused
+        return self.answer_found if self.hit is None else self.hit

@@ -1,0 +1,114 @@
+"""How likely it is that the archive answers a question: a logistic model over what the best sentences support.
+
+The signs look at the question as a whole, where `rag.evidence.scoring.Signs` look at one sentence. Fitted by
+`python -m eval fit seeds --rows RESULT` on the tuning halves of what `python -m eval calibration` has read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from rag.evidence.scoring import SUREST, Floats, Judged, fitted, sigmoid
+from rag.query.analysis import Question
+
+BEST = 3  # sentences that may support a question together
+TYPED = {
+    "age",
+    "when",
+    "percent",
+    "money",
+    "duration",
+    "count",
+    "who",
+}  # kinds whose answer has a form that can be missed
+
+_NEGATION = re.compile(
+    r"\b(?:not|never|no|nor|without|neither|cannot|unlike|except|fail(?:s|ed)?|refus\w+|den(?:y|ies|ied))\b|n[’']t\b",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the best sentences say of the whole question.
+
+    Attributes:
+        score: the best sentence's score, 0 to 1.
+        weakest: the best sentence's sign.
+        cosine: the largest among the sentences read.
+        together: the least support of a question word by the three best sentences.
+        unheard: 1 when a name of the question has hardly any support in any sentence read.
+        typed: for a kind of answer with a form, the best weighted support (`soft`) of a sentence that has it, less
+            the best of all sentences: 0 when the best one has it; 0 for other kinds.
+        unsaid: 1 when it asks what somebody says and none of the three best sentences is theirs.
+        relation: the least support, by the best sentence, of a word that is no part of a name.
+        negated: 1 when the question or the best sentence says "not", and the other does not.
+        timely: the best sentence's sign: what is asked of this week is not answered by what was news years ago.
+        answers: the log odds, by the span reader, that the best sentence answers, / 9.
+    """
+
+    score: float
+    weakest: float
+    cosine: float
+    together: float
+    unheard: float
+    typed: float
+    unsaid: float
+    relation: float
+    negated: float
+    timely: float
+    answers: float
+
+    def vector(self) -> Floats:
+        return np.array([getattr(self, f.name) for f in fields(self)], dtype=np.float32)
+
+
+STANDING_NAMES = tuple(f.name for f in fields(Standing))
+
+
+def standing(question: Question, judged: Sequence[Judged]) -> Standing | None:
+    """Sum up the sentences judged for a question, best first; None when there are none."""
+    if not judged or not question.terms:
+        return None
+    best = judged[0].signs
+    support = np.array([j.support for j in judged], dtype=np.float32)
+    anywhere = support.max(axis=0)
+    named = [i for i, name in enumerate(judged[0].named) if name]
+    return Standing(
+        score=judged[0].evidence.score,
+        weakest=best.weakest,
+        cosine=max(j.signs.cosine for j in judged),
+        together=float(support[:BEST].max(axis=0).min()),
+        unheard=float(min((anywhere[i] for i in named), default=1.0) < 0.6),
+        typed=_typed(question, judged),
+        unsaid=float(
+            question.kind == "said" and bool(question.names) and all(j.signs.speaker < 1 for j in judged[:BEST])
+        ),
+        relation=min((s for s, name in zip(judged[0].support, judged[0].named, strict=True) if not name), default=1.0),
+        negated=float(bool(_NEGATION.search(question.text)) != bool(_NEGATION.search(judged[0].evidence.text))),
+        timely=best.timely,
+        answers=(judged[0].answers or 0.0) / SUREST,
+    )
+
+
+def _typed(question: Question, judged: Sequence[Judged]) -> float:
+    if question.kind not in TYPED:
+        return 0.0
+    having = [j.signs.soft for j in judged if j.signs.expected > 0]
+    return max(having, default=0.0) - max(j.signs.soft for j in judged)
+
+
+def confidence(question: Question, judged: Sequence[Judged]) -> float:
+    """Return the probability, 0 to 1, that the best sentences answer the question."""
+    signs = standing(question, judged)
+    return 0.0 if signs is None else probability(signs.vector())
+
+
+def probability(signs: Floats) -> float:
+    """Return the same for a `Standing.vector`."""
+    weights = fitted("confidence", STANDING_NAMES)
+    return sigmoid(float(signs @ weights[:-1] + weights[-1]))

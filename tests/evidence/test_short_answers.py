@@ -1,0 +1,113 @@
+"""Short answers: the words of a sentence that answer, and when they lead."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rag.evidence.short_answers import SIGN_NAMES, Run, Short, leading, names, runs, shortest
+from rag.models.minilm import MiniLM
+from rag.models.registry import load_encoder
+from rag.query.analysis import read
+from rag.query.answer_types import phrases
+from rag.text.sentences import sentences
+from rag.text.tokens import words
+from rag.types import Article, Evidence
+from tests.conftest import SEEDS
+
+
+@pytest.fixture(scope="module")
+def encoder() -> MiniLM:
+    found = load_encoder()
+    assert isinstance(found, MiniLM)
+    return found
+
+
+def evidence(text: str, score: float = 0.9) -> list[Evidence]:
+    article = Article(id="a", path="a.txt", text=text)
+    return [Evidence(article, start, end, score) for start, end in sentences(text)]
+
+
+def seed_sentence(name: str, part: str) -> list[Evidence]:
+    (path,) = SEEDS.glob(f"{name}*")
+    line = next(line for line in path.read_text("utf-8").splitlines() if part in line)
+    return [e for e in evidence(line) if part in e.text]
+
+
+@pytest.mark.parametrize(
+    ("question", "sentence", "answer"),
+    [
+        ("When does it begin?", "The tariffs begin on November 1, 2025.", ["November 1, 2025"]),
+        ("In what year did it open?", "It opened on May 3, 1921 after two years.", ["May 3, 1921"]),
+        ("In what month did it open?", "It opened in 1921.", []),
+        ("When was it built?", "It was built in the late 1800s.", ["the late 1800s"]),
+        ("How many people came?", "More than 1,200 people came, one of them on foot.", ["More than 1,200"]),
+        ("How many came?", "Half of them came.", []),
+        ("What percentage is exported?", "Over 75% is exported, or 25 per cent less.", ["Over 75%", "25 per cent"]),
+        ("How much did it cost?", "It cost more than $10 billion a year.", ["more than $10 billion a year"]),
+        ("How old is he?", "Kenny, 58, is older than a 40-year-old.", ["58", "40"]),
+        ("How long did it last?", "It lasted about two weeks.", ["about two weeks"]),
+        ("Who is he?", "He is 58.", []),
+    ],
+)
+def test_whole_phrases_of_a_measure(question: str, sentence: str, answer: list[str]) -> None:
+    found = [sentence[a:b].strip() for a, b in phrases(read(question), sentence)]
+    assert [phrase.removeprefix("the ") for phrase in found] == [phrase.removeprefix("the ") for phrase in answer]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("He met Dominic LeBlanc in Mexico City.", ["Dominic LeBlanc", "Mexico City"]),
+        (
+            "the Vehicle Manufacturers of Canada said",
+            ["Vehicle Manufacturers", "Canada", "Vehicle Manufacturers of Canada"],
+        ),
+    ],
+)
+def test_names_are_runs_of_capitals(text: str, found: list[str]) -> None:
+    assert {text[a:b] for a, b in names(text, words(text))} == set(found)
+
+
+def test_the_shortest_answer_of_a_seed(encoder: MiniLM) -> None:
+    question = read("What percentage of Canada's exports go to the United States?")
+    short = shortest(question, seed_sentence("003", "over 75% of Canadian exports"), encoder)
+    assert short is not None
+    assert (short.run.text, short.text) == ("over 75%", "Over 75%.")
+
+
+def test_a_measure_that_no_sentence_gives_has_no_answer(encoder: MiniLM) -> None:
+    assert (
+        shortest(read("How old is Dominic LeBlanc?"), evidence("Dominic LeBlanc spoke to reporters."), encoder) is None
+    )
+    assert shortest(read("How old is Dominic LeBlanc?"), [], encoder) is None
+
+
+def test_a_name_is_given_without_its_possessive(encoder: MiniLM) -> None:
+    found, _ = runs(read("Which country votes?"), evidence("People say that Brazil’s vote is near."), encoder)
+    assert "Brazil" in [run.text for run in found]
+    assert not any(run.text.endswith("’s") for run in found)
+
+
+def test_only_a_sure_answer_leads() -> None:
+    (one,) = evidence("It opened on November 1.")
+    run = Run(one, 13, 23)
+    assert run.text == "November 1"
+    when, why = read("When did it open?"), read("Why did it open?")
+    sure = Short(run, share=0.9, score=0.0)
+    assert leading(when, sure, 0.9) is sure
+    assert leading(when, sure, 0.5) is None
+    assert leading(when, Short(run, 0.5, 0.0), 0.9) is None
+    assert leading(why, sure, 0.9) is None
+    assert leading(when, None, 0.9) is None
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.text(alphabet="aB .,“”1%’s-\n", min_size=1, max_size=60))
+def test_every_run_stands_in_its_sentence(encoder: MiniLM, text: str) -> None:
+    for asked in ("What is it?", "How many are there?"):
+        given = evidence(text)
+        found, signs = runs(read(asked), given, encoder)
+        assert signs.shape == (len(found), len(SIGN_NAMES))
+        assert all(run.evidence.start <= run.start < run.end <= run.evidence.end for run in found)

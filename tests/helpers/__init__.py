@@ -1,0 +1,1 @@
+"""What several tests share: fake model servers, a chat server, pictures."""

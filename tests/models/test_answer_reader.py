@@ -1,0 +1,168 @@
+"""The embedded span reader: the same in ONNX Runtime as in PyTorch, and what it learns from."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import pytest
+from safetensors.numpy import save
+
+from eval.datasets.ramdocs import read_cases
+from eval.datasets.ranking_examples import Group, Sentence
+from eval.datasets.span_examples import Example, cloze, disagreement, quiz, squad
+from eval.datasets.squad import half_of
+from rag.models.answer_reader import LEAST, LONGEST, Places, SpanReader, span_reader
+
+QUESTION = "How many people work at the plant?"
+SENTENCES = ["The plant employs 1,200 workers in three shifts.", "People beside the plant complain."]
+
+
+def test_it_computes_what_pytorch_trained() -> None:
+    import torch
+    from transformers import AutoTokenizer
+
+    from eval.training.answer_reader import Model
+    from rag.models.minilm import embedded_folder
+
+    torch.manual_seed(1)
+    model, tokenizer = Model().eval(), AutoTokenizer.from_pretrained(str(embedded_folder()))
+    given = tokenizer([QUESTION] * 2, SENTENCES, padding=True, return_tensors="pt")
+    with torch.inference_mode():
+        odds, told_answers = model(given)
+    for row, places in enumerate(SpanReader(save(model.kept())).read(QUESTION, SENTENCES)):
+        told = odds[row, given["token_type_ids"][row] * given["attention_mask"][row] == 1]
+        expected = told.log_softmax(dim=0).numpy()[:-1]  # the mark at the end is no word
+        absent = odds[row, 0] - torch.cat([odds[row, :1], told]).logsumexp(dim=0)
+        assert places.absent == pytest.approx(float(absent.sum()), abs=0.1)  # 8 bits
+        assert places.answers == pytest.approx(float(told_answers[row]), abs=0.1)
+        assert places.begins == pytest.approx(expected[:, 0], abs=0.1)
+        assert places.ends == pytest.approx(expected[:, 1], abs=0.1)
+
+
+def test_the_embedded_one_tells_the_answer_and_that_there_is_none() -> None:
+    answers, other = span_reader().read(QUESTION, SENTENCES)
+    start = SENTENCES[0].index("1,200")
+    assert SENTENCES[0][slice(*answers.spans[0])] == "The"
+    right, wrong = answers.scores(np.array([start, 0]), np.array([start + 5, 9]))
+    assert right > np.log(0.5) > wrong
+    assert np.exp(answers.absent) < 0.5 < np.exp(other.absent)
+    assert answers.answers > other.answers
+
+
+def test_a_sentence_is_read_alike_in_any_company_and_what_is_cut_off_is_unlikely() -> None:
+    long = " ".join(["word"] * 300)
+    alone, _ = span_reader().read(QUESTION, [SENTENCES[0], long])
+    assert np.array_equal(alone.begins, span_reader().read(QUESTION, SENTENCES)[0].begins)
+    (cut,) = span_reader().read(QUESTION, [long])
+    assert cut.scores(np.array([len(long) - 4]), np.array([len(long)])) == [2 * LEAST]
+    assert span_reader().read(QUESTION, []) == []
+
+
+def test_a_sentence_read_lately_is_not_read_again_for_the_same_question() -> None:
+    first, _ = span_reader().read(QUESTION, SENTENCES)
+    (again,) = span_reader().read(QUESTION, SENTENCES[:1])
+    (other,) = span_reader().read("Who runs the plant?", SENTENCES[:1])
+    assert again is first
+    assert other is not first
+
+
+def test_the_likeliest_answer_is_a_run_of_tokens_that_is_not_long() -> None:
+    (places,) = span_reader().read(QUESTION, SENTENCES[:1])
+    assert SENTENCES[0][slice(*places.likeliest)] == "1,200"
+    spans = np.array([[n, n + 1] for n in range(LONGEST + 2)])
+    begins, ends = np.full(len(spans), -9.0, np.float32), np.full(len(spans), -9.0, np.float32)
+    begins[[0, 4]] = -0.1, -0.5  # the surer beginning is too far before the end, and an end before it is none
+    ends[[2, len(spans) - 1]] = -8.5, -0.1
+    assert Places(spans, begins, ends, -1.0, 0.0).likeliest == (4, len(spans))
+    assert Places(spans[:0], begins[:0], ends[:0], -1.0, 0.0).likeliest == (0, 0)
+
+
+@pytest.mark.parametrize(("absent", "present"), [(np.log(0.5), 0.0), (np.log(0.2), np.log(4)), (2 * LEAST, -2 * LEAST)])
+def test_that_a_short_answer_stands_there_is_told_in_log_odds(absent: float, present: float) -> None:
+    nowhere = np.zeros((0, 2), dtype=np.int64)
+    none = np.zeros(0, dtype=np.float32)
+    assert Places(nowhere, none, none, float(absent), 0.0).present == pytest.approx(present)
+    assert Places(nowhere, none, none, 0.0, 0.0).present < -13
+
+
+def test_made_questions_ask_for_what_stands_in_their_sentence() -> None:
+    article = (
+        "The Norwegian government said on Monday that 4,200 soldiers would leave the town of Narvik before the summer. "
+        "The mayor, who has led the town council since 2011, asked the ministry in Oslo for 30 per cent more money now."
+    )
+    made = cloze([article] * 40, 30, Random(3))
+    assert len(made) == 30
+    assert made == cloze([article] * 40, 30, Random(3))
+    asked_for = {example.sentence[slice(*example.answer)] for example in made if example.answer}
+    assert {"Narvik", "Oslo"} & asked_for
+    for example in made:
+        assert example.question.endswith("?")
+        assert example.sentence in article
+    assert any(example.answer is None for example in made)
+
+
+def test_real_questions_have_their_answer_where_it_stands(tmp_path: Path) -> None:
+    group = Group("Who won?", (Sentence("The cup went to Ghana."),), (Sentence("It rained."), Sentence("Nobody came.")))
+    questions = tmp_path / "questions.jsonl"
+    row = {"question": "Who won?", "date": "2023/01/06", "choices": ["Mali", "ghana"], "answer": ["1"]}
+    questions.write_text(json.dumps(row) + "\n", encoding="utf-8")
+    none = [Example("Who won?", "It rained.", None), Example("Who won?", "Nobody came.", None)]
+    assert quiz([group], questions, "2023") == [Example("Who won?", "The cup went to Ghana.", (16, 21)), *none]
+    assert quiz([group], questions, "2022") == []
+
+
+def test_squad_gives_its_tuning_half_with_and_without_an_answer(tmp_path: Path) -> None:
+    paragraphs = [f"The fort of Ulm is {n} years old. It rained. A duke built it." for n in (1, 3)]
+    assert [half_of(paragraph) for paragraph in paragraphs] == ["tune", "test"]
+    rows = [
+        {"id": f"{n}{kind}", "question": question, "context": paragraph}
+        for n, paragraph in enumerate(paragraphs)
+        for kind, question in (("a", "Who built it?"), ("b", "Who sold it?"))
+    ]
+    truth = {row["id"]: {"answers": ["A duke", "duke"] if row["id"][1] == "a" else []} for row in rows}
+    (tmp_path / "queries.json").write_text(json.dumps({"queries": rows}), encoding="utf-8")
+    (tmp_path / "ground_truth.json").write_text(json.dumps(truth), encoding="utf-8")
+    first, second, third = "The fort of Ulm is 1 years old.", "It rained.", "A duke built it."
+    assert squad(tmp_path) == [
+        Example("Who built it?", third, (2, 6)),
+        Example("Who built it?", first, None),
+        Example("Who built it?", second, None),
+        Example("Who sold it?", first, None),
+        Example("Who sold it?", second, None),
+    ]
+
+
+def test_each_document_gives_the_sentence_with_its_answer(tmp_path: Path) -> None:
+    documents = [
+        {"text": "Nobody knows the town well. The fort was built in 1740 by a duke.", "answer": "1740"},
+        {"text": "The weather in the town is fair. It rained.", "answer": "unknown"},
+    ]
+    questions = [f"When was fort {n} built?" for n in range(2)]
+    lines = [json.dumps({"question": question, "documents": documents}) for question in questions]
+    (tmp_path / "set.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    (asked,) = (case.question for case in read_cases(tmp_path) if case.half == "tune")
+    assert disagreement(tmp_path) == [
+        Example(asked, "The fort was built in 1740 by a duke.", (22, 26)),
+        Example(asked, "The weather in the town is fair.", None),
+    ]
+
+
+def test_a_few_examples_and_groups_are_learned() -> None:
+    from eval.training.answer_reader import train
+
+    start = SENTENCES[0].index("1,200")
+    real = [Example(QUESTION, SENTENCES[0], (start, start + 5)), Example(QUESTION, SENTENCES[1], None)] * 160
+    asked, complaint = (
+        Group("Why?", (Sentence(SENTENCES[0]),), (Sentence("It rained."),)),
+        "People beside it are unhappy.",
+    )
+    section = Group("Is everybody content?", tuple(map(Sentence, (SENTENCES[1], complaint))), (Sentence(SENTENCES[0]),))
+    reader = SpanReader(save(train(real[:2], real, [section], [asked]).kept()))
+    answers, other = reader.read(QUESTION, SENTENCES)
+    assert answers.scores(np.array([start]), np.array([start + 5]))[0] > np.log(0.9)
+    assert np.exp(answers.absent) < 0.1 < 0.9 < np.exp(other.absent)
+    wrong, *right = reader.read(section.question, [SENTENCES[0], SENTENCES[1], complaint])
+    assert max(places.answers for places in right) > 0 > wrong.answers

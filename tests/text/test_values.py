@@ -1,0 +1,72 @@
+"""Numbers, dates and names as sentences give them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rag.text.values import Date, Value, compatible, dates, names, numbers
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("It rose 25 per cent.", [(25, 25, "percent")]),
+        ("It cost $4.5 million.", [(4_275_000, 4_725_000, "money")]),
+        ("about 50,000 people", [(47_500, 52_500, "")]),
+        ("over 75% of exports", [(75, 82.5, "percent")]),
+        ("fewer than 10 of the twelve", [(9, 10, ""), (12, 12, "")]),
+        ("on 7 October 2025, the 2nd day", []),
+    ],
+)
+def test_numbers(text: str, expected: list[tuple[float, float, str]]) -> None:
+    found = [(n.low, n.high, n.unit) for n in numbers(text)]
+    assert [unit for *_, unit in found] == [unit for *_, unit in expected]
+    assert [x for low, high, _ in found for x in (low, high)] == pytest.approx(
+        [x for low, high, _ in expected for x in (low, high)]
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("on 31 May 1997", [((1997, 1997), 5, 31)]),
+        ("on October 7, 2025 and on Nov. 1", [((2025, 2025), 10, 7), (None, 11, 1)]),
+        ("in October 2025", [((2025, 2025), 10, None)]),
+        ("between 1861–1862, or in the 1880s", [((1861, 1862), None, None), ((1880, 1889), None, None)]),
+        ("in 1926-27", [((1926, 1927), None, None)]),
+        ("$2000 for 1,999 of them", []),
+    ],
+)
+def test_dates(text: str, expected: list[tuple[tuple[int, int] | None, int | None, int | None]]) -> None:
+    assert [(d.years, d.month, d.day) for d in dates(text)] == expected
+
+
+def test_dates_are_compatible_as_far_as_they_are_given() -> None:
+    whole, year, other_day = Date((0, 1), (1997, 1997), 5, 31), Date((0, 1), (1997, 1997)), Date((0, 1), None, 6, 1)
+    assert compatible(whole, year)
+    assert compatible(year, other_day)
+    assert not compatible(whole, other_day)
+
+
+def test_names() -> None:
+    text = "Mark Carney met Claudia Sheinbaum."
+    assert [text[slice(*n.span)] for n in names(text)] == ["Mark Carney", "Claudia Sheinbaum"]
+    assert compatible(names("Mark Carney")[0], names("Carney")[0])
+    assert not compatible(*names(text))
+    assert compatible(names("Zoltán Korda")[0], names("Zoltan Korda")[0])
+
+
+def test_different_kinds_are_never_held_against_each_other() -> None:
+    assert compatible(numbers("12%")[0], numbers("$13")[0])
+    assert compatible(numbers("12")[0], dates("in 1997")[0])
+
+
+@settings(deadline=None)
+@given(st.text(alphabet="0123456789 ,.%$-–May31stJune", max_size=40))
+def test_values_lie_in_the_text_and_agree_with_themselves(text: str) -> None:
+    found: list[Value] = [*numbers(text), *dates(text), *names(text)]
+    for value in found:
+        assert 0 <= value.span[0] < value.span[1] <= len(text)
+        assert compatible(value, value)

@@ -1,0 +1,1 @@
+"""The three pages: the chat, the archive, the evaluation."""

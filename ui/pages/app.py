@@ -1,0 +1,5 @@
+"""What `streamlit run` runs; `onrecord ui` starts it with the right options."""
+
+from ui.pages import navigation
+
+navigation.main()

@@ -1,0 +1,313 @@
+"""The chat page, top to bottom: sidebar, article pane, conversation, question."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+from streamlit.elements.lib.mutable_status_container import StatusContainer
+
+from rag.answer.writer import Event, Stage
+from rag.config import Settings, load_settings
+from rag.errors import IndexDamaged, IndexIncompatible, IndexMissing, OnRecordError, QuestionError
+from rag.generation.base import Piece
+from rag.types import Answer, Claim
+from ui.pages import archive
+from ui.parts import components, maintenance, sidebar
+from ui.parts.feedback import thumbs
+from ui.parts.settings import Choices, restriction
+from ui.state.answering import Asking
+from ui.state.archive import Desk, build_command, finder, holdings, open_archive, open_desk, open_store, searched
+from ui.state.session import Conversation, Exchange, ask, conversation, edit, name_address
+from ui.views.answer import why
+from ui.wording import capitalised, counted, duration, plain_label
+
+TITLE = "On Record"
+PROMISE = "Ask a folder of news articles. Every sentence of an answer points at the exact words that carry it."
+STAGES = {
+    "searching": "Searching the archive",
+    "reading": "Reading the passages found",
+    "writing": "Writing the answer",
+}
+CLOSED = {
+    IndexMissing: "There is no index yet",
+    IndexDamaged: "The index is damaged",
+    IndexIncompatible: "The index is of another kind",
+}
+BROKEN = "Something went wrong inside the program. The question is kept, and the server's log says what happened."
+CUT_OFF = "The answer broke off before its end. The question is kept."
+INPUT = "question"
+PATIENCE = 1.0  # seconds after which an answer can be stopped: a button that comes and goes at once is no use
+TICK = 0.25  # seconds between looks at an answer that is being made
+AT_ONCE = 0.25  # seconds within which an answer comes at once
+CHAT_WIDTH = 760  # pixels, about 90 characters a line
+LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Room:
+    """What a run of the page works with: without an archive there is no desk, and without that no choices.
+
+    Attributes:
+        rest: draws what can wait for an answer that comes at once; the second time nothing more.
+    """
+
+    settings: Settings | None
+    talk: Conversation
+    desk: Desk | None
+    choices: Choices | None
+    rest: Callable[[], None]
+
+
+def page() -> None:
+    """Draw the chat once; Streamlit calls this again at every event."""
+    settings, desk, trouble = _opened()
+    store = open_store(settings) if settings is not None else None
+    talk = conversation(store, finder(settings) if settings is not None and desk is not None else None)
+    choices = sidebar.draw(settings, desk) if settings is not None else None
+
+    @cache
+    def rest() -> None:
+        if settings is not None:
+            sidebar.draw_rest(settings, store, talk, desk)
+        name_address(talk)
+
+    room = Room(settings, talk, desk, choices, rest)
+    if all(exchange.settled for exchange in talk.exchanges):
+        rest()
+    chat, beside = components.columns(talk)
+    if talk.opened:
+        with beside, st.container(key="article"):
+            components.article(talk, talk.opened)
+    with chat, st.container(horizontal_alignment="center"), st.container(width=CHAT_WIDTH):
+        if trouble is not None:
+            _closed(trouble, settings)
+        if talk.trouble:
+            with st.container(border=True, key="trouble"):
+                st.text(capitalised(talk.trouble))
+        _question_box(talk, enabled=desk is not None)
+        with st.empty():  # emptied at the first question, where it would else fade out under the answer
+            if settings is not None and desk is not None and not talk.exchanges:
+                _welcome(settings, desk, talk)
+        with st.container(key="exchanges"):
+            for exchange in talk.exchanges:
+                with st.container(key=f"exchange-{exchange.number}"):
+                    _draw(exchange, room)
+    rest()
+
+
+def _opened() -> tuple[Settings | None, Desk | None, OnRecordError | None]:
+    """The settings and the archive, each as far as it can be had, and why not all."""
+    settings = None
+    try:
+        settings = load_settings()
+        return settings, open_desk(settings, open_archive(settings)), None
+    except OnRecordError as error:
+        return settings, None, error
+
+
+def _closed(error: OnRecordError, settings: Settings | None) -> None:
+    """Say why the archive cannot be opened, and offer what mends it."""
+    with st.container(border=True, key="closed"):
+        if settings is not None and maintenance.jobs(str(settings.index)).running:
+            st.subheader("The archive is on its way", anchor=False)
+            maintenance.follow(settings)
+            return
+        st.subheader(CLOSED.get(type(error), "The archive cannot be opened"), anchor=False)
+        st.text(capitalised(str(error)))
+        if settings is not None and isinstance(error, IndexMissing):
+            st.text(f"The articles are read from {settings.seeds}. In a terminal this does the same:")
+            st.code(build_command(settings), language=None, wrap_lines=True)
+            maintenance.button(settings, "build", first=True)
+        elif settings is not None and isinstance(error, IndexDamaged):
+            maintenance.button(settings, "repair", first=True)
+        elif settings is not None and isinstance(error, IndexIncompatible):
+            maintenance.button(settings, "build anew", first=True)
+        else:
+            st.button("Try again", key="reopen")
+        if settings is not None:
+            maintenance.follow(settings)
+
+
+def _question_box(talk: Conversation, enabled: bool) -> None:
+    with st.bottom:
+        left, _ = components.columns(talk)
+        with left, st.container(horizontal_alignment="center"), st.container(width=CHAT_WIDTH):
+            st.chat_input(
+                "Ask about the articles",
+                key=INPUT,
+                on_submit=lambda: ask(talk, st.session_state[INPUT]),
+                disabled=not enabled,
+            )
+
+
+def _welcome(settings: Settings, desk: Desk, talk: Conversation) -> None:
+    """The empty page: what this is, what the archive holds, and questions to begin with."""
+    with st.container(key="welcome"):
+        st.title(TITLE, anchor=False)
+        st.text(PROMISE)
+        with st.container(key="holdings"):
+            st.text("The archive: " + " · ".join(holdings(desk.status)))
+        if not desk.status["articles"]:
+            _empty(settings)
+        for number, question in enumerate(desk.examples):
+            label, key = plain_label(question), f"example-{number}"
+            st.button(label, key=key, width="stretch", on_click=ask, args=(talk, question))
+
+
+def _empty(settings: Settings) -> None:
+    """An index without an article: both ways to fill it, and what became of the last try."""
+    st.text(f"It is empty. Add articles on the Archive page, or put them into {settings.seeds} and build the index.")
+    with st.container(horizontal=True, key="fill"):
+        if st.button("Add articles", key="to-archive", icon=":material/note_add:"):
+            st.switch_page(st.Page(archive.page, url_path="archive"))
+        maintenance.button(settings, "build", place="empty", first=True)
+    maintenance.follow(settings)
+
+
+def _draw(exchange: Exchange, room: Room) -> None:
+    """A question and what became of it; it is asked first when nothing has."""
+    with st.chat_message("user", avatar=":material/person:"):
+        if exchange.editing:
+            _editor(exchange, room.talk)
+        else:
+            components.question(room.talk, exchange)
+    with st.chat_message("assistant", avatar=":material/format_quote:"):
+        if exchange.settled or room.desk is None or room.choices is None:
+            with st.container():
+                _settled(exchange, room)
+            return
+        place = st.empty()
+        with place.container():
+            _follow(exchange, room, room.desk, room.choices)
+        with place.container():  # where the next run of the page draws it too, so that nothing moves
+            _settled(exchange, room)
+
+
+def _editor(exchange: Exchange, talk: Conversation) -> None:
+    """The question as a text to change."""
+    key = f"text-{exchange.number}"
+
+    def submit() -> None:
+        question = st.session_state[key].strip()
+        if question:
+            edit(talk, exchange, question)
+
+    with st.form(f"edit-form-{exchange.number}", border=False):
+        st.text_area("The question", exchange.question, key=key, label_visibility="collapsed")
+        if exchange is not talk.exchanges[-1]:
+            st.caption("It is asked in a new conversation that has what came before; this one stays as it is.")
+        with st.container(horizontal=True):
+            st.form_submit_button("Ask", type="primary", on_click=submit)
+            st.form_submit_button("Cancel", on_click=_set_editing, args=(exchange, False))
+
+
+def _set_editing(exchange: Exchange, editing: bool) -> None:
+    exchange.editing = editing
+
+
+def _settled(exchange: Exchange, room: Room) -> None:
+    if exchange.answer is not None:
+        components.answer(room.talk, exchange)
+        if exchange.answer.hits:
+            box = st.expander("Why these passages?", key=f"why-{exchange.number}", type="compact", on_change="rerun")
+            if box.open:  # a long conversation would else be a page of tables
+                told, rows = why(exchange.answer)
+                box.text(told)
+                box.dataframe(rows, hide_index=True)
+    elif exchange.error:
+        with st.container(border=True, key=f"failed-{exchange.number}"):
+            st.markdown("**This question was not answered.**")
+            st.text(capitalised(exchange.error))
+            if exchange.damaged and room.settings is not None:
+                maintenance.button(room.settings, "repair", place=str(exchange.number))
+    if exchange.settled and not exchange.editing and room.desk is not None:
+        _actions(exchange, room.talk)
+
+
+def _actions(exchange: Exchange, talk: Conversation) -> None:
+    with st.container(horizontal=True, gap="small", key=f"actions-{exchange.number}"):
+        st.button(
+            "Edit the question",
+            key=f"edit-{exchange.number}",
+            type="tertiary",
+            icon=":material/edit:",
+            on_click=_set_editing,
+            args=(exchange, True),
+        )
+        if exchange.answer is not None or exchange.retry:
+            st.button(
+                "Ask again" if exchange.answer is not None else "Try again",
+                key=f"again-{exchange.number}",
+                type="tertiary",
+                icon=":material/refresh:",
+                on_click=talk.ask_again,
+                args=(exchange,),
+            )
+        thumbs(exchange, talk)
+
+
+def _follow(exchange: Exchange, room: Room, desk: Desk, choices: Choices) -> None:
+    """Show the answer while it is made, and keep what it comes to in the exchange."""
+    talk = room.talk
+    if exchange.asking is None:
+        question, history = exchange.question, talk.history(before=exchange)
+        talk.begin(
+            exchange,
+            lambda: desk.archive.stream(
+                question, history, choices.filters, choices.llm, refuse_below=choices.refuse_below
+            ),
+            searched(desk.status, restriction(choices.filters)),
+            busy=choices.llm == "extractive",
+        )
+    assert exchange.asking is not None
+    try:
+        _show_events(exchange.asking, exchange, room)
+    except OnRecordError as error:
+        talk.fail(exchange, str(error), not isinstance(error, QuestionError), damaged=isinstance(error, IndexDamaged))
+    except Exception:
+        LOG.exception("answering failed")
+        talk.fail(exchange, BROKEN)
+    else:
+        if not exchange.settled:
+            talk.fail(exchange, CUT_OFF)
+
+
+def _show_events(asking: Asking[Event], exchange: Exchange, room: Room) -> None:
+    """Draw every event as it comes: the stages that are done with their times, the one under way, and the words. Of an
+    answer that comes at once nothing is drawn before it, for it would only wait until that is built and taken away."""
+    done: list[str] = []
+    now, since = STAGES["searching"], asking.began
+    text, checked = "", 0
+    drawn: tuple[StatusContainer, DeltaGenerator, DeltaGenerator] | None = None
+    stoppable = False
+    for at, event in asking.follow(TICK):
+        match event:
+            case Stage(name=name):
+                if STAGES[name] != now:
+                    done.append(f"{now.split()[0]} {duration((at - since) * 1000)}")
+                    now, since = STAGES[name], at
+            case Piece(text=piece):
+                text += piece
+            case Claim():
+                checked += 1
+            case Answer():
+                exchange.answer = event
+        if drawn is None and time.monotonic() - asking.began < AT_ONCE:
+            continue
+        status, words, stop = drawn = drawn or (st.status(now, type="compact"), st.empty(), st.empty())
+        room.rest()
+        if text:
+            words.text(text)
+        label = f"{now}, {counted(checked, 'sentence')} checked" if checked else now
+        if not stoppable and time.monotonic() - asking.began >= PATIENCE:
+            stoppable, key = True, f"stop-{exchange.number}"
+            stop.button("Stop", key=key, icon=":material/stop_circle:", on_click=room.talk.stop, args=(exchange,))
+        waited = time.monotonic() - since
+        # Saying so also when nothing came lets a click through: Streamlit stops a run only where it draws.
+        status.update(label=" · ".join([*done, f"{label} · {waited:.0f} s" if waited >= 1 else label]))

@@ -1,0 +1,137 @@
+"""Answers as they are kept and exported: to JSON, back from it whatever became of their articles, and to Markdown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from rag.serialization import answer_json, hit_json, passage_json
+from rag.types import Answer, Article, Citation, Claim, Disagreement, Hit, Passage
+from ui.state.store import Json, Kept
+from ui.views.article import CHANGED, CLOSED, GONE, UNKNOWN_DATE
+
+FindArticle = Callable[[str], Article | None]  # by article id; None when the archive has none
+
+_MARKUP = re.compile(r"([\\`*_\[\]<>#|$~!&])|^([-+=]|\d+[.)])(?=\s)", re.MULTILINE)
+
+
+def kept_answer(answer: Answer) -> Json:
+    """An answer as JSON: that of the command line, with what each stage made of its passages, and what repeats them."""
+    return {**answer_json(answer), "hits": [_kept_hit(hit) for hit in answer.hits]}
+
+
+def _kept_hit(hit: Hit) -> Json:
+    also = [passage_json(passage) for passage in hit.also]
+    return hit_json(hit, explain=True) | ({"also": also} if also else {})
+
+
+def restored(row: Json, find: FindArticle | None) -> Answer:
+    """The answer that was kept; `find` None means that the archive cannot be opened.
+
+    A citation whose words no longer stand where they stood is given an article that has nothing but these words, and
+    says why in `provenance["text"]`: a quotation is never moved to other words, and never lost.
+    """
+    cited = [(c, *_placed(c, c["quote"], find)) for c in row["citations"]]
+    found = [(h, *_placed(h, h["text"], find)) for h in row["hits"]]
+    return Answer(
+        question=row["question"],
+        standalone_question=row["standalone_question"],
+        status=row["status"],
+        text=row["text"],
+        confidence=row["confidence"],
+        claims=tuple(Claim(c["text"], c["support"], c["score"], tuple(c["citations"])) for c in row["claims"]),
+        citations=tuple(Citation(c["n"], article, start, end, c["speaker"]) for c, article, start, end in cited),
+        hits=tuple(
+            Hit(
+                rank=h["rank"],
+                score=h["score"],
+                passage=Passage(article, start, end),
+                stages={name: (stage["rank"], stage["score"]) for name, stage in h.get("stages", {}).items()},
+                also=tuple(Passage(*_placed(other, other["text"], find)) for other in h.get("also", ())),
+            )
+            for h, article, start, end in found
+        ),
+        generator=row["generator"],
+        generation=row["generation"],
+        disagreements=tuple(
+            Disagreement(d["about"], tuple(tuple(side) for side in d["sides"])) for d in row["disagreements"]
+        ),
+        notice=row["notice"],
+        timings_ms=dict(row["timings_ms"]),
+    )
+
+
+def _placed(row: Json, words: str, find: FindArticle | None) -> tuple[Article, int, int]:
+    """The article that has `words`, and where: as kept, or elsewhere in it when they stand there only once."""
+    article = find(row["article_id"]) if find is not None else None
+    if article is not None:
+        if article.text[row["start"] : row["end"]] == words:
+            return article, row["start"], row["end"]
+        if article.text.count(words) == 1:
+            start = article.text.index(words)
+            return article, start, start + len(words)
+    why = CLOSED if find is None else GONE if article is None else CHANGED
+    stand_in = Article(
+        id=row["article_id"],
+        path=row["path"],
+        text=words,
+        title=row["title"],
+        publisher=row.get("publisher"),
+        published=row.get("published"),
+        url=row.get("url"),
+        provenance={"text": why},
+    )
+    return stand_in, 0, len(words)
+
+
+def as_json(kept: Kept) -> Json:
+    """A conversation for other programs: every answer as `onrecord ask --json` gives it."""
+    return {
+        "title": kept.title,
+        "exchanges": [
+            {"question": e.question, "asked": e.asked.isoformat(), "answer": e.answer, "error": e.error}
+            for e in kept.exchanges
+        ],
+    }
+
+
+def as_markdown(kept: Kept, exported: datetime) -> str:
+    """A conversation to read and print. What it quotes is escaped: no viewer takes words of an article for markup."""
+    lines = [f"# {_plain(kept.title)}", "", f"Exported from On Record on {exported:%Y-%m-%d %H:%M}.", ""]
+    for number, exchange in enumerate(kept.exchanges, start=1):
+        lines += [f"## {number}. {_plain(exchange.question)}", "", *_answered(exchange.answer, exchange.error), ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _answered(answer: Json | None, error: str) -> Iterable[str]:
+    if answer is None:
+        yield f"*Not answered.* {_plain(error)}".rstrip()
+        return
+    if answer["notice"]:
+        yield f"> Note: {_plain(answer['notice'])}\n"
+    yield "  \n".join(map(_line, answer["text"].splitlines()))
+    for about in answer["disagreements"]:
+        sides = " against ".join("".join(f"[{n}]" for n in side) for side in about["sides"])
+        yield f"\nThe sources disagree about {_plain(about['about'])}: {sides}"
+    if answer["citations"]:
+        yield ""
+    for citation in answer["citations"]:
+        title = citation["title"] or "untitled"
+        origin = [citation["speaker"], title, citation["publisher"], citation["published"] or UNKNOWN_DATE]
+        place = f"{citation['path']}, characters {citation['start']}–{citation['end']}"
+        source = _plain(f"{', '.join(filter(None, origin))}; {place}")
+        yield f"- [{citation['n']}] “{_plain(citation['quote'])}” ({source})"
+        if citation["url"]:
+            yield f"  {_plain(citation['url'])}"
+
+
+def _line(text: str) -> str:
+    """A line of an answer, its citation numbers and a short answer's bold type left as they are."""
+    line = re.sub(r"\\\[(\d+)\\\]", r"[\1]", _plain(text))
+    return re.sub(r"^\\\*\\\*(.+?)\\\*\\\*", r"**\1**", line)
+
+
+def _plain(text: str) -> str:
+    """Words in one line with what Markdown would read escaped."""
+    return _MARKUP.sub(lambda m: "\\" + m[0], " ".join(text.split()))
