@@ -1,5 +1,6 @@
 """The plain way to answer, which every other is held against: the three best sentences by their words and their
-vectors together, nothing else. It reads a question as if nothing had been said before, and refuses none."""
+vectors together, nothing else. It reads a question as if nothing had been said before, and refuses none.
+"""
 
 from __future__ import annotations
 

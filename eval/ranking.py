@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from eval.datasets.qrels import Qrels, Query, words_of
+from eval.datasets.qrels import Qrels, RetrievalQuery, words_of
 from rag.evaluation.measures import Difference
 from rag.types import Hit
 
@@ -128,7 +128,7 @@ def answer_values(qrels: Qrels, rankings: Mapping[str, Ranking], among: Sequence
     return found
 
 
-def holds(words: str, query: Query) -> bool:
+def holds(words: str, query: RetrievalQuery) -> bool:
     """Whether one of the right answers stands in a text, given as `words_of` it."""
     return any(answer.strip() and answer in words for answer in map(words_of, query.answers))
 

@@ -9,19 +9,19 @@ class SourceError(OnRecordError):
     """A seeds folder or an article file that cannot be read."""
 
 
-class IndexMissing(OnRecordError):
+class IndexMissingError(OnRecordError):
     """There is no index where one was asked for."""
 
 
-class IndexDamaged(OnRecordError):
+class IndexDamagedError(OnRecordError):
     """The catalog or a derived file is not what was written."""
 
 
-class IndexIncompatible(OnRecordError):
+class IndexIncompatibleError(OnRecordError):
     """The index was built by another model, or has a format this version does not read."""
 
 
-class IndexLocked(OnRecordError):
+class IndexLockedError(OnRecordError):
     """Another process is building this index."""
 
 
@@ -37,5 +37,5 @@ class GeneratorError(OnRecordError):
     """A language model that cannot be used: not installed, not found, not answering."""
 
 
-class AnswerCut(GeneratorError):
+class AnswerCutError(GeneratorError):
     """A language model that stopped in the middle of its answer; the sentences before that are whole."""

@@ -9,32 +9,32 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
-from rag.answer.abstention import refusal
-from rag.answer.disputes import told
-from rag.answer.writer import Event, Stage, written
+from rag.answer.abstention import abstain
+from rag.answer.disputes import write_dispute
+from rag.answer.writer import Event, Stage, write_answer
 from rag.config import Settings
 from rag.errors import QuestionError
-from rag.evidence.assessment import Reading, part_readings, reading, together
-from rag.evidence.conflicts import Conflict, conflict, other_way
-from rag.evidence.scoring import Judged, Reader
-from rag.evidence.short_answers import leading, may_lead, shortest
+from rag.evidence.assessment import Assessment, assess, assess_sub_questions, chosen_by_all
+from rag.evidence.conflicts import Conflict, find_conflict, opposing_query
+from rag.evidence.scoring import ScoredSentence, SentenceScorer
+from rag.evidence.short_answers import find_short_answer, leading, may_lead
 from rag.filters import day
 from rag.generation.base import Piece
 from rag.generation.registry import check_generator
 from rag.index.reader import Index, Snapshot
 from rag.models.base import Encoder, Floats
-from rag.models.caching import Remembering
+from rag.models.caching import CachingEncoder
 from rag.models.registry import load_encoder
-from rag.query.analysis import MAX_QUESTION_CHARS, Question, checked, read
-from rag.query.followups import condense
+from rag.query.analysis import MAX_QUESTION_CHARS, Query, analyse, checked
+from rag.query.followups import contextualise
 from rag.query.rewriting import Rewrite, stand_alone
-from rag.query.time_range import When, read_when
+from rag.query.time_range import TimeRange, read_time_range
 from rag.retrieval.hybrid import Filters, retrieve
-from rag.retrieval.near_duplicates import collapse
+from rag.retrieval.near_duplicates import fold_near_duplicates
 from rag.retrieval.rerankers import EmbeddedReranker, Reranker, load_reranker
 from rag.text.attribution import people_in
 from rag.types import Answer, Article, Hit, Turn
-from rag.verification.verifier import NOTHING, Source, Verdict, Verifier
+from rag.verification.verifier import NOTHING, SourceText, Verdict, Verifier
 
 VERIFIED_PASSAGES = 5  # nearest to a sentence: their articles are read for it
 DEEPER = 2  # times as many passages are looked at as are listed, since some are folded
@@ -47,11 +47,11 @@ class OnRecord:
     def __init__(self, settings: Settings, index: Index, encoder: Encoder, reranker: Reranker | None = None) -> None:
         self.settings = settings
         self._index = index
-        self._encoder = Remembering(encoder)
+        self._encoder = CachingEncoder(encoder)
         self._reranker = reranker
         # Evidence judges every sentence of the passages itself; that the small one orders them did not help it.
         self._asked = None if isinstance(reranker, EmbeddedReranker) else reranker
-        self._reader = Reader(self._encoder)
+        self._reader = SentenceScorer(self._encoder)
         self._verifier = Verifier(encoder)
 
     @classmethod
@@ -115,7 +115,7 @@ class OnRecord:
             hits = self._retrieve(snapshot, standalone, self.settings.passages, filters, asked_on, vector)
             clock.lap("retrieve")
             yield Stage("reading")
-            whole = reading(self._reader, standalone, hits, self.settings.max_claims)
+            whole = assess(self._reader, standalone, hits, self.settings.max_claims)
             clock.lap("evidence")
             blank = Answer(
                 question=asked,
@@ -131,36 +131,45 @@ class OnRecord:
                 notice="; ".join(snapshot.notes),
             )
             bar = self.settings.refuse_below if refuse_below is None else refuse_below
-            several = part_readings(self._reader, standalone, hits, self.settings.max_claims)
+            several = assess_sub_questions(self._reader, standalone, hits, self.settings.max_claims)
             answered = [part for part in several or [whole] if part.sure(bar)]
             if not answered:
                 notice = "; ".join(filter(None, (blank.notice, _of_rules(rewrite))))
-                answer = refusal(replace(blank, notice=notice), whole.question, whole.judged, filters, whole.untrue)
+                answer = abstain(
+                    replace(blank, notice=notice), whole.question, whole.scored, filters, whole.false_presupposition
+                )
                 yield Piece(answer.text, ends_claim=True)
-            elif found := self._conflict(snapshot, whole.question, hits, whole.judged, filters):
-                answer = told((yield from written(blank, found.evidence, self._verifier)), found)
+            elif found := self._conflict(snapshot, whole.question, hits, whole.scored, filters):
+                answer = write_dispute((yield from write_answer(blank, found.evidence, self._verifier)), found)
             elif several:
-                answer = yield from written(_of_parts(blank, several, answered), together(answered), self._verifier)
+                answer = yield from write_answer(
+                    _of_parts(blank, several, answered), chosen_by_all(answered), self._verifier
+                )
             else:
                 possible = may_lead(whole.question, whole.confidence)
-                short = shortest(whole.question, whole.chosen, self._encoder) if possible else None
+                short = find_short_answer(whole.question, whole.chosen, self._encoder) if possible else None
                 lead = leading(whole.question, short, whole.confidence)
-                answer = yield from written(blank, whole.chosen, self._verifier, lead)
+                answer = yield from write_answer(blank, whole.chosen, self._verifier, lead)
             clock.lap("generate")
             notice = "; ".join(filter(None, (answer.notice, _of_other_days(answer, asked_on))))
             yield replace(answer, notice=notice, timings_ms=clock.laps())
 
     def _conflict(
-        self, snapshot: Snapshot, question: Question, hits: Sequence[Hit], judged: Sequence[Judged], filters: Filters
+        self,
+        snapshot: Snapshot,
+        question: Query,
+        hits: Sequence[Hit],
+        scored: Sequence[ScoredSentence],
+        filters: Filters,
     ) -> Conflict | None:
         """What the articles disagree about; who says the opposite of the best sentence is looked for by itself."""
-        query = other_way(question, judged)
+        query = opposing_query(question, scored)
         if query:
             known = {(hit.passage.article.id, hit.passage.start) for hit in hits}
             more = self._retrieve(snapshot, query, self.settings.passages, filters)
             new = [hit for hit in more if (hit.passage.article.id, hit.passage.start) not in known]
-            judged = self._reader.judge(question, [*hits, *new]) if new else judged
-        return conflict(question, judged)
+            scored = self._reader.score(question, [*hits, *new]) if new else scored
+        return find_conflict(question, scored)
 
     def unasked(self, question: str, reason: QuestionError) -> Answer:
         """The row of a question that cannot be asked, so that a batch goes on behind it."""
@@ -179,34 +188,35 @@ class OnRecord:
                 notice="not asked",
             )
 
-    def evidence(self, question: str, history: Sequence[Turn] = ()) -> tuple[Question, list[Judged]]:
-        """The question as it is read, with its history filled in, and every sentence judged for it, best first."""
+    def evidence(self, question: str, history: Sequence[Turn] = ()) -> tuple[Query, list[ScoredSentence]]:
+        """The question as it is read, with its history filled in, and every sentence scored for it, best first."""
         with self._index.snapshot() as snapshot:
             alone = self._standalone(snapshot, checked(question), history, Filters(), "extractive").text
             hits = self._retrieve(snapshot, alone, self.settings.passages)
-            return read(alone), self._reader.judge(read(alone), hits)
+            return analyse(alone), self._reader.score(analyse(alone), hits)
 
     def _standalone(
         self, snapshot: Snapshot, question: str, history: Sequence[Turn], filters: Filters, llm: str
     ) -> Rewrite:
         """The question without its conversation, by the rules or by the language model that is to answer it. Earlier
         questions are condensed by the rules where they are not known, and answered where their answer is not, since a
-        pronoun may mean a person whom only the answer names."""
+        pronoun may mean a person whom only the answer names.
+        """
         if not history:
             return Rewrite(question)
         known: list[Turn] = []
         people: list[str] = []
         for turn in history[-REMEMBERED:]:
-            alone = turn.standalone or condense(checked(turn.question), known, people)
+            alone = turn.standalone or contextualise(checked(turn.question), known, people)
             hits = self._retrieve(snapshot, alone, self.settings.passages, filters)
             people = list(
                 dict.fromkeys(people + [name for hit in hits for name in people_in(hit.passage.article.text)])
             )
             known.append(Turn(alone, turn.answer or self._draft(alone, hits)))
-        return stand_alone(question, known, condense(question, known, people), llm)
+        return stand_alone(question, known, contextualise(question, known, people), llm)
 
     def _draft(self, question: str, hits: Sequence[Hit]) -> str:
-        best = self._reader.judge(read(question), hits)[:1]
+        best = self._reader.score(analyse(question), hits)[:1]
         return "".join(f"{j.evidence.speaker or ''} {j.evidence.text}" for j in best)
 
     def search(
@@ -223,7 +233,7 @@ class OnRecord:
         depth = DEEPER * k
         while True:
             hits = self.search(query, depth, filters, asked_on)
-            found = collapse(hits)
+            found = fold_near_duplicates(hits)
             if len(found) >= k or len(hits) < depth:
                 return found[:k]
             depth *= DEEPER
@@ -238,7 +248,7 @@ class OnRecord:
         with self._index.snapshot() as snapshot:
             hits = self._retrieve(snapshot, checked(sentence[:MAX_QUESTION_CHARS]), VERIFIED_PASSAGES)
         for article in {hit.passage.article.id: hit.passage.article for hit in hits}.values():
-            verdict = self._verifier.check(sentence, [Source(article.text, article.title or "")])
+            verdict = self._verifier.check(sentence, [SourceText(article.text, article.title or "")])
             if verdict.score > best[0].score:
                 best = verdict, article if verdict.evidence else None
             if verdict.support == "verbatim":
@@ -281,7 +291,7 @@ class OnRecord:
         return status(self.settings.index)
 
 
-def _of_parts(blank: Answer, several: Sequence[Reading], answered: Sequence[Reading]) -> Answer:
+def _of_parts(blank: Answer, several: Sequence[Assessment], answered: Sequence[Assessment]) -> Answer:
     """An answer is as sure as the least sure of its parts; which ones it lacks is said."""
     lacking = [f"the archive does not say “{part.question.text}”" for part in several if part not in answered]
     notice = "; ".join(filter(None, (blank.notice, *lacking)))
@@ -295,17 +305,17 @@ def _of_rules(rewrite: Rewrite) -> str:
 
 def _of_other_days(answer: Answer, asked_on: date | None) -> str:
     """Say that nothing cited appeared in the days that the question speaks of; empty when it does, or none is dated."""
-    when = read_when(answer.standalone_question, asked_on or datetime.now(UTC).date())
-    days = [written for c in answer.citations if (written := day(c.article.published))]
-    if when is None or not days or any(_within(written, when) for written in days):
+    when = read_time_range(answer.standalone_question, asked_on or datetime.now(UTC).date())
+    days = [write_answer for c in answer.citations if (write_answer := day(c.article.published))]
+    if when is None or not days or any(_within(write_answer, when) for write_answer in days):
         return ""
     return f"nothing cited appeared in the days asked about ({when.since} to {when.until})"
 
 
-def _within(written: str, when: When) -> bool:
+def _within(day: str, when: TimeRange) -> bool:
     """Whether a day, or a month or a year alone, lies in the days spoken of, or partly."""
-    since, until = (edge.isoformat()[: len(written)] for edge in (when.since, when.until))
-    return since <= written <= until
+    since, until = (edge.isoformat()[: len(day)] for edge in (when.since, when.until))
+    return since <= day <= until
 
 
 class _Clock:

@@ -78,7 +78,7 @@ def test_what_the_archive_does_not_say_is_refused(app: OnRecord, question: str) 
     answer = app.ask(question)
     assert (answer.status, answer.claims, answer.citations) == ("abstained", (), ())
     assert answer.text.startswith("The archive does not say.")
-    assert len(answer.hits) == abstention.NEAREST
+    assert len(answer.hits) == abstention.MAX_NEAREST
     assert answer.confidence < app.settings.refuse_below
 
 

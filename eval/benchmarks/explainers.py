@@ -17,11 +17,11 @@ from eval.datasets.squad import half_of
 from eval.report import plain_table
 from rag.config import Settings
 from rag.evaluation.runs import Json, provenance
-from rag.evidence.scoring import Judged, Reader
+from rag.evidence.scoring import ScoredSentence, SentenceScorer
 from rag.evidence.selection import select
 from rag.index.reader import Snapshot
 from rag.ingest.chunking import split
-from rag.query.analysis import Question, checked, read
+from rag.query.analysis import Query, analyse, checked
 from rag.types import Article, Evidence, Hit
 
 AMONG = 3
@@ -41,7 +41,7 @@ def asked_in(snap: Snapshot, articles: Collection[str]) -> list[tuple[Article, S
 
 
 def run(
-    reader: Reader,
+    reader: SentenceScorer,
     asked: Sequence[tuple[Article, Section]],
     name: str,
     told: Callable[[int, int], None],
@@ -62,15 +62,15 @@ def run(
     }
 
 
-def put(reader: Reader, article: Article, asked: str) -> tuple[Question, list[Judged]]:
+def put(reader: SentenceScorer, article: Article, asked: str) -> tuple[Query, list[ScoredSentence]]:
     """The question read, and the article's sentences judged, its own questions taken out."""
-    question = read(checked(asked))
+    question = analyse(checked(asked))
     lines = (line for line in article.text.split("\n") if not line.rstrip().endswith("?"))
     passages = split(replace(article, text="\n".join(lines)))[:PASSAGES]
-    return question, reader.judge(question, [Hit(rank, 0.5, one) for rank, one in enumerate(passages, start=1)])
+    return question, reader.score(question, [Hit(rank, 0.5, one) for rank, one in enumerate(passages, start=1)])
 
 
-def _row(reader: Reader, article: Article, part: Section) -> Iterator[Json]:
+def _row(reader: SentenceScorer, article: Article, part: Section) -> Iterator[Json]:
     """One row; none when nothing can be looked for, or nothing under the question is a sentence as it is read."""
     question, judged = put(reader, article, part.question)
     under = {sentence for line in part.lines for sentence in folded_sentences(line)}

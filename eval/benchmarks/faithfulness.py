@@ -20,8 +20,8 @@ from eval.report import plain_table
 from rag.evaluation.runs import Json, provenance
 from rag.models.base import Encoder, Floats
 from rag.types import Support
-from rag.verification.alignment import SIGN_NAMES, statements
-from rag.verification.verifier import SUPPORTED, Source, Verifier
+from rag.verification.alignment import ALIGNMENT_FEATURES, statements
+from rag.verification.verifier import SUPPORTED, SourceText, Verifier
 
 RESAMPLES = 1000
 C = 0.1  # of the regression
@@ -72,7 +72,7 @@ def judge(verifier: Verifier, examples: Sequence[Example], told: Told) -> list[J
     found = []
     for number, e in enumerate(examples, start=1):
         started = time.perf_counter()
-        verdict = verifier.check(e.sentence, [Source(e.source)])
+        verdict = verifier.check(e.sentence, [SourceText(e.source)])
         ms = (time.perf_counter() - started) * 1000
         found.append(Judged(e.id, e.of, e.kind, e.half, e.supported, verdict.support, verdict.score, ms, len(e.source)))
         told(number, len(examples))
@@ -157,7 +157,7 @@ def fit(encoder: Encoder, examples: Sequence[Example], weights: Path, told: Told
     verifier, signs, kept = Verifier(encoder), [], []
     for number, example in enumerate(examples, start=1):
         found = [
-            verifier.read(example.sentence[a:b], [Source(example.source)]) for a, b in statements(example.sentence)
+            verifier.read(example.sentence[a:b], [SourceText(example.source)]) for a, b in statements(example.sentence)
         ]
         if rows := [reading.signs.vector() for reading in found if reading]:
             signs.append(np.mean(rows, axis=0))
@@ -175,7 +175,7 @@ def regression(signs: Floats, examples: Sequence[Example]) -> dict[str, float]:
     one set from another. Then one intercept, and how it falls with the size of the source, are found for all sets
     together. In each set both verdicts weigh the same, and each set as much as any other.
     """
-    size = SIGN_NAMES.index("size")
+    size = ALIGNMENT_FEATURES.index("size")
     label = np.array([e.supported for e in examples])
     sets = np.array([e.of for e in examples])
     weight = np.array([1 / np.sum((sets == e.of) & (label == e.supported)) for e in examples])
@@ -190,7 +190,7 @@ def regression(signs: Floats, examples: Sequence[Example]) -> dict[str, float]:
     weights, intercept = scale * inner, float(second.intercept_[0])
     weights[size] = slope
     return {
-        **{n: round(float(w), 4) for n, w in zip(SIGN_NAMES, weights, strict=True)},
+        **{n: round(float(w), 4) for n, w in zip(ALIGNMENT_FEATURES, weights, strict=True)},
         "intercept": round(intercept, 4),
     }
 

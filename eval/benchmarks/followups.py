@@ -18,7 +18,7 @@ from functools import cached_property
 from pathlib import Path
 
 from eval.benchmarks.systems import NEVER
-from eval.datasets.qrels import Qrels, Query
+from eval.datasets.qrels import Qrels, RetrievalQuery
 from eval.ranking import Ranking, article_values, ranking
 from rag.evaluation.questions import EvalError
 from rag.evaluation.runs import Json
@@ -26,7 +26,7 @@ from rag.generation.base import Rewriter
 from rag.index.reader import Index
 from rag.models.base import Encoder
 from rag.pipeline import REMEMBERED
-from rag.query.followups import condense
+from rag.query.followups import contextualise
 from rag.query.rewriting import NOT_ASKED, Rewrite, rewritten
 from rag.retrieval.hybrid import retrieve
 from rag.text.tokens import keys
@@ -61,13 +61,13 @@ class FollowUp:
         """The questions before it as the product condenses them, each with those before it."""
         known: list[Turn] = []
         for question in self.history[-REMEMBERED:]:
-            known.append(Turn(condense(question, known)))
+            known.append(Turn(contextualise(question, known)))
         return known
 
     @property
     def ours(self) -> str:
         """The question as the product's rules condense it."""
-        return condense(self.last, self.known)
+        return contextualise(self.last, self.known)
 
 
 def read_followups(folder: Path) -> list[FollowUp]:
@@ -186,7 +186,7 @@ def searched(followups: Sequence[FollowUp], forms: Forms, index: Index, encoder:
         pool = {article.id for article in snap.articles()}
     asked = [one for one in followups if one.relevant & pool]
     relevant = {one.id: dict.fromkeys(sorted(one.relevant & pool), 1) for one in asked}
-    qrels = Qrels("pool", "", tuple(Query(one.id, one.last) for one in asked), relevant)
+    qrels = Qrels("pool", "", tuple(RetrievalQuery(one.id, one.last) for one in asked), relevant)
     return {
         system: {
             name: _means(qrels, _ranked(system, {one.id: form[one.id] for one in asked}, index, encoder))

@@ -17,12 +17,12 @@ from eval.datasets.qrels import ARTICLES, QUESTIONS
 from eval.report import plain_table
 from rag.evaluation.questions import EvalError, json_rows
 from rag.evaluation.runs import Json, provenance
-from rag.evidence.scoring import SEEN_AGAIN, Judged, Reader
+from rag.evidence.scoring import MAX_READ, ScoredSentence, SentenceScorer
 from rag.index.reader import Index
 from rag.ingest.publish_dates import iso_date
-from rag.models.answer_reader import span_reader
+from rag.models.answer_reader import answer_reader
 from rag.models.base import Encoder
-from rag.query.analysis import checked, read
+from rag.query.analysis import analyse, checked
 from rag.retrieval.hybrid import retrieve
 from rag.text.tokens import keys
 from rag.types import Hit
@@ -102,7 +102,9 @@ def chosen_of(quiz: Sequence[Quizzed], half: str, limit: int | None) -> list[Qui
     return [found[number * len(found) // limit] for number in range(limit)]
 
 
-def support(question: str, choices: Sequence[str], hits: Sequence[Hit], judged: Sequence[Judged]) -> list[float]:
+def support(
+    question: str, choices: Sequence[str], hits: Sequence[Hit], judged: Sequence[ScoredSentence]
+) -> list[float]:
     """How far what was found supports each choice, from 0.
 
     The best sentence's score times the squared share of the choice's own words in it; half of the same for the best
@@ -127,18 +129,18 @@ def support(question: str, choices: Sequence[str], hits: Sequence[Hit], judged: 
         max((e.score * share(row, there) for e, there in sentences), default=0.0)
         + max((score * share(row, there) for score, there in passages), default=0.0) / 2
         + chance
-        for row, chance in zip(own, _chances(question, choices, judged[:SEEN_AGAIN]), strict=True)
+        for row, chance in zip(own, _chances(question, choices, judged[:MAX_READ]), strict=True)
     ]
 
 
-def _chances(question: str, choices: Sequence[str], judged: Sequence[Judged]) -> list[float]:
+def _chances(question: str, choices: Sequence[str], judged: Sequence[ScoredSentence]) -> list[float]:
     """For each choice the best score of a sentence that has it, times the chance that it is what answers there."""
     texts = [j.evidence.text for j in judged]
-    read = list(zip(judged, texts, span_reader().read(question, texts), strict=True))
+    analyse = list(zip(judged, texts, answer_reader().read(question, texts), strict=True))
     chances = [0.0] * len(choices)
     for number, choice in enumerate(choices):
         stands = re.compile(rf"(?<!\w){re.escape(choice.strip(_QUOTES))}(?!\w)", re.IGNORECASE)
-        for one, text, places in read:
+        for one, text, places in analyse:
             if match := stands.search(text):
                 (odds,) = places.scores(np.array([match.start()]), np.array([match.end()]))
                 chances[number] = max(chances[number], one.evidence.score * float(np.exp(odds)))
@@ -160,13 +162,13 @@ def pick(support: Sequence[float]) -> tuple[int, float]:
 
 def run(quiz: Sequence[Quizzed], name: str, index: Index, encoder: Encoder, passages: int, told: Told) -> Json:
     """Choose for every question and return the result, which has ids and numbers and no text."""
-    reader = Reader(encoder)
+    reader = SentenceScorer(encoder)
     rows: list[Json] = []
     with index.snapshot() as snap:
         for done, one in enumerate(quiz, start=1):
             asked_on = Day.fromisoformat(one.date) if one.date else None
             hits = retrieve(snap, encoder, one.question, passages, asked_on=asked_on)
-            values = support(one.question, one.choices, hits, reader.judge(read(one.question), hits))
+            values = support(one.question, one.choices, hits, reader.score(analyse(one.question), hits))
             best, lead = pick(values)
             rows.append({"id": one.id, "year": one.year, "right": best in one.right, "lead": round(lead, 4)})
             told(done, len(quiz))

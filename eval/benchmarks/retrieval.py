@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from eval.benchmarks.systems import SYSTEMS, USUAL, Bench, SharedEncoder, System, check_systems
-from eval.datasets.qrels import Qrels, Query, RetrievalSet, choose, joined
+from eval.datasets.qrels import Qrels, RetrievalQuery, RetrievalSet, choose, joined
 from eval.ranking import DRAWS, Ranking, answer_values, answerable, article_values, nearest_rank, paired, ranking
 from rag.evaluation.questions import EvalError
 from rag.evaluation.runs import Json, provenance
@@ -87,7 +87,11 @@ def benchmark(of: RetrievalSet, index: Index, encoder: Encoder, cache: Path, opt
 
 
 def _ask(
-    system: System, bench: Bench, encoder: SharedEncoder, queries: Sequence[Query], told: Callable[[int, int], None]
+    system: System,
+    bench: Bench,
+    encoder: SharedEncoder,
+    queries: Sequence[RetrievalQuery],
+    told: Callable[[int, int], None],
 ) -> dict[str, Ranking]:
     """Put the queries to a system one by one, each to a snapshot of its own, as a user's question is."""
     found = {}

@@ -15,8 +15,8 @@ from eval.report import plain_table
 from rag.evaluation.calibration import auroc
 from rag.evaluation.runs import Json, provenance
 from rag.evidence.confidence import confidence
-from rag.evidence.scoring import Reader
-from rag.evidence.short_answers import shortest
+from rag.evidence.scoring import SentenceScorer
+from rag.evidence.short_answers import find_short_answer
 from rag.models.base import Encoder
 
 Told = Callable[[int, int], None]
@@ -24,11 +24,11 @@ Told = Callable[[int, int], None]
 
 def run(asked: Sequence[Asked], encoder: Encoder, refuse_below: float, told: Told) -> Json:
     """Answer every question from its paragraph and return the result, which has ids and numbers and no text."""
-    reader = Reader(encoder)
+    reader = SentenceScorer(encoder)
     rows = []
     for done, one in enumerate(asked, start=1):
         question, judged = given(reader, one.question, one.paragraph, one.id)
-        short = shortest(question, [j.evidence for j in judged], encoder)
+        short = find_short_answer(question, [j.evidence for j in judged], encoder)
         text = short.run.text if short else ""
         sure = confidence(question, judged)
         rows.append(

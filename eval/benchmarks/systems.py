@@ -20,7 +20,7 @@ from rag.ingest.publish_dates import iso_date
 from rag.models.base import EMBEDDED, EMBEDDED_NAMES, Encoder, Floats, TokenVectors
 from rag.models.registry import load_encoder
 from rag.retrieval.hybrid import retrieve
-from rag.retrieval.near_duplicates import collapse
+from rag.retrieval.near_duplicates import fold_near_duplicates
 from rag.retrieval.rerankers import Reranker, load_reranker
 from rag.types import Article, Hit, Passage
 
@@ -99,7 +99,7 @@ def default(bench: Bench, snap: Snapshot, query: str, date: str | None) -> list[
 
 def collapsed(bench: Bench, snap: Snapshot, query: str, date: str | None) -> list[Hit]:
     """Search as On Record does, near-duplicates folded as in a list to be read."""
-    return collapse(default(bench, snap, query, date))
+    return fold_near_duplicates(default(bench, snap, query, date))
 
 
 @cache

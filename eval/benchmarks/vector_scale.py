@@ -1,5 +1,6 @@
 """What the vector index costs and finds, as it is and at any size: scanned whole, and divided into cells, against exact
-search."""
+search.
+"""
 
 from __future__ import annotations
 

@@ -35,7 +35,8 @@ def finish(
     shown: Json | None = None,
 ) -> int:
     """Write the result whole, print what is `shown` of it (all but its single questions unless told), and say the
-    notes and where it is."""
+    notes and where it is.
+    """
     file = write_result(result, command, arguments.out)
     reporter.data((without_rows(result) if shown is None else shown) | {"file": str(file)}, tables)
     for note in (*notes, f"written to {file}"):

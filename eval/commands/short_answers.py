@@ -10,7 +10,7 @@ from eval.report import Reporter
 from rag.config import load_settings
 from rag.evaluation.questions import EvalError
 from rag.evaluation.runs import ROOT
-from rag.evidence.scoring import Reader
+from rag.evidence.scoring import SentenceScorer
 from rag.index.reader import Index
 from rag.models.registry import load_encoder
 
@@ -94,5 +94,5 @@ def _explainers(arguments: argparse.Namespace) -> int:
         asked = asked_in(snap, of.relevant)
         if not asked:
             raise EvalError(f"no article that the qrels of {arguments.set} name asks a question: nothing to measure")
-        result = run(Reader(encoder), asked, of.name, progress)
+        result = run(SentenceScorer(encoder), asked, of.name, progress)
     return finish(arguments, reporter, "explainers", result, tables(result))

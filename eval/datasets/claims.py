@@ -92,7 +92,8 @@ def _qags(rows: list[Any], name: str) -> Iterator[Example]:
 
 def _wice(rows: list[Any], name: str) -> Iterator[Example]:
     """WiCE (Kamoi et al. 2023): claims of Wikipedia beside the whole page they cite, and beside the sentences of it
-    that people marked: those are to be accepted, and the sentence after each to be refused."""
+    that people marked: those are to be accepted, and the sentence after each to be refused.
+    """
     for row in rows:
         id_, claim, lines = row["meta"]["id"], row["claim"], row["evidence"]
         page = "\n".join(lines)
@@ -131,7 +132,8 @@ READERS: dict[str, Callable[[list[Any], str], Iterator[Example]]] = {
 
 def edited(articles: Sequence[str], seed: int) -> Iterator[Example]:
     """A sentence of each article, shortened (still carried) and changed (not carried), beside the three around it, and
-    shortened beside the next sentence alone (not carried)."""
+    shortened beside the next sentence alone (not carried).
+    """
     for number, article in enumerate(articles):
         rng = random.Random(f"{seed}-{number}")  # noqa: S311 - not for secrets
         texts = [article[start:end] for start, end in sentences(article)]
@@ -150,7 +152,8 @@ def edited(articles: Sequence[str], seed: int) -> Iterator[Example]:
 
 def cited(questions: Sequence[Question], folder: Path) -> Iterator[Example]:
     """The answers of a question set, where they are of some words, beside the sentence of their gold quote and beside
-    the sentence after it."""
+    the sentence after it.
+    """
     for question in questions:
         claim = next(iter(question.answers), "")
         if not question.gold or len(claim.split()) < MIN_NEIGHBOUR_WORDS:

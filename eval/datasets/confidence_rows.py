@@ -17,23 +17,23 @@ from typing import Any
 import numpy as np
 
 from eval.datasets.false_premises import names_in, swapped
-from eval.datasets.qrels import QUESTIONS, Query, RetrievalSet, choose
+from eval.datasets.qrels import QUESTIONS, RetrievalQuery, RetrievalSet, choose
 from eval.datasets.squad import Asked, f1, given, read_squad
 from eval.product import build_index, open_product
 from rag.config import Settings, load_settings
 from rag.evaluation.gold import contains_answer, covers
 from rag.evaluation.questions import EvalError, json_rows, read_set
 from rag.evaluation.types import Gold, Half
-from rag.evidence.confidence import standing
-from rag.evidence.scoring import Judged, Reader
+from rag.evidence.confidence import answerability_features
+from rag.evidence.scoring import ScoredSentence, SentenceScorer
 from rag.evidence.selection import select
-from rag.evidence.short_answers import runs
+from rag.evidence.short_answers import candidates
 from rag.filters import Filters
 from rag.index import queries as stored
 from rag.index.reader import Index, Snapshot
 from rag.index.staging import Progress
 from rag.models.base import Encoder, Floats, Ints
-from rag.query.analysis import Question, checked, read
+from rag.query.analysis import Query, analyse, checked
 from rag.retrieval.hybrid import retrieve
 from rag.types import Evidence, Turn
 
@@ -53,7 +53,7 @@ class Row:
         kind: "answerable", "unanswerable", "left out" (the archive without its articles) or "false premise".
         answerable: whether the archive holds the answer.
         right: whether the sentences chosen for the answer hold it.
-        signs: those of `rag.evidence.confidence.Standing`, in their order.
+        signs: those of `rag.evidence.confidence.AnswerabilityFeatures`, in their order.
     """
 
     source: str
@@ -62,7 +62,7 @@ class Row:
     kind: str
     answerable: bool
     right: bool
-    signs: tuple[float, ...]
+    features: tuple[float, ...]
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> Row:
@@ -73,14 +73,14 @@ class Row:
         return asdict(self)
 
     def vector(self) -> Floats:
-        return np.array(self.signs, dtype=np.float32)
+        return np.array(self.features, dtype=np.float32)
 
 
 def row_of(
-    source: str, id_: str, half: Half, kind: str, right: Right, question: Question, judged: Sequence[Judged]
+    source: str, id_: str, half: Half, kind: str, right: Right, question: Query, judged: Sequence[ScoredSentence]
 ) -> Row | None:
     """The row of a question that was read; None when there is nothing to go by."""
-    signs = standing(question, judged)
+    signs = answerability_features(question, judged)
     if signs is None:
         return None
     answerable = kind == "answerable"
@@ -163,7 +163,8 @@ def _paragraphs(asked: Sequence[Asked], cache: Path, encoder: Encoder, told: Tol
 
 def archive_rows(of: RetrievalSet, index: Index, encoder: Encoder, limit: int, told: Told) -> Iterator[Row | None]:
     """Quiz questions whose answer stands in an article they are known to be about; every second one is also asked of
-    the archive without these articles and without others that hold the answer, and with a false premise."""
+    the archive without these articles and without others that hold the answer, and with a false premise.
+    """
     reading = _Reading(encoder)
     for qrels in of.qrels:
         halves = {q.id: half for half in HALVES for q in choose(qrels, half).queries}
@@ -202,7 +203,7 @@ class Without(Snapshot):
         return passing
 
 
-def _without(snap: Snapshot, query: Query, left_out: set[str], encoder: Encoder) -> Without:
+def _without(snap: Snapshot, query: RetrievalQuery, left_out: set[str], encoder: Encoder) -> Without:
     """The archive without these articles, and without every other whose passages found hold the answer."""
     while True:
         without = Without(snap, sorted(left_out))
@@ -213,7 +214,7 @@ def _without(snap: Snapshot, query: Query, left_out: set[str], encoder: Encoder)
         left_out |= more
 
 
-def _day(query: Query) -> Day | None:
+def _day(query: RetrievalQuery) -> Day | None:
     return Day.fromisoformat(query.date) if query.date else None
 
 
@@ -222,12 +223,12 @@ class _Reading:
 
     def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
-        self._reader = Reader(encoder)
+        self._reader = SentenceScorer(encoder)
 
-    def of(self, snap: Snapshot, text: str, asked_on: Day | None = None) -> tuple[Question, list[Judged]]:
+    def of(self, snap: Snapshot, text: str, asked_on: Day | None = None) -> tuple[Query, list[ScoredSentence]]:
         text = checked(text)
         hits = retrieve(snap, self._encoder, text, Settings().passages, asked_on=asked_on)
-        return read(text), self._reader.judge(read(text), hits)
+        return analyse(text), self._reader.score(analyse(text), hits)
 
 
 # --- short answers
@@ -239,13 +240,13 @@ def short_groups(squad: Path, archive: Path, encoder: Encoder) -> list[tuple[Flo
     The questions are the tuning half of SQuAD and the quiz questions of the archive's first year whose evidence has
     the right choice in its words.
     """
-    reader = Reader(encoder)
+    reader = SentenceScorer(encoder)
     asked = [(a.id, a.question, a.paragraph, a.answers) for a in read_squad(squad) if a.answers and a.half == "tune"]
     asked += _quizzed(archive / QUESTIONS)
     groups = []
     for id_, text, paragraph, answers in asked:
         question, judged = given(reader, text, paragraph, id_)
-        found, signs = runs(question, [j.evidence for j in judged], encoder)
+        found, signs = candidates(question, [j.evidence for j in judged], encoder)
         groups.append((signs, np.array([max(f1(run.text, a) for a in answers) for run in found], dtype=np.float32)))
     return groups
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from random import Random
 
-from rag.query.analysis import read
+from rag.query.analysis import analyse
 from rag.text.tokens import keys, words
 
 ROLES = (
@@ -29,7 +29,7 @@ ROLES = (
 
 def names_in(questions: Iterable[str]) -> list[str]:
     """Every name that one of the questions holds, once, in order."""
-    found = (read(text) for text in questions)
+    found = (analyse(text) for text in questions)
     return list(dict.fromkeys(q.text[start:end] for q in found for start, end in q.names))
 
 
@@ -40,7 +40,7 @@ def swapped(question: str, names: Sequence[str], known: str, random: Random) -> 
         names: what a name may be swapped for: one of as many words that shares none with the question or `known`.
         known: the text that answers the question as it was.
     """
-    q = read(question)
+    q = analyse(question)
     if q.names:
         start, end = random.choice(q.names)
         near = keys(question) | keys(known)

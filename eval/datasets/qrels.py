@@ -20,7 +20,7 @@ _JOINABLE = re.compile(r"(?:who|whom|whose|what|which|when|where|why|how)\b[^?]*
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
+class RetrievalQuery:
     """A question as it is put to the systems, and the short answers that are right.
 
     Attributes:
@@ -46,7 +46,7 @@ class Qrels:
 
     name: str
     digest: str
-    queries: tuple[Query, ...]
+    queries: tuple[RetrievalQuery, ...]
     relevant: Mapping[str, Mapping[str, int]]
 
 
@@ -121,7 +121,7 @@ def joined(qrels: Qrels) -> Qrels:
         if not qrels.relevant[one.id].keys() & qrels.relevant[other.id].keys()
     ]
     made = [
-        Query(
+        RetrievalQuery(
             f"{one.id}+{other.id}",
             f"{one.text.rstrip('? ')}, and {other.text[0].lower()}{other.text[1:]}",
             other.date,
@@ -133,8 +133,8 @@ def joined(qrels: Qrels) -> Qrels:
     return replace(qrels, queries=tuple(made), relevant=dict(zip(ids, relevant, strict=True)))
 
 
-def _queries(path: Path) -> dict[str, Query]:
-    queries: dict[str, Query] = {}
+def _queries(path: Path) -> dict[str, RetrievalQuery]:
+    queries: dict[str, RetrievalQuery] = {}
     for line, row in json_rows(path, _text(path)):
         query = _query(row, f"{path}:{line}")
         if query.id in queries:
@@ -143,14 +143,14 @@ def _queries(path: Path) -> dict[str, Query]:
     return queries
 
 
-def _query(row: Mapping[str, Any], where: str) -> Query:
+def _query(row: Mapping[str, Any], where: str) -> RetrievalQuery:
     id_, text, date = row.get("id"), row.get("question"), row.get("date")
     if not isinstance(id_, str | int) or not isinstance(text, str) or not text.strip():
         raise EvalError(f"{where} has no 'id' or no 'question': give both")
     day = iso_date(date) if isinstance(date, str) else None
     if date and day is None:
         raise EvalError(f"{where} date is {date!r}: give a day as 2025-10-24")
-    return Query(str(id_), text, day and day[:10], _answers(row, where))
+    return RetrievalQuery(str(id_), text, day and day[:10], _answers(row, where))
 
 
 def _answers(row: Mapping[str, Any], where: str) -> tuple[str, ...]:
@@ -173,7 +173,7 @@ def _place(number: Any, choices: Sequence[Any]) -> int:
     return place
 
 
-def _qrels(name: str, path: Path, queries: Mapping[str, Query]) -> Qrels:
+def _qrels(name: str, path: Path, queries: Mapping[str, RetrievalQuery]) -> Qrels:
     """Read lines of question id, a column nothing reads, article id and relevance; below 1 is not relevant."""
     relevant: dict[str, dict[str, int]] = {}
     for number, line in enumerate(_text(path).splitlines(), start=1):

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from rag.evaluation.questions import EvalError
 from rag.evaluation.types import Half
-from rag.evidence.scoring import Judged, Reader
-from rag.query.analysis import Question, checked, read
+from rag.evidence.scoring import ScoredSentence, SentenceScorer
+from rag.query.analysis import Query, analyse, checked
 from rag.types import Article, Hit, Passage
 
 QUERIES, TRUTH = "queries.json", "ground_truth.json"
@@ -60,11 +60,11 @@ def read_squad(folder: Path) -> list[Asked]:
         raise EvalError(f"{folder} is no SQuAD 2.0 sample ({error!r}): give {QUERIES} and {TRUTH}") from error
 
 
-def given(reader: Reader, text: str, paragraph: str, id_: str) -> tuple[Question, list[Judged]]:
+def given(reader: SentenceScorer, text: str, paragraph: str, id_: str) -> tuple[Query, list[ScoredSentence]]:
     """The question read, and the sentences of its paragraph judged as if that alone had been found."""
-    question = read(text)
+    question = analyse(text)
     article = Article(id=id_, path="", text=paragraph)
-    return question, reader.judge(question, [Hit(1, 1.0, Passage(article, 0, len(paragraph)))])
+    return question, reader.score(question, [Hit(1, 1.0, Passage(article, 0, len(paragraph)))])
 
 
 def normalised(text: str) -> list[str]:

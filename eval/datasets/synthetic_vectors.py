@@ -39,7 +39,7 @@ class Drawn:
 
     @classmethod
     def of(cls, real: Floats, seed: int = 20) -> Drawn:
-        """Draw from these vectors (n, d), or the first `MOST` of them, of which there must be more than ten."""
+        """Draw from these vectors (n, d), or the first `MAX_SUB_QUESTIONS` of them, of which there must be more than ten."""
         import faiss
 
         real = np.ascontiguousarray(real[:MOST])

@@ -22,9 +22,9 @@ from eval.datasets.confidence_rows import REFUSED_ANSWERABLE, Row
 from rag.evaluation.calibration import threshold_for
 from rag.evaluation.gold import covers
 from rag.evaluation.types import Question as Asked
-from rag.evidence.confidence import STANDING_NAMES
-from rag.evidence.scoring import SIGN_NAMES, Floats
-from rag.evidence.short_answers import SIGN_NAMES as SHORT_NAMES
+from rag.evidence.confidence import ANSWERABILITY_NAMES
+from rag.evidence.scoring import FEATURE_NAMES, Floats
+from rag.evidence.short_answers import CANDIDATE_FEATURES as SHORT_NAMES
 from rag.pipeline import OnRecord
 from rag.types import Turn
 
@@ -41,16 +41,17 @@ Doubles = NDArray[np.float64]
 def fit_sentences(app: OnRecord, questions: Sequence[Asked], told: Callable[[str], None]) -> Weights:
     """Fit what tells a sentence with gold, over all the sentences read for questions that have an answer."""
     read = [(q, app.evidence(q.question, [Turn(earlier) for earlier in q.history])[1]) for q in questions if q.need]
-    signs = np.vstack([judged.signs.vector() for _, row in read for judged in row])
+    signs = np.vstack([judged.features.vector() for _, row in read for judged in row])
     gold = np.array([covers(q.gold, judged.evidence) for q, row in read for judged in row])
     model = LogisticRegression(C=SENTENCE_C, max_iter=5000).fit(signs, gold)
     told(f"sentences: {len(gold)} of {len(read)} questions")
-    return _table(SIGN_NAMES, model.coef_[0], model.intercept_[0])
+    return _table(FEATURE_NAMES, model.coef_[0], model.intercept_[0])
 
 
 def fit_confidence(rows: Sequence[Row], told: Callable[[str], None]) -> tuple[Weights, float]:
     """Fit what tells a question with an answer, every source weighing the same but the seeds, and the threshold for
-    refusing at most `REFUSED_ANSWERABLE` of those with one in any source."""
+    refusing at most `REFUSED_ANSWERABLE` of those with one in any source.
+    """
     tune = [r for r in rows if r.half == "tune"]
     signs, answerable = np.vstack([r.vector() for r in tune]), np.array([r.answerable for r in tune])
     sources = np.array([r.source for r in tune])
@@ -101,7 +102,7 @@ def _unscaled(model: Pipeline) -> Weights:
     """The weights for signs as they are, with the scaling multiplied in."""
     scaler, regression = model[0], model[1]
     weights = regression.coef_[0] / scaler.scale_
-    return _table(STANDING_NAMES, weights, regression.intercept_[0] - float(weights @ scaler.mean_))
+    return _table(ANSWERABILITY_NAMES, weights, regression.intercept_[0] - float(weights @ scaler.mean_))
 
 
 def _table(names: Sequence[str], weights: Doubles, intercept: float) -> Weights:

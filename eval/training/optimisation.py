@@ -1,5 +1,6 @@
 """How both embedded readers are trained: AdamW in bfloat16, the rate up over the first twelfth, then down to almost
-nothing; the head ten times as fast as the layers."""
+nothing; the head ten times as fast as the layers.
+"""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from rag.types import Answer, Article, Citation, Claim, Disagreement, Evidence
 from rag.verification.citations import with_markers
 
 
-def told(answer: Answer, found: Conflict) -> Answer:
+def write_dispute(answer: Answer, found: Conflict) -> Answer:
     """The answer with every side cited: disputed, or, where a later article simply knows more, the later one last.
 
     A side that the generator left out is added in the article's own words.

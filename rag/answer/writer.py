@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
-from rag.answer.abstention import declined
-from rag.errors import AnswerCut, GeneratorError
-from rag.evidence.short_answers import Short
+from rag.answer.abstention import model_abstained
+from rag.errors import AnswerCutError, GeneratorError
+from rag.evidence.short_answers import ShortAnswer
 from rag.generation.base import Generator, Piece, Task
 from rag.generation.prompts import is_refusal
 from rag.generation.registry import generator
@@ -29,7 +29,9 @@ Event = Stage | Piece | Claim | Answer
 Writing = Events[Event, None, Answer]  # yields events, returns the answer
 
 
-def written(blank: Answer, chosen: Sequence[Evidence], verifier: Verifier, short: Short | None = None) -> Writing:
+def write_answer(
+    blank: Answer, chosen: Sequence[Evidence], verifier: Verifier, short: ShortAnswer | None = None
+) -> Writing:
     """Write with the generator asked for; when it fails or nothing it says holds, extractively with a notice."""
     task = Task(blank.standalone_question, chosen)
     yield Stage("writing")
@@ -47,7 +49,7 @@ def written(blank: Answer, chosen: Sequence[Evidence], verifier: Verifier, short
     return replace(answer, notice="; ".join(filter(None, (blank.notice, notice))))
 
 
-def _extracted(blank: Answer, task: Task, verifier: Verifier, short: Short | None) -> Writing:
+def _extracted(blank: Answer, task: Task, verifier: Verifier, short: ShortAnswer | None) -> Writing:
     """The articles' own sentences, led by the short answer, which cites the one it stands in."""
     if short is None:
         return (yield from _attempt(blank, generator("extractive"), task, verifier))
@@ -85,12 +87,12 @@ def _attempt(blank: Answer, generator: Generator, task: Task, verifier: Verifier
                 yield Piece(with_markers(text, numbers)[len(shown) :] + "\n", ends_claim=True)
                 yield claims[-1]
             pending = shown = ""
-    except AnswerCut as cut:
+    except AnswerCutError as cut:
         if not _holds(claims):
             raise
         notices.append(f"the answer was cut off: {cut}")
     if refused and not _holds(claims):
-        return declined(blank, generator.name)
+        return model_abstained(blank, generator.name)
     return replace(
         blank,
         status="answered",

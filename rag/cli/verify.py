@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from rag.errors import OnRecordError, QuestionError, SourceError
 from rag.models.base import Encoder
 from rag.types import Article
-from rag.verification.verifier import NOTHING, Source, Verdict, Verifier
+from rag.verification.verifier import NOTHING, SourceText, Verdict, Verifier
 
 MAX_SENTENCE_CHARS = 10_000
 MAX_SOURCE_CHARS = 5_000_000
@@ -55,7 +55,7 @@ class Checker:
             found = {"article_id": article.id, "path": article.path} if article else {"article_id": None, "path": None}
             return _json(verdict) | found
         text = _text(source, "source", MAX_SOURCE_CHARS, SourceError)
-        return _json(self._verifier.check(sentence, [Source(text)]))
+        return _json(self._verifier.check(sentence, [SourceText(text)]))
 
     def row(self, row: dict[str, Any]) -> dict[str, Any]:
         """Return the row of a batch for one of its lines; one that cannot be checked says why, and stops nothing."""

@@ -46,7 +46,8 @@ def risk_coverage(outcomes: Sequence[Outcome]) -> list[Risk]:
 
 def reliability(outcomes: Sequence[Outcome]) -> dict[str, list[Bin]]:
     """By what it is held against, tenths of the scale of confidence: whether the archive holds the answer (of all
-    questions where that is known), and whether the answer is right (of those that were given and judged)."""
+    questions where that is known), and whether the answer is right (of those that were given and judged).
+    """
     sure = [(o, o.confidence) for o in outcomes if o.confidence is not None]
     known = [(p, o.answerable) for o, p in sure if o.answerable is not None]
     judged = [(p, o.right) for o, p in sure if o.answered and o.right is not None]

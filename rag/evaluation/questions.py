@@ -1,4 +1,4 @@
-"""Question sets: from JSON lines or CSV to `Question` records, every fault with its line.
+"""Question sets: from JSON lines or CSV to `RetrievalQuery` records, every fault with its line.
 
 The only column a set must have is `question`; a set of question/answer pairs has `answer` too. In CSV,
 `history` and `gold` hold JSON, and a bare text in `history` is one earlier question.

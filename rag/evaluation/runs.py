@@ -122,7 +122,8 @@ def summary(run: Run) -> Json:
 
 def write_run(run: Run, folder: Path, answers: Json | None = None) -> Path:
     """Write `<date>-answers-<set>.json`, with the whole `answers` by question id if they are given; see
-    `write_result`."""
+    `write_result`.
+    """
     results = {"results": [outcome_json(o) for o in run.outcomes]}
     whole = {} if answers is None else {"answers": answers}
     return write_result(summary(run) | results | whole, "answers", folder)

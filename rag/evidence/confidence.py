@@ -1,6 +1,6 @@
 """How likely it is that the archive answers a question: a logistic model over what the best sentences support.
 
-The signs look at the question as a whole, where `rag.evidence.scoring.Signs` look at one sentence. Fitted by
+The features look at the question as a whole, where `rag.evidence.scoring.Features` look at one sentence. Fitted by
 `python -m eval fit seeds --rows RESULT` on the tuning halves of what `python -m eval calibration` has read.
 """
 
@@ -12,11 +12,11 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from rag.evidence.scoring import SUREST, Floats, Judged, fitted, sigmoid
-from rag.query.analysis import Question
+from rag.evidence.scoring import MAX_LOG_ODDS, Floats, ScoredSentence, fitted, sigmoid
+from rag.query.analysis import Query
 
-BEST = 3  # sentences that may support a question together
-TYPED = {
+MAX_SENTENCES = 3  # sentences that may support a question together
+TYPED_ANSWERS = {
     "age",
     "when",
     "percent",
@@ -33,7 +33,7 @@ _NEGATION = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class AnswerabilityFeatures:
     """What the best sentences say of the whole question.
 
     Attributes:
@@ -67,48 +67,50 @@ class Standing:
         return np.array([getattr(self, f.name) for f in fields(self)], dtype=np.float32)
 
 
-STANDING_NAMES = tuple(f.name for f in fields(Standing))
+ANSWERABILITY_NAMES = tuple(f.name for f in fields(AnswerabilityFeatures))
 
 
-def standing(question: Question, judged: Sequence[Judged]) -> Standing | None:
-    """Sum up the sentences judged for a question, best first; None when there are none."""
-    if not judged or not question.terms:
+def answerability_features(question: Query, scored: Sequence[ScoredSentence]) -> AnswerabilityFeatures | None:
+    """Sum up the sentences scored for a question, best first; None when there are none."""
+    if not scored or not question.terms:
         return None
-    best = judged[0].signs
-    support = np.array([j.support for j in judged], dtype=np.float32)
+    best = scored[0].features
+    support = np.array([j.support for j in scored], dtype=np.float32)
     anywhere = support.max(axis=0)
-    named = [i for i, name in enumerate(judged[0].named) if name]
-    return Standing(
-        score=judged[0].evidence.score,
+    named = [i for i, name in enumerate(scored[0].named) if name]
+    return AnswerabilityFeatures(
+        score=scored[0].evidence.score,
         weakest=best.weakest,
-        cosine=max(j.signs.cosine for j in judged),
-        together=float(support[:BEST].max(axis=0).min()),
+        cosine=max(j.features.cosine for j in scored),
+        together=float(support[:MAX_SENTENCES].max(axis=0).min()),
         unheard=float(min((anywhere[i] for i in named), default=1.0) < 0.6),
-        typed=_typed(question, judged),
+        typed=_typed(question, scored),
         unsaid=float(
-            question.kind == "said" and bool(question.names) and all(j.signs.speaker < 1 for j in judged[:BEST])
+            question.kind == "said"
+            and bool(question.names)
+            and all(j.features.speaker < 1 for j in scored[:MAX_SENTENCES])
         ),
-        relation=min((s for s, name in zip(judged[0].support, judged[0].named, strict=True) if not name), default=1.0),
-        negated=float(bool(_NEGATION.search(question.text)) != bool(_NEGATION.search(judged[0].evidence.text))),
+        relation=min((s for s, name in zip(scored[0].support, scored[0].named, strict=True) if not name), default=1.0),
+        negated=float(bool(_NEGATION.search(question.text)) != bool(_NEGATION.search(scored[0].evidence.text))),
         timely=best.timely,
-        answers=(judged[0].answers or 0.0) / SUREST,
+        answers=(scored[0].answers or 0.0) / MAX_LOG_ODDS,
     )
 
 
-def _typed(question: Question, judged: Sequence[Judged]) -> float:
-    if question.kind not in TYPED:
+def _typed(question: Query, scored: Sequence[ScoredSentence]) -> float:
+    if question.kind not in TYPED_ANSWERS:
         return 0.0
-    having = [j.signs.soft for j in judged if j.signs.expected > 0]
-    return max(having, default=0.0) - max(j.signs.soft for j in judged)
+    having = [j.features.soft for j in scored if j.features.expected > 0]
+    return max(having, default=0.0) - max(j.features.soft for j in scored)
 
 
-def confidence(question: Question, judged: Sequence[Judged]) -> float:
+def confidence(question: Query, scored: Sequence[ScoredSentence]) -> float:
     """Return the probability, 0 to 1, that the best sentences answer the question."""
-    signs = standing(question, judged)
-    return 0.0 if signs is None else probability(signs.vector())
+    features = answerability_features(question, scored)
+    return 0.0 if features is None else probability(features.vector())
 
 
-def probability(signs: Floats) -> float:
-    """Return the same for a `Standing.vector`."""
-    weights = fitted("confidence", STANDING_NAMES)
-    return sigmoid(float(signs @ weights[:-1] + weights[-1]))
+def probability(features: Floats) -> float:
+    """Return the same for a `AnswerabilityFeatures.vector`."""
+    weights = fitted("confidence", ANSWERABILITY_NAMES)
+    return sigmoid(float(features @ weights[:-1] + weights[-1]))

@@ -11,16 +11,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from rag.evidence.scoring import Judged
-from rag.query.analysis import Question
+from rag.evidence.scoring import ScoredSentence
+from rag.query.analysis import Query
 from rag.text.quantities import quantities
 from rag.text.tokens import words
 from rag.types import Article
 
-NEARLY = 0.1  # of a number: "20 million" is told of 19.4 million
+TOLERANCE = 0.1  # of a number: "20 million" is told of 19.4 million
 _TITLES = (
     "prime minister", "vice president", "deputy minister", "president", "minister", "premier", "chancellor",
-    "secretary", "governor", "senator", "mayor", "ambassador", "king", "queen", "pope", "justice", "judge",
+    "secretary", "governor", "senator", "mayor", "ambassador", "king", "queen", "pope", "justice", "score",
 )  # fmt: skip
 _ONE_AT_A_TIME = frozenset({"prime minister", "president", "premier", "chancellor", "king", "queen", "pope"})
 _SHORT = {"pm": "prime minister", "pres": "president", "gov": "governor", "sen": "senator", "sec": "secretary"}
@@ -34,7 +34,7 @@ _NAMED = re.compile(
 _NUMERAL = re.compile(r"[IVX]+|[JS]r\.?")
 
 
-def untrue_title(question: Question, articles: Sequence[Article]) -> str:
+def false_title(question: Query, articles: Sequence[Article]) -> str:
     """Say which title of the question's the articles do not give to whom it gives it; empty when there is none.
 
     Only a title that one person has at a time is looked at: anybody may have been a secretary once.
@@ -56,17 +56,17 @@ def untrue_title(question: Question, articles: Sequence[Article]) -> str:
     return ""
 
 
-def untrue_number(question: Question, judged: Sequence[Judged]) -> str:
+def false_amount(question: Query, scored: Sequence[ScoredSentence]) -> str:
     """Say which amount of the question's no article read gives, where the best sentence has another; empty when none.
 
     A question that can be answered by "no" takes no number for granted, and a number that is nearly right is none.
     """
     amounts = [quantity for quantity in quantities(question.text) if not quantity.bare]
-    if question.kind == "yesno" or not judged or not amounts:
+    if question.kind == "yesno" or not scored or not amounts:
         return ""
-    texts = {j.evidence.article.text for j in judged}
+    texts = {j.evidence.article.text for j in scored}
     given = [quantity for text in texts for quantity in quantities(text)]
-    best = judged[0].evidence.text
+    best = scored[0].evidence.text
     for asked in amounts:
         alike = [q for q in quantities(best) if q.percent == asked.percent and not q.bare]
         if alike and not any(q.percent == asked.percent and _near(q.value, asked.value) for q in given):
@@ -76,7 +76,7 @@ def untrue_number(question: Question, judged: Sequence[Judged]) -> str:
 
 
 def _near(one: float, other: float) -> bool:
-    return abs(one - other) <= NEARLY * max(abs(one), abs(other))
+    return abs(one - other) <= TOLERANCE * max(abs(one), abs(other))
 
 
 def _holders(text: str) -> Iterator[tuple[str, str]]:

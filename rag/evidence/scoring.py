@@ -1,8 +1,8 @@
-"""Evidence: the sentences of the retrieved passages, each judged by how well it answers the question.
+"""Evidence: the sentences of the retrieved passages, each scored by how well it answers the question.
 
 Every content word of the question is looked for in the sentence twice: as the same word, and as the most
 similar token (late interaction over the token vectors of the encoder, after ColBERT, Khattab & Zaharia 2020,
-untrained). What that leaves open is settled by a few readable signs (the expected kind of answer, the speaker
+untrained). What that leaves open is settled by a few readable features (the expected kind of answer, the speaker
 asked about, words found next door) and by weights fitted on development questions (`eval/fit.py`).
 
 That says which words of the question a sentence speaks to, and not whether it goes on to answer: "Ottawa will
@@ -23,10 +23,10 @@ from importlib import resources
 import numpy as np
 import numpy.typing as npt
 
-from rag.models.answer_reader import Places, span_reader
+from rag.models.answer_reader import AnswerSpans, answer_reader
 from rag.models.base import Encoder, TokenVectors
-from rag.models.caching import Kept
-from rag.query.analysis import Question
+from rag.models.caching import LRUCache
+from rag.query.analysis import Query
 from rag.query.answer_types import expectation
 from rag.text.attribution import Attribution, attribute
 from rag.text.sentences import sentences
@@ -37,18 +37,24 @@ Floats = npt.NDArray[np.float32]
 MIN_WORDS = 3  # a shorter line is no sentence
 NAME_TRUST = 0.6  # of the similarity of a name or a number with another one: Ottawa is like Washington, but is not it
 NEAR_DISCOUNT = 0.8  # what a word in the sentence before is worth
-SEEN_AGAIN, WITHIN = 12, 2.5  # of the best sentences, at most, and how far in log odds from the best: the others are
+MAX_READ, READ_WITHIN = 12, 2.5  # of the best sentences, at most, and how far in log odds from the best: the others are
 # seldom right, and each takes some milliseconds
-PRESENT, ANSWERS = 0.3, 0.6  # what the log odds count that a short answer stands in a sentence, and that it answers,
+PRESENT_WEIGHT, ANSWERS_WEIGHT = (
+    0.3,
+    0.6,
+)  # what the log odds count that a short answer stands in a sentence, and that it answers,
 # beside those of its score (eval/LOG.md)
-SUREST = 9.0  # of these log odds: what is surer is not told apart
-UNDER, SECTION = 2.0, 3  # what it counts, in log odds, to be one of the first sentences under the same question: what
+MAX_LOG_ODDS = 9.0  # of these log odds: what is surer is not told apart
+SAME_QUESTION_WEIGHT, SECTION_SENTENCES = (
+    2.0,
+    3,
+)  # what it counts, in log odds, to be one of the first sentences under the same question: what
 # an article asks itself ("What is a NOTAM?") it goes on to answer
-KEPT_PASSAGES = 512  # about 300 kB of token vectors each at most
+CACHED_PASSAGES = 512  # about 300 kB of token vectors each at most
 
 
 @dataclass(frozen=True, slots=True)
-class Signs:
+class Features:
     """What is known of one sentence before it is weighed; every sign is roughly within -1 to 1.
 
     A question word's *support* is 1 when the sentence (or its speaker's name) has the same word, else the best
@@ -95,12 +101,12 @@ class Signs:
         return np.array([getattr(self, f.name) for f in fields(self)], dtype=np.float32)
 
 
-SIGN_NAMES = tuple(f.name for f in fields(Signs))
+FEATURE_NAMES = tuple(f.name for f in fields(Features))
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """A sentence with its signs and its score.
+class ScoredSentence:
+    """A sentence with its features and its score.
 
     Attributes:
         support: for each question word, 0 to 1.
@@ -109,14 +115,14 @@ class Judged:
     """
 
     evidence: Evidence
-    signs: Signs
+    features: Features
     support: tuple[float, ...]
     named: tuple[bool, ...]
     answers: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class _Sentence:
+class _Candidate:
     """A sentence as read for one question, before the weights of the question's words are known."""
 
     hit: Hit
@@ -144,14 +150,14 @@ class _Sentence:
         return self.text.rstrip("”\"’')] ").endswith("?")
 
 
-class Reader:
+class SentenceScorer:
     """Reads passages for evidence. Keeps the token vectors of passages read lately; safe to share between threads."""
 
     def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
-        self._kept: Kept[str, TokenVectors] = Kept(KEPT_PASSAGES)
+        self._kept: LRUCache[str, TokenVectors] = LRUCache(CACHED_PASSAGES)
 
-    def judge(self, question: Question, hits: Sequence[Hit]) -> list[Judged]:
+    def score(self, question: Query, hits: Sequence[Hit]) -> list[ScoredSentence]:
         """Judge every sentence of the hits' passages.
 
         Returns:
@@ -161,22 +167,24 @@ class Reader:
             return []
         asked = self._encoder.encode_tokens([question.text])[0]
         with ThreadPoolExecutor(1) as pool:  # while the encoder has the passages, who says what is read by rules
-            encoding = pool.submit(self._tokens, [embedded(hit) for hit in hits])
+            encoding = pool.submit(self._tokens, [passage_with_title(hit) for hit in hits])
             for hit in hits:
                 _attributed(hit.passage.article.text)
             tokens = encoding.result()
         named = _named(question, hits)
-        passages = [_read(question, named, hit, asked, vectors) for hit, vectors in zip(hits, tokens, strict=True)]
+        passages = [
+            _sentences_read(question, named, hit, asked, vectors) for hit, vectors in zip(hits, tokens, strict=True)
+        ]
         everything = [sentence for passage in passages for sentence in passage]
         rarity = _rarity(question, everything)
         mean_length = sum(sentence.length for sentence in everything) / max(1, len(everything))
-        judged = [
-            _judge(question, named, sentence, before, asked_above, rarity, mean_length)
+        scored = [
+            _scored_sentence(question, named, sentence, before, asked_above, rarity, mean_length)
             for passage in passages
             for before, sentence, asked_above in zip([None, *passage], passage, _asked_above(passage), strict=False)
             if not sentence.asks
         ]
-        return _seen_again(question, _best_first(judged))
+        return _read_best(question, _best_first(scored))
 
     def _tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
         found = {text: kept for text in texts if (kept := self._kept.get(text)) is not None}
@@ -188,13 +196,13 @@ class Reader:
         return [found[text] for text in texts]
 
 
-def embedded(hit: Hit) -> str:
+def passage_with_title(hit: Hit) -> str:
     """What of a hit goes through the encoder: the title gives the tokens of the passage their context."""
     title = hit.passage.article.title
     return f"{title}\n{hit.passage.text}" if title else hit.passage.text
 
 
-def _named(question: Question, hits: Sequence[Hit]) -> tuple[bool, ...]:
+def _named(question: Query, hits: Sequence[Hit]) -> tuple[bool, ...]:
     """For each question word, whether it is part of a name: capitalised in the question, or always in the articles."""
     capitalised, plain = set[str](), set[str]()
     for hit in hits:
@@ -213,12 +221,12 @@ def _by_case(text: str) -> tuple[frozenset[str], frozenset[str]]:
     return frozenset(w.key for w in inside if w.capitalised), frozenset(w.key for w in inside if not w.capitalised)
 
 
-def _read(
-    question: Question, named: Sequence[bool], hit: Hit, asked: TokenVectors, tokens: TokenVectors
-) -> list[_Sentence]:
+def _sentences_read(
+    question: Query, named: Sequence[bool], hit: Hit, asked: TokenVectors, tokens: TokenVectors
+) -> list[_Candidate]:
     """Look for each word of the question in each sentence of a passage."""
     passage = hit.passage
-    shift = len(embedded(hit)) - len(passage.text) - passage.start
+    shift = len(passage_with_title(hit)) - len(passage.text) - passage.start
     exacting = [name or word.number for name, word in zip(named, question.terms, strict=True)]
     trust = 1 - np.array(exacting, dtype=np.float32) * (1 - NAME_TRUST)
     sentences = []
@@ -235,7 +243,7 @@ def _read(
         counts = np.maximum(exact, [spoken.count(word.key) for word in question.terms]).astype(np.float32)
         soft = np.array([_similarity(word, asked, best) for word in question.terms], dtype=np.float32)
         sentences.append(
-            _Sentence(
+            _Candidate(
                 hit,
                 start,
                 end,
@@ -263,7 +271,7 @@ def _similarity(word: Word, asked: TokenVectors, best: Floats) -> float:
     return float(best[pieces].mean()) if pieces.any() else 0.0
 
 
-def _rarity(question: Question, read: Sequence[_Sentence]) -> Floats:
+def _rarity(question: Query, read: Sequence[_Candidate]) -> Floats:
     """Weight of each question word: log(1 + n / (1 + sentences that have it)), after the inverse document frequency."""
     if not read or not question.terms:
         return np.ones(len(question.terms), dtype=np.float32)
@@ -272,29 +280,29 @@ def _rarity(question: Question, read: Sequence[_Sentence]) -> Floats:
     return rarity
 
 
-def _bm25(sentence: _Sentence, rarity: Floats, mean_length: float) -> float:
+def _bm25(sentence: _Candidate, rarity: Floats, mean_length: float) -> float:
     """BM25 (Robertson & Zaragoza 2009) with `rarity` for the inverse document frequency, speaker's name included."""
     k1, b = 1.2, 0.75
     norm = k1 * (1 - b + b * sentence.length / mean_length)
     return float(rarity @ (sentence.counts * (k1 + 1) / (sentence.counts + norm)))
 
 
-def _judge(
-    question: Question,
+def _scored_sentence(
+    question: Query,
     named: tuple[bool, ...],
-    sentence: _Sentence,
-    before: _Sentence | None,
+    sentence: _Candidate,
+    before: _Candidate | None,
     asked_above: str,
     rarity: Floats,
     mean_length: float,
-) -> Judged:
+) -> ScoredSentence:
     passage = sentence.hit.passage
     support = sentence.support
     near = np.maximum(support, NEAR_DISCOUNT * before.support) if before is not None else support
     around = keys(passage.text) | keys(passage.article.title or "")
     around_exact = np.array([word.key in around for word in question.terms], dtype=np.float32)
     text = sentence.text
-    signs = Signs(
+    features = Features(
         soft=_mean(support, rarity),
         near=_mean(near, rarity),
         plain=_mean(support, np.ones_like(rarity)),
@@ -312,8 +320,10 @@ def _judge(
         heading=float(text[-1] not in ".!?”\"’'…)"),
         length=min(1.0, len(text.split()) / 40),
     )
-    weights = fitted("sentence", SIGN_NAMES)
-    odds = float(signs.vector() @ weights[:-1] + weights[-1]) + UNDER * _same_question(question, asked_above)
+    weights = fitted("sentence", FEATURE_NAMES)
+    odds = float(features.vector() @ weights[:-1] + weights[-1]) + SAME_QUESTION_WEIGHT * _same_question(
+        question, asked_above
+    )
     evidence = Evidence(
         article=passage.article,
         start=sentence.start,
@@ -322,51 +332,51 @@ def _judge(
         speaker=sentence.speaker or None,
         quote=sentence.attribution.quote_span if sentence.attribution else None,
     )
-    return Judged(evidence, signs, tuple(float(s) for s in support), named)
+    return ScoredSentence(evidence, features, tuple(float(s) for s in support), named)
 
 
-def _asked_above(passage: Sequence[_Sentence]) -> list[str]:
-    """For each sentence, the question that it stands under, at most `SECTION` sentences above; empty without one."""
+def _asked_above(passage: Sequence[_Candidate]) -> list[str]:
+    """For each sentence, the question that it stands under, at most `SECTION_SENTENCES` sentences above; empty without one."""
     above, left, found = "", 0, []
     for sentence in passage:
         if sentence.asks:
-            above, left = sentence.text, SECTION + 1
-        found.append(above if 0 < left <= SECTION else "")
+            above, left = sentence.text, SECTION_SENTENCES + 1
+        found.append(above if 0 < left <= SECTION_SENTENCES else "")
         left -= 1
     return found
 
 
-def _same_question(question: Question, other: str) -> float:
+def _same_question(question: Query, other: str) -> float:
     """How much two questions are the same, by the words that only one of them has: 1, or 0 when half of them differ."""
     own, others = {term.key for term in question.terms}, keys(other)
     alike = len(own & others) / max(1, len(own | others))
     return max(0.0, 2 * alike - 1)
 
 
-def _best_first(judged: Sequence[Judged]) -> list[Judged]:
-    return sorted(judged, key=lambda j: (-j.evidence.score, j.evidence.article.id, j.evidence.start))
+def _best_first(scored: Sequence[ScoredSentence]) -> list[ScoredSentence]:
+    return sorted(scored, key=lambda j: (-j.evidence.score, j.evidence.article.id, j.evidence.start))
 
 
-def _seen_again(question: Question, judged: Sequence[Judged]) -> list[Judged]:
+def _read_best(question: Query, scored: Sequence[ScoredSentence]) -> list[ScoredSentence]:
     """Score the best sentences again by whether they hold an answer; the others score no more than the last of them."""
-    if not judged:
+    if not scored:
         return []
-    bar = sigmoid(log_odds(judged[0].evidence.score) - WITHIN)
-    near = sum(one.evidence.score >= bar for one in judged[:SEEN_AGAIN])
-    first, others = judged[:near], judged[near:]
-    read = span_reader().read(question.text, [j.evidence.text for j in first])
+    bar = sigmoid(log_odds(scored[0].evidence.score) - READ_WITHIN)
+    near = sum(one.evidence.score >= bar for one in scored[:MAX_READ])
+    first, others = scored[:near], scored[near:]
+    read = answer_reader().read(question.text, [j.evidence.text for j in first])
     again = _best_first([_answering(one, places) for one, places in zip(first, read, strict=True)])
     least = again[-1].evidence.score
     return again + [_scored(one, min(one.evidence.score, least)) for one in others]
 
 
-def _answering(one: Judged, places: Places) -> Judged:
-    present, answers = (max(-SUREST, min(SUREST, odds)) for odds in (places.present, places.answers))
-    odds = log_odds(one.evidence.score) + PRESENT * present + ANSWERS * answers
+def _answering(one: ScoredSentence, places: AnswerSpans) -> ScoredSentence:
+    present, answers = (max(-MAX_LOG_ODDS, min(MAX_LOG_ODDS, odds)) for odds in (places.present, places.answers))
+    odds = log_odds(one.evidence.score) + PRESENT_WEIGHT * present + ANSWERS_WEIGHT * answers
     return replace(_scored(one, sigmoid(odds)), answers=answers)
 
 
-def _scored(one: Judged, score: float) -> Judged:
+def _scored(one: ScoredSentence, score: float) -> ScoredSentence:
     return replace(one, evidence=replace(one.evidence, score=score))
 
 
@@ -374,7 +384,7 @@ def _mean(values: Floats, weights: Floats) -> float:
     return float(values @ weights / weights.sum()) if len(values) else 0.0
 
 
-def _in_name(question: Question, position: int) -> bool:
+def _in_name(question: Query, position: int) -> bool:
     return any(start <= position < end for start, end in question.names)
 
 
@@ -383,7 +393,7 @@ def _timely(hit: Hit) -> float:
     return 2 * of_the_days - 1
 
 
-def _speaker_sign(question: Question, speaker: str) -> float:
+def _speaker_sign(question: Query, speaker: str) -> float:
     if question.kind not in ("said", "why", "yesno", "how", "what") or not question.names:
         return 0.0
     if not speaker:

@@ -1,11 +1,11 @@
-"""Which of the judged sentences make the answer: the best one, other articles' voices, and what comes close to it."""
+"""Which of the scored sentences make the answer: the best one, other articles' voices, and what comes close to it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rag.evidence.scoring import Judged
-from rag.query.analysis import Kind, Question
+from rag.evidence.scoring import ScoredSentence
+from rag.query.analysis import Kind, Query
 from rag.text.tokens import keys
 from rag.types import Evidence
 
@@ -18,35 +18,35 @@ SAME = 0.7  # shared content words (Jaccard) above which two sentences say the s
 POINTED: frozenset[Kind] = frozenset({"who", "when", "where", "count", "percent", "money", "age", "duration"})
 
 
-def select(question: Question, judged: Sequence[Judged], most: int = 4) -> list[Evidence]:
-    """Choose at most `most` of the sentences judged, best first. A pointed question takes them by score alone; an
+def select(question: Query, scored: Sequence[ScoredSentence], most: int = 4) -> list[Evidence]:
+    """Choose at most `most` of the sentences scored, best first. A pointed question takes them by score alone; an
     open one ("what", "how", "why", "is it so") first hears the best sentence of each article that comes near.
 
     Returns:
         The best one first, then by article: its own, then the dated ones by date; in reading order within each.
     """
-    chosen: list[Judged] = []
+    chosen: list[ScoredSentence] = []
     pointed = question.kind in POINTED
     own, other = (POINTED_OWN, POINTED_OTHER) if pointed else (CLOSE, CLOSE)
-    for candidates in [judged] if pointed else [_voices(judged), judged]:
+    for candidates in [scored] if pointed else [_voices(scored), scored]:
         for candidate in candidates:
             new = all(candidate.evidence.article.id != j.evidence.article.id for j in chosen)
-            close = candidate.evidence.score >= (other if new else own) * judged[0].evidence.score
+            close = candidate.evidence.score >= (other if new else own) * scored[0].evidence.score
             if len(chosen) < most and close and not _told(candidate, chosen):
                 chosen.append(candidate)
     return _readable([j.evidence for j in chosen])
 
 
-def _voices(judged: Sequence[Judged]) -> list[Judged]:
+def _voices(scored: Sequence[ScoredSentence]) -> list[ScoredSentence]:
     """The best sentence of each of the first articles, of those whose best comes near to the best of all."""
-    first: dict[str, Judged] = {}
-    for candidate in judged:
-        if candidate.evidence.score >= VOICE * judged[0].evidence.score:
+    first: dict[str, ScoredSentence] = {}
+    for candidate in scored:
+        if candidate.evidence.score >= VOICE * scored[0].evidence.score:
             first.setdefault(candidate.evidence.article.id, candidate)
     return list(first.values())[:VOICES]
 
 
-def _told(candidate: Judged, chosen: Sequence[Judged]) -> bool:
+def _told(candidate: ScoredSentence, chosen: Sequence[ScoredSentence]) -> bool:
     return any(candidate is j or _alike(candidate.evidence, j.evidence) for j in chosen)
 
 

@@ -1,8 +1,8 @@
 """The shortest words of an evidence sentence that answer a question: "over 75%", "November 1", "Dominic LeBlanc".
 
-Every run of words that may be an answer is judged by a few signs: what the span reader says of it, the kind of thing
+Every run of words that may be an answer is scored by a few features: what the span reader says of it, the kind of thing
 asked for, the distance to the question's words, the likeness to what the question asks *for* ("which minister"). The
-signs are weighed by a log-linear model over the runs of one question (`eval/fit.py`).
+features are weighed by a log-linear model over the runs of one question (`eval/fit.py`).
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from rag.evidence.scoring import fitted
-from rag.models.answer_reader import Places, span_reader
+from rag.models.answer_reader import AnswerSpans, answer_reader
 from rag.models.base import Encoder, Floats, Ints, TokenVectors
-from rag.query.analysis import Kind, Question
+from rag.query.analysis import Kind, Query
 from rag.query.answer_types import DAY, MONTH, phrases
 from rag.text.tokens import Word, keys, words
 from rag.types import Evidence
@@ -52,7 +52,7 @@ _NAME_JOINS = frozenset({" ", "-", "–", "’s ", "'s ", " of ", " of the ", " 
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class Candidate:
     """A run of words of an evidence sentence that may be an answer: characters `start` to `end` of its article."""
 
     evidence: Evidence
@@ -65,7 +65,7 @@ class Run:
 
 
 # What is known of one run; every sign is roughly within -1 to 1.
-SIGN_NAMES = (
+CANDIDATE_FEATURES = (
     "name",  # it is a whole run of capitalised words
     "place",  # "in", "at", "to", "from", … stands before it: 1 where the question asks where, -1 where it asks who
     "number",  # it holds a number or a month, and no measure is asked for
@@ -85,27 +85,27 @@ SIGN_NAMES = (
 )
 
 
-def runs(question: Question, evidence: Sequence[Evidence], encoder: Encoder) -> tuple[list[Run], Floats]:
+def candidates(question: Query, evidence: Sequence[Evidence], encoder: Encoder) -> tuple[list[Candidate], Floats]:
     """Judge every run of words that may answer the question, in the first sentences of the evidence.
 
     Returns:
-        The n runs, and their signs: (n, len(SIGN_NAMES)) float32. Where a measure is asked for, only whole phrases of
+        The n runs, and their features: (n, len(SIGN_NAMES)) float32. Where a measure is asked for, only whole phrases of
         it.
     """
     sentences = evidence[:SENTENCES]
     texts = [e.text for e in sentences]
     asked, *tokens = encoder.encode_tokens([question.text, *texts])
-    found: list[Run] = []
+    found: list[Candidate] = []
     measures: list[bool] = []  # whether each is a whole phrase of the measure asked for
-    signs = [np.zeros((0, len(SIGN_NAMES)), dtype=np.float32)]
-    for one, vectors, places in zip(sentences, tokens, span_reader().read(question.text, texts), strict=True):
+    features = [np.zeros((0, len(CANDIDATE_FEATURES)), dtype=np.float32)]
+    for one, vectors, places in zip(sentences, tokens, answer_reader().read(question.text, texts), strict=True):
         sentence = _Sentence(question, one, asked, vectors, places)
         spans = sentence.candidates()
-        found += [Run(one, one.start + a, one.start + _own_end(one.text, a, b)) for a, b in spans]
+        found += [Candidate(one, one.start + a, one.start + _own_end(one.text, a, b)) for a, b in spans]
         if spans:
-            signs.append(sentence.signs(spans))
+            features.append(sentence.features(spans))
             measures += [span in sentence.phrases for span in spans]
-    table = np.vstack(signs)
+    table = np.vstack(features)
     if question.kind not in MEASURED:
         return found, table
     whole = np.array(measures, dtype=bool)
@@ -113,15 +113,15 @@ def runs(question: Question, evidence: Sequence[Evidence], encoder: Encoder) -> 
 
 
 @dataclass(frozen=True, slots=True)
-class Short:
+class ShortAnswer:
     """A short answer.
 
     Attributes:
         share: what the run's wording gets of 1 among all that were found, 0 to 1.
-        score: what the run's signs add up to, before it is compared with the others'.
+        score: what the run's features add up to, before it is compared with the others'.
     """
 
-    run: Run
+    run: Candidate
     share: float
     score: float
 
@@ -132,23 +132,23 @@ class Short:
         return line[0].upper() + line[1:] + ("" if line.endswith(".") else ".")
 
 
-def leading(question: Question, short: Short | None, confidence: float) -> Short | None:
+def leading(question: Query, short: ShortAnswer | None, confidence: float) -> ShortAnswer | None:
     """The short answer when it is sure enough to lead, and the question wants one: a wrong lead is worse than none."""
     return short if short and may_lead(question, short.share * confidence) else None
 
 
-def may_lead(question: Question, sure: float) -> bool:
+def may_lead(question: Query, sure: float) -> bool:
     """Whether a short answer that is so sure leads; with the confidence alone: whether any could."""
     return question.kind in LEADING and sure >= SURE
 
 
-def shortest(question: Question, evidence: Sequence[Evidence], encoder: Encoder) -> Short | None:
+def find_short_answer(question: Query, evidence: Sequence[Evidence], encoder: Encoder) -> ShortAnswer | None:
     """The most likely short answer in the evidence; None when there is nothing to choose from."""
-    found, signs = runs(question, evidence, encoder)
-    return best(found, signs @ fitted("short", SIGN_NAMES)[:-1])
+    found, features = candidates(question, evidence, encoder)
+    return best(found, features @ fitted("short", CANDIDATE_FEATURES)[:-1])
 
 
-def best(found: Sequence[Run], scores: Floats) -> Short | None:
+def best(found: Sequence[Candidate], scores: Floats) -> ShortAnswer | None:
     """The run of the highest score; the same words at another place, and longer ones around them, speak for it."""
     if not found:
         return None
@@ -157,14 +157,14 @@ def best(found: Sequence[Run], scores: Floats) -> Short | None:
     wording = keys(found[first].text)
     same = np.array([bool(wording) and wording <= keys(run.text) for run in found])
     same[first] = True
-    return Short(found[first], float(powers[same].sum() / powers.sum()), float(scores[first]))
+    return ShortAnswer(found[first], float(powers[same].sum() / powers.sum()), float(scores[first]))
 
 
 class _Sentence:
-    """One evidence sentence, prepared to judge its runs of words."""
+    """One evidence sentence, prepared to score its runs of words."""
 
     def __init__(
-        self, question: Question, evidence: Evidence, asked: TokenVectors, tokens: TokenVectors, places: Places
+        self, question: Query, evidence: Evidence, asked: TokenVectors, tokens: TokenVectors, places: AnswerSpans
     ) -> None:
         self.question, self.evidence, self.text, self.places = question, evidence, evidence.text, places
         self.words = words(self.text)
@@ -202,7 +202,7 @@ class _Sentence:
                     found.setdefault((word.start, last.end))
         return [(a, b) for a, b in found if any(a <= w.start < b for w in self.words)]
 
-    def signs(self, spans: Sequence[Span]) -> Floats:
+    def features(self, spans: Sequence[Span]) -> Floats:
         """Return (n, len(SIGN_NAMES)) for the n spans."""
         starts, ends = np.array([w.start for w in self.words]), np.array([w.end for w in self.words])
         first = np.array([int(np.searchsorted(ends, a, side="right")) for a, _ in spans])
@@ -232,7 +232,7 @@ class _Sentence:
             "read": self.places.scores(np.array([a for a, _ in spans]), np.array([b for _, b in spans])) / 10,
             "absent": np.full(len(spans), self.places.absent / 10),
         }
-        return np.stack([np.asarray(columns[sign], dtype=np.float32) for sign in SIGN_NAMES], axis=1)
+        return np.stack([np.asarray(columns[sign], dtype=np.float32) for sign in CANDIDATE_FEATURES], axis=1)
 
     def _nearness(self, first: Ints, last: Ints) -> Floats:
         """(n, terms) the support of each term outside the run, less with its distance from it."""

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from pydantic_ai import exceptions as ai
 
-from rag.errors import AnswerCut, GeneratorError
+from rag.errors import AnswerCutError, GeneratorError
 from rag.generation.spec import Spec
 
 
@@ -28,7 +28,7 @@ class TooLong(Fault):
 
 
 @contextmanager
-def told(spec: Spec, longest_wait: float, begun: bool = False) -> Iterator[None]:
+def fault_message(spec: Spec, longest_wait: float, begun: bool = False) -> Iterator[None]:
     """Turn whatever the client raises into a fault in the user's words; once text has come, into a cut answer."""
     try:
         yield
@@ -36,7 +36,7 @@ def told(spec: Spec, longest_wait: float, begun: bool = False) -> Iterator[None]
         raise
     except Exception as error:
         fault = _fault(spec, longest_wait, error)
-        cut = AnswerCut(str(fault) if fault.retry else f"{spec.name} broke off")
+        cut = AnswerCutError(str(fault) if fault.retry else f"{spec.name} broke off")
     else:
         return
     raise cut if begun else fault

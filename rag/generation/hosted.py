@@ -38,9 +38,9 @@ from pydantic_ai.messages import (
 from pydantic_ai.models import Model, StreamedResponse
 from pydantic_ai.settings import ModelSettings
 
-from rag.errors import AnswerCut, GeneratorError
+from rag.errors import AnswerCutError, GeneratorError
 from rag.generation.base import REWRITE_SECONDS, Piece, Task
-from rag.generation.faults import Fault, TooLong, told
+from rag.generation.faults import Fault, TooLong, fault_message
 from rag.generation.prompts import Prompt, beginning, full_prompt, rewrite_prompt, spoken
 from rag.generation.spec import Spec
 from rag.generation.streaming import finished_claims
@@ -132,14 +132,14 @@ class Hosted:
         limits, who = self._limits, self.name
         async with (
             AsyncExitStack() as stack,
-            _within(limits.total, AnswerCut(f"{who} did not finish within {limits.total:g} s")),
+            _within(limits.total, AnswerCutError(f"{who} did not finish within {limits.total:g} s")),
         ):
             model = _model(self._spec, await stack.enter_async_context(_client(self._spec, limits)))
             stream, events, text = await self._begun(stack, model, prompt)
             put(text)
-            with told(self._spec, limits.retry_after, begun=True):
+            with fault_message(self._spec, limits.retry_after, begun=True):
                 while True:
-                    async with _within(limits.gap, AnswerCut(f"{who} fell silent for {limits.gap:g} s")):
+                    async with _within(limits.gap, AnswerCutError(f"{who} fell silent for {limits.gap:g} s")):
                         event = await anext(events, None)
                     if event is None:
                         break
@@ -165,7 +165,7 @@ class Hosted:
                 wait_initial=limits.backoff,
                 wait_jitter=limits.backoff,
             ):
-                with attempt, told(self._spec, limits.retry_after):
+                with attempt, fault_message(self._spec, limits.retry_after):
                     async with AsyncExitStack() as trial:
                         stream = await trial.enter_async_context(
                             model_request_stream(model, _messages(prompt), model_settings=_settings())
@@ -205,7 +205,7 @@ class Hosted:
             "error": f"{self.name} broke off with an error",
         }
         if reason := ends.get(response.finish_reason or "", f"the connection to {self.name} was lost"):
-            raise AnswerCut(reason)
+            raise AnswerCutError(reason)
 
 
 def _model(spec: Spec, client: httpx2.AsyncClient) -> Model:
@@ -243,7 +243,8 @@ def _model(spec: Spec, client: httpx2.AsyncClient) -> Model:
 
 def _client(spec: Spec, limits: Limits) -> httpx2.AsyncClient:
     """A connection that follows no redirect, since that would show the key to somebody else, and that leaves this
-    machine's proxy aside when the server is this machine."""
+    machine's proxy aside when the server is this machine.
+    """
     timeout = httpx2.Timeout(limits.total, connect=limits.connect)
     trust = not _is_loopback(spec.address)
     return httpx2.AsyncClient(timeout=timeout, trust_env=trust, verify=_certificates(trust))

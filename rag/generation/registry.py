@@ -15,7 +15,7 @@ INSTALL_HOSTED = "run pip install 'onrecord[hosted]', or pip install -e '.[hoste
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class GeneratorChoice:
     """A generator that somebody may choose.
 
     Attributes:
@@ -31,7 +31,7 @@ class Choice:
     needs_model: bool = False
 
 
-def choices(configured: str = "extractive") -> list[Choice]:
+def choices(configured: str = "extractive") -> list[GeneratorChoice]:
     """What could write an answer here, the configured one first. Looks at this machine only: nothing is sent."""
     found = [_choice(spec) for spec in dict.fromkeys([configured, "extractive", "local"])]
     return found + [_choice(f"{kind}:") for kind in SERVICES]
@@ -59,9 +59,9 @@ def load_generator(spec: str) -> Generator:
 
         return Extractive()
     if read.kind == "local":
-        from rag.generation.llama_cpp import Local
+        from rag.generation.llama_cpp import LlamaCpp
 
-        return Local(read.model)
+        return LlamaCpp(read.model)
     if not _hosted_installed():
         raise GeneratorError(f"{read.name} needs the package pydantic-ai: {INSTALL_HOSTED}")
     from rag.generation.hosted import Hosted
@@ -69,32 +69,32 @@ def load_generator(spec: str) -> Generator:
     return Hosted(read)
 
 
-def _choice(spec: str) -> Choice:
+def _choice(spec: str) -> GeneratorChoice:
     kind, colon, model = spec.partition(":")
     if spec == "extractive":
-        return Choice(spec, "the articles’ own words")
+        return GeneratorChoice(spec, "the articles’ own words")
     if kind == "local":
         return _local_choice(spec, model)
     needs_model = bool(colon) and not model
     try:
         read = Spec(kind) if needs_model and kind in SERVICES else read_spec(spec)
     except ConfigError as error:
-        return Choice(spec, spec, str(error))
+        return GeneratorChoice(spec, spec, str(error))
     label = f"a model of {read.service.label}" if needs_model else read.name
     if not _hosted_installed():
-        return Choice(spec, label, INSTALL_HOSTED, needs_model)
+        return GeneratorChoice(spec, label, INSTALL_HOSTED, needs_model)
     missing = read.missing_key()
-    return Choice(spec, label, f"set {missing} in the environment" if missing else "", needs_model)
+    return GeneratorChoice(spec, label, f"set {missing} in the environment" if missing else "", needs_model)
 
 
-def _local_choice(spec: str, path: str) -> Choice:
+def _local_choice(spec: str, path: str) -> GeneratorChoice:
     from rag.generation.llama_cpp import find_model
 
     try:
         model = find_model(path or None)
     except GeneratorError as error:
-        return Choice(spec, "a model on this computer", str(error))
-    return Choice(spec, f"{model.stem}, on this computer")
+        return GeneratorChoice(spec, "a model on this computer", str(error))
+    return GeneratorChoice(spec, f"{model.stem}, on this computer")
 
 
 def _hosted_installed() -> bool:

@@ -73,7 +73,8 @@ class Spec:
     @property
     def key_variables(self) -> tuple[str, ...]:
         """Where the key may be. A server named by its address never sees the key of the service whose protocol it
-        speaks."""
+        speaks.
+        """
         return (OWN_KEY,) if self.url else self.service.keys
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from rag.errors import AnswerCut
+from rag.errors import AnswerCutError
 from rag.generation.base import Piece
 from rag.text.sentences import NO_END
 
@@ -38,7 +38,7 @@ def finished_claims(tokens: Iterable[str]) -> Iterator[Piece]:
             if told < len(pending):
                 yield Piece(pending[told:])
                 told = len(pending)
-    except AnswerCut:
+    except AnswerCutError:
         if _WHOLE.search(pending):
             yield Piece("", ends_claim=True)
         raise

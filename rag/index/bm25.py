@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rag.errors import IndexDamaged
+from rag.errors import IndexDamagedError
 from rag.models.base import Ints
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ def stored(folder: Path) -> tuple[int, int]:
         held = sum(segment["max_doc"] for segment in segments)
         return held, sum(segment["deletes"]["num_deleted_docs"] for segment in segments if segment["deletes"])
     except (OSError, ValueError, LookupError, TypeError) as error:
-        raise IndexDamaged(f"the lexical index {folder} does not say what it holds ({error!r})") from error
+        raise IndexDamagedError(f"the lexical index {folder} does not say what it holds ({error!r})") from error
 
 
 def _write(index: tantivy.Index, gone: Iterable[int], passages: Iterable[LexicalText]) -> None:
@@ -199,7 +199,9 @@ def _opened(folder: Path) -> tantivy.Index:
         index = _prepared(tantivy.Index.open(str(folder)))
         index.reload()
     except (ValueError, OSError) as error:
-        raise IndexDamaged(f"the lexical index {folder} cannot be read ({error}): run `onrecord repair`") from error
+        raise IndexDamagedError(
+            f"the lexical index {folder} cannot be read ({error}): run `onrecord repair`"
+        ) from error
     return index
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 import rag
-from rag.errors import ConfigError, IndexDamaged, IndexIncompatible, OnRecordError, SourceError
+from rag.errors import ConfigError, IndexDamagedError, IndexIncompatibleError, OnRecordError, SourceError
 from rag.index import catalog
 from rag.index.catalog import CATALOG_FILE, Meta, transaction
 from rag.index.commit import commit, forget_vectors, rewrite
@@ -159,7 +159,7 @@ def _open_or_set_aside(index: Path) -> sqlite3.Connection:
         if problem == "ok":
             return connection
         connection.close()
-    except (IndexDamaged, IndexIncompatible, sqlite3.DatabaseError):
+    except (IndexDamagedError, IndexIncompatibleError, sqlite3.DatabaseError):
         pass
     set_aside(index)
     return catalog.connect(index, write=True)
@@ -241,7 +241,7 @@ def _counter(progress: Progress, done: int, total: int) -> Callable[[int], None]
 # Mending
 
 
-def rewrite_derived(index: Path) -> None:
+def rewrite_index_files(index: Path) -> None:
     """Write the derived files of the last generation again, from the catalog alone; nothing is encoded.
 
     Raises:

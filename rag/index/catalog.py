@@ -14,7 +14,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from rag.errors import IndexDamaged, IndexIncompatible, IndexMissing, OnRecordError
+from rag.errors import IndexDamagedError, IndexIncompatibleError, IndexMissingError, OnRecordError
 
 CATALOG_FILE = "catalog.sqlite"
 APPLICATION_ID = 0x4F6E5265  # "OnRe", in the file's header: says whose SQLite file it is
@@ -82,7 +82,7 @@ class Meta:
 
 
 @dataclass(frozen=True, slots=True)
-class DerivedFile:
+class IndexFile:
     """A file made from the catalog: its name relative to the index folder, and what it must contain."""
 
     name: str
@@ -106,7 +106,7 @@ def connect(index: Path, *, write: bool) -> sqlite3.Connection:
     """
     path = index / CATALOG_FILE
     if not write and not path.is_file():
-        raise IndexMissing(f"no index in {index}: run `onrecord build`")
+        raise IndexMissingError(f"no index in {index}: run `onrecord build`")
     with explained(path):
         connection = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode={'rwc' if write else 'ro'}",
@@ -158,15 +158,17 @@ def _check_format(connection: sqlite3.Connection, path: Path) -> None:
         raise sqlite3.DatabaseError("its schema is malformed") from error
     owner, version = _pragma(connection, "application_id"), _pragma(connection, "user_version")
     if _is_blank(connection):
-        raise IndexMissing(f"the index in {path.parent} was never finished: run `onrecord build`")
+        raise IndexMissingError(f"the index in {path.parent} was never finished: run `onrecord build`")
     if owner != APPLICATION_ID:
-        raise IndexIncompatible(f"{path} is a database of another program: {REBUILD}")
+        raise IndexIncompatibleError(f"{path} is a database of another program: {REBUILD}")
     if version in BEFORE:
-        raise IndexIncompatible(
+        raise IndexIncompatibleError(
             f"{path} has format {version}, this version of On Record reads {FORMAT}: run `onrecord build`"
         )
     if version != FORMAT:
-        raise IndexIncompatible(f"{path} has format {version}, this version of On Record reads {FORMAT}: {REBUILD}")
+        raise IndexIncompatibleError(
+            f"{path} has format {version}, this version of On Record reads {FORMAT}: {REBUILD}"
+        )
 
 
 def _is_blank(connection: sqlite3.Connection) -> bool:
@@ -198,7 +200,7 @@ def reader(index: Path) -> Iterator[tuple[sqlite3.Connection, Meta]]:
     ):
         generation = meta(connection)
         if generation is None:
-            raise IndexMissing(f"the first build of {index} never ended: run `onrecord build`")
+            raise IndexMissingError(f"the first build of {index} never ended: run `onrecord build`")
         yield connection, generation
 
 
@@ -209,7 +211,7 @@ def check_encoder(index: Path, built_by: str, name: str) -> None:
         IndexIncompatible: `name` is not the encoder the index was built by.
     """
     if built_by != name:
-        raise IndexIncompatible(
+        raise IndexIncompatibleError(
             f"{index} was built with the encoder {built_by!r}, not {name!r}: "
             "name that one, or run `onrecord build --force` to encode everything again"
         )
@@ -238,7 +240,7 @@ def explained(path: Path) -> Iterator[None]:
     except sqlite3.DatabaseError as error:
         if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF in SURROUNDINGS:
             raise OnRecordError(f"cannot use {path} ({error}): see to its permissions and the free space") from error
-        raise IndexDamaged(f"{path} is damaged ({error}): {REPAIR}") from error
+        raise IndexDamagedError(f"{path} is damaged ({error}): {REPAIR}") from error
 
 
 # What a generation says of itself
@@ -263,9 +265,9 @@ def meta(connection: sqlite3.Connection) -> Meta | None:
             version=rows["version"],
         )
     except (KeyError, ValueError) as error:
-        raise IndexDamaged(f"the catalog does not say how it was built ({error!r}): {REPAIR}") from error
+        raise IndexDamagedError(f"the catalog does not say how it was built ({error!r}): {REPAIR}") from error
 
 
-def derived_files(connection: sqlite3.Connection, generation: int) -> list[DerivedFile]:
+def index_files(connection: sqlite3.Connection, generation: int) -> list[IndexFile]:
     query = "SELECT name, sha256, bytes FROM derived WHERE generation = ? ORDER BY name"
-    return [DerivedFile(*row) for row in connection.execute(query, (generation,))]
+    return [IndexFile(*row) for row in connection.execute(query, (generation,))]

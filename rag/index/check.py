@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from rag.errors import IndexDamaged, IndexMissing, OnRecordError
+from rag.errors import IndexDamagedError, IndexMissingError, OnRecordError
 from rag.index import catalog, generations, queries, segments
 from rag.index.bm25 import Lexical
 from rag.index.catalog import CATALOG_FILE, FORMAT, Meta, vector_crc
@@ -97,9 +97,9 @@ def check(index: Path, encoder: Encoder | str | None = None) -> list[Problem]:
             if encoder is not None and all(problem.of == "derived" for problem in found):
                 found += _check_model(index, connection, meta, encoder)
             return found
-    except IndexMissing:
+    except IndexMissingError:
         raise
-    except IndexDamaged as error:
+    except IndexDamagedError as error:
         return [Problem(str(error), REPAIR)]
     except (TypeError, ValueError, KeyError) as error:  # damage that SQLite takes for data
         return [Problem(f"{index / CATALOG_FILE} is damaged: it holds what no build writes ({error})", REPAIR)]
@@ -124,7 +124,7 @@ def _check_articles(index: Path, connection: sqlite3.Connection, meta: Meta) -> 
     for (id_,) in connection.execute("SELECT id FROM articles ORDER BY id"):
         try:
             article = queries.article_by_id(connection, id_)
-        except IndexDamaged as error:
+        except IndexDamagedError as error:
             yield Problem(str(error), REPAIR)
         else:
             assert article is not None
@@ -154,7 +154,7 @@ def _check_vectors(index: Path, connection: sqlite3.Connection, meta: Meta) -> I
     try:
         for _, vectors in queries.vectors(connection, meta.dimension):
             bad += int(np.sum(~(np.abs(np.linalg.norm(vectors, axis=1) - 1) <= TOLERANCE)))  # NaN is not within it
-    except IndexDamaged as error:
+    except IndexDamagedError as error:
         yield Problem(str(error), REPAIR)
         return
     if bad:
@@ -162,7 +162,7 @@ def _check_vectors(index: Path, connection: sqlite3.Connection, meta: Meta) -> I
 
 
 def _check_derived(index: Path, connection: sqlite3.Connection, meta: Meta) -> Iterator[Problem]:
-    files = catalog.derived_files(connection, meta.generation)
+    files = catalog.index_files(connection, meta.generation)
     if problem := generations.damage(index, files):
         yield Problem(problem, REPAIR, "derived")
         return
@@ -175,7 +175,7 @@ def _check_derived(index: Path, connection: sqlite3.Connection, meta: Meta) -> I
 
 def _check_segments(index: Path, connection: sqlite3.Connection, meta: Meta) -> Iterator[Problem]:
     """Every segment has, beside its dead, the passages the catalog gives it, with the vectors they have there."""
-    named = catalog.derived_files(connection, meta.generation)
+    named = catalog.index_files(connection, meta.generation)
     given = connection.execute("SELECT DISTINCT segment FROM passages WHERE segment IS NOT NULL").fetchall()
     for missing in sorted({number for (number,) in given} - {segments.number(file.name) for file in named}):
         yield Problem(f"the catalog gives passages to vector segment {missing}, which is not there", REPAIR, "derived")
@@ -198,7 +198,7 @@ def _same_vectors(connection: sqlite3.Connection, meta: Meta, number: int, segme
     blocks = queries.vectors(connection, meta.dimension, number)
     try:
         return all(np.allclose(segment.vectors(ids)[0], vectors, rtol=0, atol=TOLERANCE) for ids, vectors in blocks)
-    except IndexDamaged:  # those of the catalog are, and that is told
+    except IndexDamagedError:  # those of the catalog are, and that is told
         return True
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from shutil import rmtree
 
 import rag
-from rag.errors import IndexMissing
+from rag.errors import IndexMissingError
 from rag.index import catalog, generations
-from rag.index.catalog import DerivedFile, Meta, transaction
+from rag.index.catalog import IndexFile, Meta, transaction
 from rag.index.generations import Change
 from rag.index.staging import Progress, Staging
 
@@ -40,7 +40,7 @@ def commit(
     """
     try:
         with transaction(connection):
-            files = [] if before is None else catalog.derived_files(connection, before.generation)
+            files = [] if before is None else catalog.index_files(connection, before.generation)
             new = anew or before is None or not staging.empty or _placeable(connection)
             meta = _next(index, before, made) if new else replace(before or made, recipe=made.recipe)
             change = _replace_rows(connection, staging)
@@ -71,7 +71,7 @@ def rewrite(index: Path, connection: sqlite3.Connection) -> None:
     """
     meta = catalog.meta(connection)
     if meta is None:
-        raise IndexMissing(f"the first build of {index} never ended: run `onrecord build`")
+        raise IndexMissingError(f"the first build of {index} never ended: run `onrecord build`")
     with transaction(connection):
         _set_derived(connection, meta, generations.write(index, connection, meta, [], None))
     _remove_unnamed(index, connection)
@@ -127,7 +127,7 @@ def _set_files(connection: sqlite3.Connection, staging: Staging) -> None:
         connection.executemany("INSERT INTO failures VALUES (?, ?, ?)", rows)
 
 
-def _set_derived(connection: sqlite3.Connection, meta: Meta, files: list[DerivedFile]) -> None:
+def _set_derived(connection: sqlite3.Connection, meta: Meta, files: list[IndexFile]) -> None:
     """Name the generation's files, and keep the names of those before that a reader may still hold."""
     generation = meta.generation
     connection.execute("DELETE FROM derived WHERE generation = ? OR generation <= ?", (generation, generation - KEPT))

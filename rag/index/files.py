@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rag.errors import IndexLocked
+from rag.errors import IndexLockedError
 
 
 def link(source: Path, target: Path) -> None:
@@ -70,7 +70,9 @@ def writer_lock(index: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise IndexLocked(f"{index} is being built by {_holder(index)}: wait for it to end, or end it") from error
+            raise IndexLockedError(
+                f"{index} is being built by {_holder(index)}: wait for it to end, or end it"
+            ) from error
         holder = {"pid": os.getpid(), "since": datetime.now(UTC).isoformat(timespec="seconds")}
         file.truncate(0)
         file.write(json.dumps(holder))

@@ -15,11 +15,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from rag.errors import IndexDamaged
+from rag.errors import IndexDamagedError
 from rag.filters import date_words
 from rag.index import bm25, catalog, queries, segments
 from rag.index.bm25 import Lexical, LexicalText
-from rag.index.catalog import DerivedFile, Meta
+from rag.index.catalog import IndexFile, Meta
 from rag.index.files import link, sha256, sync
 from rag.index.vectors import Dense, Segment
 from rag.types import Passage
@@ -33,7 +33,7 @@ FEW_PASSAGES = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class Derived:
+class IndexFiles:
     """What a search needs beside the catalog.
 
     Attributes:
@@ -71,8 +71,8 @@ class Change:
 
 
 def write(
-    index: Path, connection: sqlite3.Connection, meta: Meta, before: Sequence[DerivedFile], change: Change | None
-) -> list[DerivedFile]:
+    index: Path, connection: sqlite3.Connection, meta: Meta, before: Sequence[IndexFile], change: Change | None
+) -> list[IndexFile]:
     """Make the derived files of the rows `connection` sees, and return them once they are safe on the disk.
 
     What did not `change` is taken over from the files of the generation `before`; everything is written anew without
@@ -101,7 +101,7 @@ def write(
     return files
 
 
-def _sound(index: Path, before: Sequence[DerivedFile], change: Change) -> bool:
+def _sound(index: Path, before: Sequence[IndexFile], change: Change) -> bool:
     """Whether the files can be gone on from.
 
     Linking needs no reading; but what tantivy reads to change it, it would copy into new files with all its damage.
@@ -111,7 +111,7 @@ def _sound(index: Path, before: Sequence[DerivedFile], change: Change) -> bool:
 
 
 def _grow_lexical(
-    index: Path, connection: sqlite3.Connection, folder: Path, before: Sequence[DerivedFile], change: Change
+    index: Path, connection: sqlite3.Connection, folder: Path, before: Sequence[IndexFile], change: Change
 ) -> bool:
     """Link the lexical index of the generation before and change what changed; False when it is to be written anew."""
     try:
@@ -122,7 +122,9 @@ def _grow_lexical(
                 link(index / file.name, folder / _inside(file))
         if change.words:
             Lexical.update(folder / LEXICAL, change.gone, _texts(queries.passages_of(connection, change.articles)))
-    except IndexDamaged:  # the files are as they were written, and still this version of tantivy cannot go on with them
+    except (
+        IndexDamagedError
+    ):  # the files are as they were written, and still this version of tantivy cannot go on with them
         shutil.rmtree(folder / LEXICAL)
         (folder / LEXICAL).mkdir()
         return False
@@ -151,39 +153,39 @@ def _counts(path: Path) -> bool:
     return path.is_file() and not path.name.endswith(".lock")
 
 
-def _sealed(index: Path, path: Path, before: DerivedFile | None) -> DerivedFile:
+def _sealed(index: Path, path: Path, before: IndexFile | None) -> IndexFile:
     """Return what the file must contain; one that is a link to one of the generation `before` is as that one was."""
     name = path.relative_to(index).as_posix()
     if before is not None and path.samefile(index / before.name):
-        return DerivedFile(name, before.sha256, before.bytes)
+        return IndexFile(name, before.sha256, before.bytes)
     sync(path)
-    return DerivedFile(name, sha256(path), path.stat().st_size)
+    return IndexFile(name, sha256(path), path.stat().st_size)
 
 
 # Reading
 
 
-def load(index: Path, connection: sqlite3.Connection, meta: Meta, held: Derived | None = None) -> Derived:
+def load(index: Path, connection: sqlite3.Connection, meta: Meta, held: IndexFiles | None = None) -> IndexFiles:
     """Open the derived files the catalog names, or make their contents in memory, without encoding, if they are bad.
 
     What `held` has of another generation is not read again. The files of a generation that newer ones have outlived may
     be gone while it is still held: that is no damage, and nothing is said of it.
     """
-    files = catalog.derived_files(connection, meta.generation)
+    files = catalog.index_files(connection, meta.generation)
     try:
         if problem := damage(index, [file for file in files if _is_lexical(file)]):
-            raise IndexDamaged(problem)
+            raise IndexDamagedError(problem)
         dense, loaded = segments.read(index, files, meta.dimension, {} if held is None else held.segments)
-        return Derived(dense, Lexical.open(index / folder_name(files) / LEXICAL), segments=loaded)
-    except IndexDamaged as error:
+        return IndexFiles(dense, Lexical.open(index / folder_name(files) / LEXICAL), segments=loaded)
+    except IndexDamagedError as error:
         note = f"{error}; searching a copy made from the catalog: run `onrecord repair` to write it again"
         every = Segment.build(queries.vectors(connection, meta.dimension), meta.dimension)
         with catalog.reader(index) as (_, newest):
             notes = (note,) if newest.generation == meta.generation else ()
-        return Derived(Dense([every], meta.dimension), _build_lexical(connection, None), notes)
+        return IndexFiles(Dense([every], meta.dimension), _build_lexical(connection, None), notes)
 
 
-def damage(index: Path, files: Iterable[DerivedFile], *, read: bool = True) -> str | None:
+def damage(index: Path, files: Iterable[IndexFile], *, read: bool = True) -> str | None:
     """Say what is wrong with the first derived file that is not as it was written; None when all are.
 
     Without reading them, only a file that is missing or has another size is found.
@@ -204,16 +206,16 @@ def damage(index: Path, files: Iterable[DerivedFile], *, read: bool = True) -> s
 # Names
 
 
-def _is_lexical(file: DerivedFile) -> bool:
+def _is_lexical(file: IndexFile) -> bool:
     return PurePosixPath(file.name).parent.name == LEXICAL
 
 
-def _inside(file: DerivedFile) -> PurePosixPath:
+def _inside(file: IndexFile) -> PurePosixPath:
     """Return the file's name relative to the folder of its generation."""
     return PurePosixPath(*PurePosixPath(file.name).parts[1:])
 
 
-def folder_name(files: Iterable[DerivedFile]) -> str:
+def folder_name(files: Iterable[IndexFile]) -> str:
     """Return the folder of a generation's files, relative to the index."""
     return next(iter(files)).name.split("/")[0]
 

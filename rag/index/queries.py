@@ -13,7 +13,7 @@ from itertools import product
 
 import numpy as np
 
-from rag.errors import IndexDamaged
+from rag.errors import IndexDamagedError
 from rag.filters import Filters, day
 from rag.index.catalog import REPAIR, vector_crc
 from rag.models.base import Floats, Ints
@@ -87,7 +87,7 @@ def _article(row: Sequence[str]) -> Article:
     """
     *columns, digest = row
     if _digest(columns) != digest:
-        raise IndexDamaged(f"article {row[0]!r} ({row[1]}) is not what was stored: {REPAIR}")
+        raise IndexDamagedError(f"article {row[0]!r} ({row[1]}) is not what was stored: {REPAIR}")
     id_, path, title, publisher, published, authors, url, text, removed, provenance = columns
     return Article(
         id=id_,
@@ -151,14 +151,14 @@ def article_spans(connection: sqlite3.Connection, article_id: str) -> list[tuple
     query = 'SELECT id, start, "end" FROM passages WHERE article_id = ? ORDER BY start'
     found = [_verified(id_, article_id, start, end)[1:] for id_, start, end in connection.execute(query, (article_id,))]
     if not found:
-        raise IndexDamaged(f"article {article_id!r} has lost its passages: {REPAIR}")
+        raise IndexDamagedError(f"article {article_id!r} has lost its passages: {REPAIR}")
     return found
 
 
 def _verified(id_: int, article_id: str, start: int, end: int) -> tuple[str, int, int]:
     """Return the span of a passage, whose id is a digest of it."""
     if passage_id(article_id, start, end) != id_:
-        raise IndexDamaged(f"passage {id_} is not what was stored: {REPAIR}")
+        raise IndexDamagedError(f"passage {id_} is not what was stored: {REPAIR}")
     return article_id, start, end
 
 
@@ -198,9 +198,9 @@ def vectors(
     while block := found.fetchmany(BLOCK):
         for id_, key, vector, crc in block:
             if not isinstance(vector, bytes) or len(vector) != dimension * np.dtype("<f4").itemsize:
-                raise IndexDamaged(f"passage {id_} of the catalog has no vector of {dimension} numbers: {REPAIR}")
+                raise IndexDamagedError(f"passage {id_} of the catalog has no vector of {dimension} numbers: {REPAIR}")
             if vector_crc(key, vector) != crc:
-                raise IndexDamaged(f"the vector of passage {id_} is not what was stored: {REPAIR}")
+                raise IndexDamagedError(f"the vector of passage {id_} is not what was stored: {REPAIR}")
         numbers = np.frombuffer(b"".join(vector for _, _, vector, _ in block), dtype="<f4").reshape(-1, dimension)
         yield np.array([id_ for id_, *_ in block], dtype=np.int64), numbers.astype(np.float32, copy=False)
 

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rag.errors import IndexDamaged
+from rag.errors import IndexDamagedError
 from rag.filters import Filters
 from rag.index import catalog, generations, queries
 from rag.index.bm25 import Lexical
 from rag.index.catalog import Meta
-from rag.index.generations import Derived
+from rag.index.generations import IndexFiles
 from rag.index.vectors import Dense
 from rag.models.base import Encoder, Ints, encoder_name
 from rag.types import Article, Passage
@@ -27,7 +27,7 @@ class Index:
         self.path = path
         self.encoder = encoder  # the name of the encoder that built it
         self._lock = threading.Lock()
-        self._derived: tuple[tuple[catalog.DerivedFile, ...], Derived] | None = None
+        self._derived: tuple[tuple[catalog.IndexFile, ...], IndexFiles] | None = None
 
     @classmethod
     def open(cls, path: Path, encoder: Encoder | str | None = None) -> Index:
@@ -65,9 +65,9 @@ class Index:
             catalog.check_encoder(self.path, meta.encoder, self.encoder)
             yield Snapshot(self, connection, meta)
 
-    def derived(self, connection: sqlite3.Connection, meta: Meta) -> Derived:
+    def derived(self, connection: sqlite3.Connection, meta: Meta) -> IndexFiles:
         """Return the vectors and words of the generation `connection` sees, loaded once for all snapshots of it."""
-        files = tuple(catalog.derived_files(connection, meta.generation))
+        files = tuple(catalog.index_files(connection, meta.generation))
         with self._lock:
             if self._derived is None or self._derived[0] != files:
                 held = self._derived[1] if self._derived else None
@@ -86,7 +86,7 @@ class Snapshot:
     def __init__(self, index: Index, connection: sqlite3.Connection, meta: Meta) -> None:
         self._index, self._connection, self._meta = index, connection, meta
         self._articles: dict[str, Article] = {}
-        self._derived: Derived | None = None
+        self._derived: IndexFiles | None = None
         self.generation = meta.generation
         self.encoder = meta.encoder
 
@@ -107,7 +107,7 @@ class Snapshot:
         words_alone = f"{pending:,} of {len(self.lexical):,} passages have no vector yet and are found by their words"
         return (*self.load().notes, f"{words_alone} alone: `onrecord build` goes on with them")
 
-    def load(self) -> Derived:
+    def load(self) -> IndexFiles:
         """Return the vectors and words of this generation, read once."""
         if self._derived is None:
             self._derived = self._index.derived(self._connection, self._meta)
@@ -135,7 +135,7 @@ class Snapshot:
         if id_ not in self._articles:
             article = queries.article_by_id(self._connection, id_)
             if article is None:
-                raise IndexDamaged(f"{self._index.path} has passages of no article: run `onrecord check`")
+                raise IndexDamagedError(f"{self._index.path} has passages of no article: run `onrecord check`")
             self._articles[id_] = article
         return self._articles[id_]
 

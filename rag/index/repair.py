@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rag.errors import IndexDamaged, OnRecordError, SourceError
+from rag.errors import IndexDamagedError, OnRecordError, SourceError
 from rag.index import catalog
-from rag.index.build import build, rewrite_derived, set_aside
+from rag.index.build import build, rewrite_index_files, set_aside
 from rag.index.catalog import CATALOG_FILE, transaction, vector_crc
 from rag.index.check import Problem, check
 from rag.index.files import writer_lock
@@ -80,7 +80,7 @@ def repair(seeds: Path, index: Path, encoder: Encoder | str = "minilm", progress
             )
             done += [f"not indexed: {failure.path}: {failure.reason}" for failure in report.failures]
         elif any(problem.of == "derived" for problem in problems):
-            rewrite_derived(index)
+            rewrite_index_files(index)
             done.append("wrote the vector and lexical files again from the catalog; nothing was encoded")
     except OSError as error:
         raise OnRecordError(f"cannot write the index {index}: {error}") from error
@@ -91,7 +91,7 @@ def repair(seeds: Path, index: Path, encoder: Encoder | str = "minilm", progress
 
 def _refuse_foreign(index: Path, encoder: Encoder | str) -> None:
     """Refuse an index that is not there, or not ours; whether it is damaged shows later."""
-    with suppress(IndexDamaged), catalog.reader(index) as (_, meta):
+    with suppress(IndexDamagedError), catalog.reader(index) as (_, meta):
         name = encoder_name(encoder) if isinstance(encoder, str) else encoder.name
         catalog.check_encoder(index, meta.encoder, name)
 

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from rag.errors import IndexDamaged
+from rag.errors import IndexDamagedError
 from rag.index import files, queries
-from rag.index.catalog import DerivedFile
-from rag.index.vectors import Bytes, Dense, Segment, cells_for
+from rag.index.catalog import IndexFile
+from rag.index.vectors import Bytes, Dense, Segment, ivf_lists_for
 from rag.models.base import Ints
 
 DEAD_SHARE = 0.25  # a segment that would have more dead passages than this is written anew without them
@@ -58,7 +58,7 @@ def write(
     connection: sqlite3.Connection,
     dimension: int,
     folder: Path,
-    before: Sequence[DerivedFile],
+    before: Sequence[IndexFile],
     dead: Mapping[int, Sequence[int]],
 ) -> None:
     """Give every passage that has been encoded its place in a segment, and write or link the segments into `folder`.
@@ -79,7 +79,7 @@ def write(
     for segment in merged:
         connection.execute("UPDATE passages SET segment = ? WHERE segment = ?", (new, segment.number))
     if count := connection.execute("SELECT count(*) FROM passages WHERE segment = ?", (new,)).fetchone()[0]:
-        made = Segment.build(queries.vectors(connection, dimension, new), dimension, cells_for(count))
+        made = Segment.build(queries.vectors(connection, dimension, new), dimension, ivf_lists_for(count))
         made.write(folder / vectors_name(new))
     for segment in known:
         if segment not in merged:
@@ -123,7 +123,7 @@ def _keep(segment: _Known, folder: Path, *, grown: bool) -> None:
 
 
 def read(
-    index: Path, named: Sequence[DerivedFile], dimension: int, held: Mapping[str, Segment]
+    index: Path, named: Sequence[IndexFile], dimension: int, held: Mapping[str, Segment]
 ) -> tuple[Dense, dict[str, Segment]]:
     """Read the segments among the files that the catalog names, but those already `held`, by checksum.
 
@@ -136,7 +136,7 @@ def read(
     return Dense(list(loaded.values()), dimension), loaded
 
 
-def read_one(index: Path, file: DerivedFile, named: Sequence[DerivedFile], held: Mapping[str, Segment]) -> Segment:
+def read_one(index: Path, file: IndexFile, named: Sequence[IndexFile], held: Mapping[str, Segment]) -> Segment:
     """Read the segment of this file, without its dead."""
     found = number(file.name)
     assert found is not None
@@ -147,12 +147,12 @@ def read_one(index: Path, file: DerivedFile, named: Sequence[DerivedFile], held:
     )
 
 
-def _verified(index: Path, file: DerivedFile) -> Bytes:
+def _verified(index: Path, file: IndexFile) -> Bytes:
     path = index / file.name
     try:
         data = np.fromfile(path, dtype=np.uint8)
     except OSError as error:
-        raise IndexDamaged(f"{path} cannot be read ({error.strerror or error})") from error
+        raise IndexDamagedError(f"{path} cannot be read ({error.strerror or error})") from error
     if hashlib.sha256(data.data).hexdigest() != file.sha256:
-        raise IndexDamaged(f"{path} is not as it was written")
+        raise IndexDamagedError(f"{path} is not as it was written")
     return data

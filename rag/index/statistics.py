@@ -196,7 +196,8 @@ def projected(vectors: Floats) -> Floats:
 
 def _named(flat: Floats) -> dict[int, float]:
     """In each part of the map, the article nearest to the middle of those that lie there, and the highest `y` of these;
-    none whose name would cover another's."""
+    none whose name would cover another's.
+    """
     parts = np.minimum(((flat + 1) / 2 * (COLUMNS, ROWS)).astype(int), (COLUMNS - 1, ROWS - 1))
     cells, sizes = np.unique(parts[:, 0] * ROWS + parts[:, 1], return_counts=True)
     named: dict[int, float] = {}

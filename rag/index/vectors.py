@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rag.errors import IndexDamaged
+from rag.errors import IndexDamagedError
 from rag.models.base import Floats, Ints
 
 MORE = 16  # results asked for beyond `k`, so that equal scores at its edge rarely need a second look
@@ -99,11 +99,11 @@ class Segment:
         try:
             index = faiss.read_index(faiss.ZeroCopyIOReader(faiss.swig_ptr(data), data.size))  # type: ignore[attr-defined]
         except RuntimeError as error:
-            raise IndexDamaged(f"the vector file is not a FAISS index ({error}): run `onrecord repair`") from error
+            raise IndexDamagedError(f"the vector file is not a FAISS index ({error}): run `onrecord repair`") from error
         inner = faiss.downcast_index(index.index) if isinstance(index, faiss.IndexIDMap) else None
         kinds = (faiss.IndexScalarQuantizer, faiss.IndexIVFScalarQuantizer)
         if not isinstance(inner, kinds) or inner.sq.qtype != faiss.ScalarQuantizer.QT_fp16:
-            raise IndexDamaged(f"the vector file holds a {type(index).__name__}: run `onrecord repair`")
+            raise IndexDamagedError(f"the vector file holds a {type(index).__name__}: run `onrecord repair`")
         return cls(index, held=data)
 
     def write(self, path: Path) -> None:
@@ -174,7 +174,7 @@ class Segment:
         return rows[here], np.flatnonzero(here)
 
 
-def cells_for(count: int) -> int:
+def ivf_lists_for(count: int) -> int:
     """Return how many cells a segment of `count` vectors is divided into; 0 when it is scanned whole."""
     return math.isqrt(4 * count) if count > LARGE else 0
 
@@ -182,7 +182,8 @@ def cells_for(count: int) -> int:
 @contextmanager
 def _one_thread() -> Iterator[None]:
     """Keep FAISS on the calling thread, for one query is searched on one anyway: the threads that OpenMP would start
-    for it, anew for each thread that asks, only wait, and burn more time than the search takes."""
+    for it, anew for each thread that asks, only wait, and burn more time than the search takes.
+    """
     import faiss
 
     usual = faiss.omp_get_max_threads()  # of the calling thread

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from rag.errors import IndexLocked, OnRecordError, SourceError
+from rag.errors import IndexLockedError, OnRecordError, SourceError
 from rag.index.build import BuildReport
 
 SETTLE = 1.0  # seconds without a change after which a file counts as written: editors and copies pause for less
@@ -62,7 +62,7 @@ def watch(
         try:
             told(build())
             due = locked = False
-        except IndexLocked as error:
+        except IndexLockedError as error:
             if not locked:
                 told(error)
             due = locked = True

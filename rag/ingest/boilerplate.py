@@ -96,7 +96,7 @@ _SHARE_BAR = re.compile(
 )
 
 
-def furniture(line: str) -> str:
+def boilerplate(line: str) -> str:
     """Return why a line, without white space around it, is no part of an article; empty when it can be."""
     if len(line) > MAX_CHARS:
         return ""

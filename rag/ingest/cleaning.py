@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import islice, pairwise
 
 from rag.errors import SourceError
-from rag.ingest.boilerplate import breadcrumbs, furniture
+from rag.ingest.boilerplate import boilerplate, breadcrumbs
 from rag.ingest.loaders import Source
 from rag.ingest.publish_dates import iso_date
 from rag.ingest.sandbox import read_page_isolated
@@ -53,7 +53,7 @@ def clean(source: Source) -> Article:
     if source.kind in ("text", "record"):
         draft.lines = _unwrap(draft.lines)
     last_step = _take_out_breadcrumbs(draft)
-    draft.take_out(lambda line: furniture(line.text))
+    draft.take_out(lambda line: boilerplate(line.text))
     if reasons := _masthead(draft):
         draft.take_out(reasons.get)
     _take_out_title(draft, last_step)

@@ -20,7 +20,7 @@ from importlib import resources
 import numpy as np
 
 from rag.models.base import Floats, Ints
-from rag.models.caching import Kept
+from rag.models.caching import LRUCache
 from rag.models.cross_encoder import pair_odds
 from rag.models.minilm import embedded_folder, word_vectors
 from rag.models.onnx import OnnxRuntime, inputs, load_tokenizer, side_by_side, widened
@@ -28,14 +28,14 @@ from rag.models.onnx import OnnxRuntime, inputs, load_tokenizer, side_by_side, w
 MAX_TOKENS = 112  # of question and sentence together
 PLACES, ANSWERS = ("head.weight", "head.bias"), ("answers.weight", "answers.bias", "answers.cosine")
 HEAD = (*PLACES, *ANSWERS)
-LEAST = -12.0  # log probability: what is less likely is not told apart
-ALMOST = -1e-6  # log probability: nothing is surer
-LONGEST = 16  # tokens of an answer
-KEPT = 256  # sentences read lately: evidence and the short answer ask for the same ones
+MIN_LOG_PROBABILITY = -12.0  # log probability: what is less likely is not told apart
+MAX_LOG_PROBABILITY = -1e-6  # log probability: nothing is surer
+MAX_ANSWER_TOKENS = 16  # tokens of an answer
+CACHED_SENTENCES = 256  # sentences read lately: evidence and the short answer ask for the same ones
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class AnswerSpans:
     """Where in a sentence the answer may stand.
 
     Attributes:
@@ -54,15 +54,15 @@ class Places:
     @property
     def present(self) -> float:
         """The log odds that a short answer stands in the sentence."""
-        return float(np.log(-np.expm1(min(self.absent, ALMOST)))) - self.absent
+        return float(np.log(-np.expm1(min(self.absent, MAX_LOG_PROBABILITY)))) - self.absent
 
     @property
     def likeliest(self) -> tuple[int, int]:
-        """The characters that are likeliest the answer, of at most `LONGEST` tokens, if it stands there at all."""
+        """The characters that are likeliest the answer, of at most `MAX_ANSWER_TOKENS` tokens, if it stands there at all."""
         if not len(self.spans):  # the question left no room for the sentence
             return 0, 0
         sums = self.begins[:, None] + self.ends[None, :]
-        sums[~np.triu(np.tri(len(sums), k=LONGEST - 1, dtype=bool))] = -np.inf
+        sums[~np.triu(np.tri(len(sums), k=MAX_ANSWER_TOKENS - 1, dtype=bool))] = -np.inf
         first, last = np.unravel_index(int(sums.argmax()), sums.shape)
         return int(self.spans[first, 0]), int(self.spans[last, 1])
 
@@ -75,11 +75,13 @@ class Places:
         last = np.searchsorted(self.spans[:, 0], ends, side="left") - 1
         read = first <= last
         first, last = np.where(read, first, 0), np.where(read, last, 0)
-        found: Floats = np.maximum(LEAST, self.begins[first]) + np.maximum(LEAST, self.ends[last])
-        return np.where(read, found, np.float32(2 * LEAST))
+        found: Floats = np.maximum(MIN_LOG_PROBABILITY, self.begins[first]) + np.maximum(
+            MIN_LOG_PROBABILITY, self.ends[last]
+        )
+        return np.where(read, found, np.float32(2 * MIN_LOG_PROBABILITY))
 
 
-class SpanReader:
+class EmbeddedAnswerReader:
     """The span reader. Safe to share between threads."""
 
     def __init__(self, weights: bytes | None = None) -> None:
@@ -92,9 +94,9 @@ class SpanReader:
         self._answers = [kept.pop(name) for name in ANSWERS]
         self._tokenizer = load_tokenizer(folder, MAX_TOKENS)
         self._states = OnnxRuntime({**widened(kept), "words": word_vectors(folder)}, "spans.onnx")
-        self._kept: Kept[tuple[str, str], Places] = Kept(KEPT)
+        self._kept: LRUCache[tuple[str, str], AnswerSpans] = LRUCache(CACHED_SENTENCES)
 
-    def read(self, question: str, sentences: Sequence[str]) -> list[Places]:
+    def read(self, question: str, sentences: Sequence[str]) -> list[AnswerSpans]:
         """Read the question beside each sentence."""
         found = {sentence: places for sentence in sentences if (places := self._kept.get((question, sentence)))}
         missing = list(dict.fromkeys(sentence for sentence in sentences if sentence not in found))
@@ -103,12 +105,12 @@ class SpanReader:
             self._kept.put((question, sentence), found[sentence])
         return [found[sentence] for sentence in sentences]
 
-    def _read(self, question: str, sentences: Sequence[str]) -> list[Places]:
+    def _read(self, question: str, sentences: Sequence[str]) -> list[AnswerSpans]:
         if not sentences:
             return []
         encodings = self._tokenizer.encode_batch([(question, sentence) for sentence in sentences])
 
-        def run(rows: list[int]) -> Places:
+        def run(rows: list[int]) -> AnswerSpans:
             encoding = encodings[rows[0]]
             given = inputs([encoding])
             states = self._states(given)
@@ -119,11 +121,11 @@ class SpanReader:
             total = np.logaddexp.reduce(odds[told], axis=0)
             absent = odds[0] - np.logaddexp(odds[0], total)
             chances = odds - total
-            return Places(
+            return AnswerSpans(
                 spans=spans[inside],
                 begins=chances[inside, 0],
                 ends=chances[inside, 1],
-                absent=max(2 * LEAST, float(absent.sum())),
+                absent=max(2 * MIN_LOG_PROBABILITY, float(absent.sum())),
                 answers=float(pair_odds(states, given, *self._answers)[0]),
             )
 
@@ -132,6 +134,6 @@ class SpanReader:
 
 
 @cache
-def span_reader() -> SpanReader:
+def answer_reader() -> EmbeddedAnswerReader:
     """Return the span reader, loaded once for all who use it."""
-    return SpanReader()
+    return EmbeddedAnswerReader()

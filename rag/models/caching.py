@@ -1,5 +1,6 @@
 """An encoder that remembers short texts: a question is encoded for the search, the evidence and the short answer, and a
-sentence that answers one question often answers the next."""
+sentence that answers one question often answers the next.
+"""
 
 from __future__ import annotations
 
@@ -12,21 +13,21 @@ import numpy as np
 
 from rag.models.base import Encoder, Floats, TokenVectors
 
-SHORT = 400  # characters; about 100 tokens, 150 kB of vectors
-REMEMBERED = 256  # texts
+MAX_CHARS = 400  # characters; about 100 tokens, 150 kB of vectors
+CACHED_TEXTS = 256  # texts
 
 
-class Remembering:
+class CachingEncoder:
     """An `Encoder` in front of another one. Safe to share between threads."""
 
     def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
-        self._texts: Kept[str, Floats] = Kept(REMEMBERED)
-        self._tokens: Kept[str, TokenVectors] = Kept(REMEMBERED)
+        self._texts: LRUCache[str, Floats] = LRUCache(CACHED_TEXTS)
+        self._tokens: LRUCache[str, TokenVectors] = LRUCache(CACHED_TEXTS)
         self.name, self.dimension = encoder.name, encoder.dimension
 
     def encode(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> Floats:
-        if len(texts) != 1 or len(texts[0]) > SHORT or progress is not None:
+        if len(texts) != 1 or len(texts[0]) > MAX_CHARS or progress is not None:
             return self._encoder.encode(texts, progress)
         (text,) = texts
         known = self._texts.get(text)
@@ -41,7 +42,7 @@ class Remembering:
         if new:
             found.update(zip(new, self._encoder.encode_tokens(new), strict=True))
         for text in new:
-            if len(text) <= SHORT:
+            if len(text) <= MAX_CHARS:
                 self._tokens.put(text, found[text])
         return [found[text] for text in texts]
 
@@ -50,7 +51,7 @@ Key = TypeVar("Key")
 Value = TypeVar("Value")
 
 
-class Kept(Generic[Key, Value]):
+class LRUCache(Generic[Key, Value]):
     """The `size` values used last. Safe to share between threads."""
 
     def __init__(self, size: int) -> None:

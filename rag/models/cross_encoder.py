@@ -24,7 +24,7 @@ PRODUCT_SCALE = 10.0  # of the products among the features, which are far smalle
 HEAD = ("head.weight", "head.bias", "cosine.weight")
 
 
-class PairReader:
+class EmbeddedCrossEncoder:
     """The cross-encoder. Safe to share between threads."""
 
     def __init__(self, weights: bytes | None = None) -> None:
@@ -52,9 +52,9 @@ class PairReader:
 
 
 @cache
-def pair_reader() -> PairReader:
+def cross_encoder() -> EmbeddedCrossEncoder:
     """Return the cross-encoder, loaded once for all who use it."""
-    return PairReader()
+    return EmbeddedCrossEncoder()
 
 
 def pair_odds(states: Floats, given: Inputs, weight: Floats, bias: Floats, of_cosine: Floats) -> Floats:

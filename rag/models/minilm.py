@@ -17,7 +17,7 @@ import numpy as np
 
 from rag.errors import ConfigError
 from rag.models.base import EMBEDDED, Floats, TokenVectors, by_length, unit
-from rag.models.caching import Kept
+from rag.models.caching import LRUCache
 from rag.models.onnx import Engine, OnnxRuntime, Weights, attention_mask, cores, inputs, load_tokenizer, side_by_side
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class MiniLM:
         folder = embedded_folder()
         self._tokenizer = load_tokenizer(folder, MAX_TOKENS)
         self._states = (engine or OnnxRuntime)(read_weights(folder))
-        self._lately: Kept[str, tuple[list[Encoding], Floats]] = Kept(LATELY)
+        self._lately: LRUCache[str, tuple[list[Encoding], Floats]] = LRUCache(LATELY)
 
     def encode(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> Floats:
         vectors = np.empty((len(texts), DIMENSION), dtype=np.float32)

@@ -51,7 +51,7 @@ _COUNTED = re.compile(r"\b(?:how many|number of)\s+(?:of the |of |more |other )?
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class Query:
     """A question, read.
 
     Attributes:
@@ -84,7 +84,7 @@ def checked(text: str) -> str:
     return folded
 
 
-def read(text: str) -> Question:
+def analyse(text: str) -> Query:
     """Read a checked question."""
     kind: Kind = next((kind for pattern, kind in _COMPILED if pattern.search(text)), "what")
     all_words = words(text)
@@ -97,7 +97,7 @@ def read(text: str) -> Question:
         and not any(start <= w.start < end for start, end in only_asks)
     ]
     counted = _COUNTED.search(text)
-    return Question(
+    return Query(
         text=text,
         kind=kind,
         terms=tuple(asked or content),

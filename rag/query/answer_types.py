@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from rag.query.analysis import Kind, Question
+from rag.query.analysis import Kind, Query
 from rag.text.tokens import words
 
 MONTH = (
@@ -112,7 +112,7 @@ _PARTS: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...] = (
 )  # what a date must name when the question asks for just that
 
 
-def phrases(question: Question, sentence: str) -> list[tuple[int, int]]:
+def phrases(question: Query, sentence: str) -> list[tuple[int, int]]:
     """Spans of the whole phrases of the measure that the question asks for; empty for other kinds."""
     pattern = PHRASES.get(question.kind)
     if pattern is None:
@@ -126,7 +126,7 @@ def phrases(question: Question, sentence: str) -> list[tuple[int, int]]:
     return spans
 
 
-def expectation(question: Question, sentence: str) -> int:
+def expectation(question: Query, sentence: str) -> int:
     """1 when the sentence holds the kind of thing asked for, -1 when it does not, 0 when no kind is certain.
 
     A "who" is met only by a name that the question does not already hold; a count only by a number

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 
-from rag.query.followups import condense
+from rag.query.followups import contextualise
 from rag.text.tokens import keys
 from rag.types import Turn
 
-MOST = 3  # parts; what is beyond them stays with the last
+MAX_SUB_QUESTIONS = 3  # parts; what is beyond them stays with the last
 _WORD = r"(?:who|whom|whose|what|when|where|which|why|how)\b"
 _VERB = r"(?:is|are|was|were|do|does|did|has|have|had|will|would|can|could|should)\b"
 _ASKS = re.compile(rf"{_WORD}|{_VERB}", re.IGNORECASE)
@@ -24,15 +24,15 @@ _WEIGHED = re.compile(
 )
 
 
-def parts(query: str) -> list[str]:
+def sub_questions(query: str) -> list[str]:
     """Return the queries that a query for several things comes to; none when it asks for one thing.
 
     A later clause that leans on the first ("and where does he live?") is filled from it.
     """
-    clauses = [clause.strip() for clause in _CLAUSE.split(query, maxsplit=MOST - 1)]
+    clauses = [clause.strip() for clause in _CLAUSE.split(query, maxsplit=MAX_SUB_QUESTIONS - 1)]
     if len(clauses) > 1 and all(_ASKS.match(clause) and keys(clause) for clause in clauses):
         first, *rest = clauses
-        return [first, *(condense(clause, [Turn(first)]) for clause in rest)]
+        return [first, *(contextualise(clause, [Turn(first)]) for clause in rest)]
     pair = _PAIR.search(query)
     if pair and _WEIGHED.search(query) and not query[: pair.start()].lower().endswith("between "):
         return [query[: pair.start()] + pair[name] + query[pair.end() :] for name in ("one", "other")]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from rag.query.analysis import Question, read
+from rag.query.analysis import Query, analyse
 from rag.text.tokens import keys, stem, words
 from rag.types import Turn
 
@@ -75,7 +75,7 @@ _PLACED = re.compile(r"(?:in|at|on|for|to|with|from|by|of|under|before|after|sin
 _POSSESSIVE = {"his", "hers", "their", "theirs", "its"}
 
 
-def condense(question: str, history: Sequence[Turn], people: Sequence[str] = ()) -> str:
+def contextualise(question: str, history: Sequence[Turn], people: Sequence[str] = ()) -> str:
     """Return the question as it would be asked without the conversation.
 
     Args:
@@ -109,7 +109,7 @@ def leans_back(question: str, condensed: str) -> bool:
 def points_back(question: str) -> bool:
     """Whether it has a word that means something said before, a person or a thing."""
     person = _HE.search(question)
-    return bool(person and not read(question[: person.start()]).names) or _points_back(question)
+    return bool(person and not analyse(question[: person.start()]).names) or _points_back(question)
 
 
 def _bracketed(question: str, carried: Sequence[str]) -> str:
@@ -134,10 +134,11 @@ def _starts_with_name(text: str) -> bool:
 
 def _about(question: str, new: str, history: Sequence[Turn], people: Sequence[str]) -> str:
     """ "And Volpe?": the earlier question with its person, or else the phrase it ends in, replaced; or with the new
-    matter behind it."""
+    matter behind it.
+    """
     if len([w for w in words(new) if w.content]) > SWAPPED:
         return question
-    earlier = read(history[-1].question)
+    earlier = analyse(history[-1].question)
     text = earlier.text.rstrip("?.! ")
     persons = [span for span in earlier.names if _person(text[slice(*span)], people)]
     if persons and (_person(new, people) or (len(persons) == len(earlier.names) == 1 and new[:1].isupper())):
@@ -180,7 +181,7 @@ def _carried(question: str, history: Sequence[Turn]) -> list[str]:
 def _points_back(question: str) -> bool:
     """Whether it has a word that means something said before, and not earlier in the question itself."""
     question = _EMPTY_IT.sub("", question)
-    if read(question).names:  # it has its own subject; only its time is told by what was said
+    if analyse(question).names:  # it has its own subject; only its time is told by what was said
         question = _WHEN.sub("", question)
     found = [match.start() for pattern in _BACK for match in [pattern.search(question)] if match]
     return bool(found) and not _names_it_first(question[: min(found)])
@@ -189,12 +190,12 @@ def _points_back(question: str) -> bool:
 def _names_it_first(before: str) -> bool:
     """Whether a clause that names a thing has ended before the pronoun: "How does X work and why should I use it?"."""
     ends = [match.start() for match in _CLAUSE.finditer(before)]
-    return bool(ends) and bool(phrases(read(before[: ends[-1]])))
+    return bool(ends) and bool(phrases(analyse(before[: ends[-1]])))
 
 
 def _is_fragment(text: str) -> bool:
     """Whether it says too little to be a question of its own."""
-    question = read(text)
+    question = analyse(text)
     if _VERB.search(text):
         return not question.names and len(question.terms) <= 1
     return len(question.terms) <= FRAGMENT and all(end - start == len(text) for start, end in question.names)
@@ -209,9 +210,10 @@ def _form(pronoun: str, person: str, after: str) -> str:
 
 def _last_person(history: Sequence[Turn], people: Sequence[str]) -> str | None:
     """The person spoken of last: the first named in the latest question, who is mostly its subject, or else in its
-    answer, and so on back."""
+    answer, and so on back.
+    """
     for turn in reversed(history):
-        named = [turn.question[start:end] for start, end in read(turn.question).names]
+        named = [turn.question[start:end] for start, end in analyse(turn.question).names]
         persons = [full for name in named if (full := _person(name, people))]
         if persons:
             return persons[0]
@@ -219,7 +221,7 @@ def _last_person(history: Sequence[Turn], people: Sequence[str]) -> str | None:
         if answered:
             return answered
     for turn in reversed(history):
-        for start, end in reversed(read(turn.question).names):
+        for start, end in reversed(analyse(turn.question).names):
             if " " in (name := turn.question[start:end]):
                 return name
     return None
@@ -269,7 +271,7 @@ def topic(question: str, known: frozenset[str] = frozenset()) -> list[str]:
     Args:
         known: keys of the words that the follow-up has itself; a phrase of nothing else is left out.
     """
-    asked = read(question)
+    asked = analyse(question)
     carried = _in_brackets(question)
     runs = phrases(asked)
     named = [run for run in runs if any(start < run[1] and run[0] < end for start, end in asked.names)]
@@ -281,7 +283,7 @@ def topic(question: str, known: frozenset[str] = frozenset()) -> list[str]:
     return fresh[:MOST_PHRASES]
 
 
-def phrases(question: Question) -> list[Span]:
+def phrases(question: Query) -> list[Span]:
     """Runs of content words that are no verbs, in order."""
     text = question.text
     runs: list[Span] = []

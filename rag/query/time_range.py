@@ -40,7 +40,7 @@ _YEAR = re.compile(r"\b(?:in|during) (?P<year>(?:1[6-9]|20|21)\d\d)\b", re.IGNOR
 
 
 @dataclass(frozen=True, slots=True)
-class When:
+class TimeRange:
     """The days a query speaks of, both included, and the query without the words that only say so."""
 
     since: date
@@ -48,7 +48,7 @@ class When:
     query: str
 
 
-def read_when(query: str, asked: date) -> When | None:
+def read_time_range(query: str, asked: date) -> TimeRange | None:
     """Return the days that `query`, asked on the day `asked`, speaks of; None when it speaks of none.
 
     Of several the narrowest named one counts. A query that would have no other words keeps them.
@@ -60,7 +60,7 @@ def read_when(query: str, asked: date) -> When | None:
             rest = " ".join((query[: match.start()] + " " + query[match.end() :]).split())
             keeps = pattern in (_YEAR, _MONTH_OF, _MONTH_ALONE, _DAY) or len(rest) < 3
             margin = timedelta(days=AROUND)
-            return When(_shift(span[0], -margin), _shift(span[1], margin), query if keeps else rest)
+            return TimeRange(_shift(span[0], -margin), _shift(span[1], margin), query if keeps else rest)
     return None
 
 

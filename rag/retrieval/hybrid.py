@@ -12,13 +12,13 @@ from datetime import UTC, date, datetime
 
 import numpy as np
 
-from rag.errors import IndexIncompatible
+from rag.errors import IndexIncompatibleError
 from rag.filters import Filters
 from rag.index.reader import Snapshot
 from rag.models.base import Encoder, Floats, Ints
-from rag.query.decomposition import parts
+from rag.query.decomposition import sub_questions
 from rag.query.outlet import CUES, read_outlet
-from rag.query.time_range import When, read_when
+from rag.query.time_range import TimeRange, read_time_range
 from rag.retrieval.fusion import Ranking, fuse, merge, raised, ranks
 from rag.retrieval.rerankers import Reranker
 from rag.types import Hit
@@ -55,17 +55,17 @@ def retrieve(
         IndexIncompatible: `encoder` is not the one that built the index.
     """
     if encoder.name != snap.encoder:
-        raise IndexIncompatible(f"the index was built with the encoder {snap.encoder!r}, not {encoder.name!r}")
+        raise IndexIncompatibleError(f"the index was built with the encoder {snap.encoder!r}, not {encoder.name!r}")
     query = query[:MAX_QUERY_CHARS].encode("utf-8", "replace").decode()
     if not query.strip() or k <= 0:
         return []
     vector = encoder.encode([query])[0] if vector is None else vector
-    when = read_when(query, asked_on or datetime.now(UTC).date())
+    when = read_time_range(query, asked_on or datetime.now(UTC).date())
     count = k if reranker is None else max(k, RERANKED)
     favoured = _favoured(snap, query, filters, when)
     words = when.query if when else query
     hits = _candidates(snap, words, vector, filters, favoured, max(pool, k), count)
-    asked = parts(words)
+    asked = sub_questions(words)
     for part in asked:
         found = _candidates(snap, part, encoder.encode([part])[0], filters, favoured, max(pool, k), count)
         hits = _either(hits, found)[:count]
@@ -74,7 +74,7 @@ def retrieve(
     return [replace(hit, rank=rank) for rank, hit in enumerate(hits[:k], start=1)]
 
 
-def _favoured(snap: Snapshot, query: str, filters: Filters, when: When | None) -> dict[str, Ints]:
+def _favoured(snap: Snapshot, query: str, filters: Filters, when: TimeRange | None) -> dict[str, Ints]:
     """Return stage -> ids of the passages that the query leans to: of the days, of the outlet that it speaks of."""
     favoured: dict[str, Filters] = {}
     if when:

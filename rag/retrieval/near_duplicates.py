@@ -10,14 +10,14 @@ from dataclasses import replace
 
 from rag.types import Hit
 
-SHINGLE = 4  # words in a row
-REPEATED = 0.8  # of a passage's shingles in a better one, from which it only repeats that
+SHINGLE_WORDS = 4  # words in a row
+MIN_REPEATED = 0.8  # of a passage's shingles in a better one, from which it only repeats that
 _WORD = re.compile(r"\w+")
 
 Shingles = frozenset[tuple[str, ...]]
 
 
-def collapse(hits: Sequence[Hit]) -> list[Hit]:
+def fold_near_duplicates(hits: Sequence[Hit]) -> list[Hit]:
     """Fold each hit into the best one before it that has most of its words in the same order.
 
     What counts is the containment of its shingles (Broder 1997), so that a passage with more to say than the better one
@@ -39,9 +39,9 @@ def collapse(hits: Sequence[Hit]) -> list[Hit]:
 def shingles(text: str) -> Shingles:
     """Return the words of a text by fours in a row, without their case; of fewer words, these alone."""
     words = _WORD.findall(text.casefold())
-    return frozenset(tuple(words[n : n + SHINGLE]) for n in range(max(1, len(words) - SHINGLE + 1)))
+    return frozenset(tuple(words[n : n + SHINGLE_WORDS]) for n in range(max(1, len(words) - SHINGLE_WORDS + 1)))
 
 
 def _repeats(hit: Hit, own: Shingles, better: Hit, theirs: Shingles) -> bool:
     one_article = hit.passage.article.id == better.passage.article.id
-    return not one_article and len(own & theirs) >= REPEATED * len(own)
+    return not one_article and len(own & theirs) >= MIN_REPEATED * len(own)

@@ -82,10 +82,10 @@ class EmbeddedReranker:
     name = EMBEDDED
 
     def scores(self, query: str, passages: Sequence[Passage]) -> Floats:
-        from rag.models.cross_encoder import pair_reader  # at the first search: a question does without it
+        from rag.models.cross_encoder import cross_encoder  # at the first search: a question does without it
 
         likely = likeliest(query, [passage.text for passage in passages])
-        odds = pair_reader().scores(query, likely, [passage.article.title for passage in passages])
+        odds = cross_encoder().scores(query, likely, [passage.article.title for passage in passages])
         scores: Floats = 1 / (1 + np.exp(-odds / SOFTENED))
         return scores
 

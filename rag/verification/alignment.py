@@ -34,7 +34,7 @@ _STEP = re.compile(r"(?<=\s[.!?])\s+(?=\S)")  # sentence ends of text whose mark
 
 
 @dataclass(frozen=True, slots=True)
-class Signs:
+class AlignmentFeatures:
     """What is known of one sentence against one source; a word's *support* is 0 to 1.
 
     Attributes:
@@ -54,7 +54,7 @@ class Signs:
         return np.array([getattr(self, f.name) for f in fields(self)], dtype=np.float32)
 
 
-SIGN_NAMES = tuple(f.name for f in fields(Signs))
+ALIGNMENT_FEATURES = tuple(f.name for f in fields(AlignmentFeatures))
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ def statements(text: str) -> list[Span]:
     return [(start, end) for start, end in found if any(map(str.isalnum, text[start:end]))]
 
 
-def align(sentence: Text, source: Text, context: frozenset[str] = frozenset()) -> tuple[Signs, Span]:
+def align(sentence: Text, source: Text, context: frozenset[str] = frozenset()) -> tuple[AlignmentFeatures, Span]:
     """Compare a sentence with a source; both have at least one word.
 
     Args:
@@ -148,7 +148,7 @@ def align(sentence: Text, source: Text, context: frozenset[str] = frozenset()) -
     if not content.any():
         content[:] = True
     held = support[content]
-    signs = Signs(
+    signs = AlignmentFeatures(
         pairs=_pairs(held, exact[content], source),
         anywhere=float((held.max(axis=1) >= CONTEXT_TRUST).mean()),
         names=_unheard(sentence, source, context),

@@ -18,16 +18,16 @@ from importlib import resources
 
 from rag.ingest.chunking import split
 from rag.models.base import Encoder
-from rag.models.caching import Kept
+from rag.models.caching import LRUCache
 from rag.text.quantities import Quantity, missing, quantities
 from rag.text.quotations import folded, located, quotations
 from rag.text.sentences import Span
 from rag.text.tokens import keys, words
 from rag.types import Article, Citation, Support
-from rag.verification.alignment import Signs, Text, align, joined, statements, text_of
+from rag.verification.alignment import AlignmentFeatures, Text, align, joined, statements, text_of
 from rag.verification.contradiction import contradicts
 
-__all__ = ["Source", "Verdict", "Verifier", "folded", "sources_of"]
+__all__ = ["SourceText", "Verdict", "Verifier", "folded", "sources_of"]
 
 SUPPORTED = 0.5  # probability from which a sentence counts as supported
 REFUTED = 0.49  # what is left of the score of a sentence with a number or a quotation of its own, or a denial
@@ -38,7 +38,7 @@ _INTRODUCTION = re.compile(r"^(?:[^*“”\n]{1,80}, in )?\*[^*\n]+\*: ")
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class SourceText:
     """A text that may carry a sentence.
 
     Attributes:
@@ -89,10 +89,10 @@ NOTHING = Verdict("unsupported", 0.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class SourceReading:
     """One statement of a sentence beside the sources put together: its signs and its evidence in them."""
 
-    signs: Signs
+    signs: AlignmentFeatures
     evidence: Span
 
 
@@ -101,11 +101,11 @@ class Verifier:
 
     def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
-        self._passages: Kept[str, Text] = Kept(KEPT_PASSAGES)
-        self._known: Kept[str, _Known] = Kept(KEPT_SOURCES)
-        self._texts: Kept[tuple[str, tuple[Span, ...]], Text] = Kept(KEPT_SOURCES)
+        self._passages: LRUCache[str, Text] = LRUCache(KEPT_PASSAGES)
+        self._known: LRUCache[str, _Known] = LRUCache(KEPT_SOURCES)
+        self._texts: LRUCache[tuple[str, tuple[Span, ...]], Text] = LRUCache(KEPT_SOURCES)
 
-    def check(self, sentence: str, sources: Sequence[Source]) -> Verdict:
+    def check(self, sentence: str, sources: Sequence[SourceText]) -> Verdict:
         """Judge a sentence, without its citation markers, against all its sources together.
 
         Of several sentences, as a summary has them, the least supported one decides.
@@ -126,7 +126,7 @@ class Verifier:
             return Verdict("unsupported", score)
         return Verdict("supported", score, *_placed(evidence, sources))
 
-    def read(self, statement: str, sources: Sequence[Source]) -> Reading | None:
+    def read(self, statement: str, sources: Sequence[SourceText]) -> SourceReading | None:
         """Return the signs of one statement and its evidence in the sources' texts, joined by line ends.
 
         None when either side has no words.
@@ -136,9 +136,9 @@ class Verifier:
         if not said.words or given is None:
             return None
         context = frozenset(word.key for source in sources for word in words(source.context) if not word.number)
-        return Reading(*align(said, given, context))
+        return SourceReading(*align(said, given, context))
 
-    def _judge(self, statement: str, whole: str, sources: Sequence[Source]) -> tuple[float, Span]:
+    def _judge(self, statement: str, whole: str, sources: Sequence[SourceText]) -> tuple[float, Span]:
         reading = self.read(statement, sources)
         if reading is None:
             return 0.0, (0, 0)
@@ -181,14 +181,15 @@ class Verifier:
         return [found[passage] for passage in passages]
 
 
-def sources_of(citations: Sequence[Citation]) -> list[Source]:
+def sources_of(citations: Sequence[Citation]) -> list[SourceText]:
     """The cited spans as sources, in the context of their articles."""
     return [
-        Source(c.quote, " ".join(filter(None, (c.speaker, c.article.title, c.article.published)))) for c in citations
+        SourceText(c.quote, " ".join(filter(None, (c.speaker, c.article.title, c.article.published))))
+        for c in citations
     ]
 
 
-def weighed(signs: Signs) -> float:
+def weighed(signs: AlignmentFeatures) -> float:
     """Return the probability, 0 to 1, that a sentence with these signs is supported."""
     weights = _weights()
     total = weights["intercept"] + sum(w * getattr(signs, name) for name, w in weights.items() if name != "intercept")
@@ -212,7 +213,7 @@ def _nearest(whole: str, spans: Sequence[Span], statement: str) -> tuple[Span, .
     return tuple(spans[i] for i in sorted(best))
 
 
-def _placed(evidence: Span, sources: Sequence[Source]) -> tuple[Span, int]:
+def _placed(evidence: Span, sources: Sequence[SourceText]) -> tuple[Span, int]:
     """The evidence in characters of the source that it begins in, and the index of that."""
     start, end = evidence
     for number, source in enumerate(sources):

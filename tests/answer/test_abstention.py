@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from rag.answer.abstention import declined, refusal
-from rag.evidence.scoring import Reader
+from rag.answer.abstention import abstain, model_abstained
+from rag.evidence.scoring import SentenceScorer
 from rag.filters import Filters
 from rag.models.registry import load_encoder
-from rag.query.analysis import read
+from rag.query.analysis import analyse
 from rag.types import Answer, Article, Hit, Passage
 
 TEXTS = (
@@ -18,15 +18,17 @@ TEXTS = (
 
 
 @pytest.fixture(scope="module")
-def reader() -> Reader:
-    return Reader(load_encoder())
+def reader() -> SentenceScorer:
+    return SentenceScorer(load_encoder())
 
 
 def test_the_nearest_of_a_refusal_tell_a_story_once() -> None:
     texts = ("The ferry will not sail on Monday.", "THE FERRY will not sail on Monday.", "Rain.", "Snow.", "Hail.")
     articles = [Article(id=str(n), path=f"{n}.txt", text=text) for n, text in enumerate(texts)]
     hits = tuple(Hit(n, 0.5, Passage(a, 0, len(a.text))) for n, a in enumerate(articles, start=1))
-    found = declined(Answer("Why?", "Why?", "answered", "", 0.9, (), (), hits, "extractive", 1), "the model").hits
+    found = model_abstained(
+        Answer("Why?", "Why?", "answered", "", 0.9, (), (), hits, "extractive", 1), "the model"
+    ).hits
     assert [(hit.rank, hit.passage.text, [a.id for a in hit.also_in]) for hit in found] == [
         (1, "The ferry will not sail on Monday.", ["1"]),
         (2, "Rain.", []),
@@ -34,12 +36,12 @@ def test_the_nearest_of_a_refusal_tell_a_story_once() -> None:
     ]
 
 
-def said(reader: Reader, question: str) -> str:
+def said(reader: SentenceScorer, question: str) -> str:
     articles = [Article(id=str(n), path=f"{n}.txt", text=text) for n, text in enumerate(TEXTS)]
     hits = tuple(Hit(n, 0.5, Passage(a, 0, len(a.text))) for n, a in enumerate(articles, start=1))
-    asked = read(question)
+    asked = analyse(question)
     blank = Answer(question, question, "abstained", "", 0.1, (), (), hits, "extractive", 1)
-    return refusal(blank, asked, reader.judge(asked, hits), Filters()).text
+    return abstain(blank, asked, reader.score(asked, hits), Filters()).text
 
 
 @pytest.mark.parametrize(
@@ -55,17 +57,17 @@ def said(reader: Reader, question: str) -> str:
         ("When did Howard Lutnick sign the auto agreement?", "Nothing that was read says “sign” of “Howard Lutnick”."),
     ],
 )
-def test_a_refusal_says_what_is_missing(reader: Reader, question: str, why: str) -> None:
+def test_a_refusal_says_what_is_missing(reader: SentenceScorer, question: str, why: str) -> None:
     assert said(reader, question) == (
         f"The archive does not say. {why} The nearest passages are listed, but they do not answer it."
     )
 
 
-def test_a_refusal_says_that_what_is_nearest_is_of_other_days(reader: Reader) -> None:
+def test_a_refusal_says_that_what_is_nearest_is_of_other_days(reader: SentenceScorer) -> None:
     article = Article(id="1", path="1.txt", text=TEXTS[0], published="2021-01-05")
     hit = Hit(1, 0.5, Passage(article, 0, len(article.text)), {"date": (None, 0.0)})
-    asked = read("Who met Howard Lutnick this week?")
-    judged = reader.judge(asked, [hit])
-    assert {j.signs.timely for j in judged} == {-1.0}
+    asked = analyse("Who met Howard Lutnick this week?")
+    judged = reader.score(asked, [hit])
+    assert {j.features.timely for j in judged} == {-1.0}
     blank = Answer(asked.text, asked.text, "abstained", "", 0.1, (), (), (hit,), "extractive", 1)
-    assert "What comes nearest did not appear in the days asked about." in refusal(blank, asked, judged, Filters()).text
+    assert "What comes nearest did not appear in the days asked about." in abstain(blank, asked, judged, Filters()).text

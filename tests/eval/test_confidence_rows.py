@@ -18,10 +18,10 @@ from eval.datasets.false_premises import names_in, swapped
 from eval.datasets.squad import Asked, exact, f1, half_of, read_squad
 from eval.training.fit import fit_confidence, fit_short
 from rag.evaluation.questions import EvalError
-from rag.evidence.confidence import STANDING_NAMES
-from rag.evidence.scoring import SIGN_NAMES, Judged, Signs, sigmoid
-from rag.evidence.short_answers import SIGN_NAMES as SHORT_NAMES
-from rag.models.answer_reader import span_reader
+from rag.evidence.confidence import ANSWERABILITY_NAMES
+from rag.evidence.scoring import FEATURE_NAMES, Features, ScoredSentence, sigmoid
+from rag.evidence.short_answers import CANDIDATE_FEATURES as SHORT_NAMES
+from rag.models.answer_reader import answer_reader
 from rag.types import Article, Evidence, Hit, Passage
 
 
@@ -72,10 +72,12 @@ def test_a_false_premise_swaps_one_thing(question: str, false: str | None) -> No
     assert swapped(question, names, "He went to Mexico City.", Random(20)) == false
 
 
-def sentence(text: str, score: float) -> tuple[Hit, Judged]:
+def sentence(text: str, score: float) -> tuple[Hit, ScoredSentence]:
     article = Article(id=text, path="", text=text)
-    signs = Signs(**dict.fromkeys(SIGN_NAMES, 0.0))
-    return Hit(1, 1.0, Passage(article, 0, len(text))), Judged(Evidence(article, 0, len(text), score), signs, (), ())
+    signs = Features(**dict.fromkeys(FEATURE_NAMES, 0.0))
+    return Hit(1, 1.0, Passage(article, 0, len(text))), ScoredSentence(
+        Evidence(article, 0, len(text), score), signs, (), ()
+    )
 
 
 def test_the_choice_that_stands_in_the_best_sentence_is_picked() -> None:
@@ -83,7 +85,7 @@ def test_the_choice_that_stands_in_the_best_sentence_is_picked() -> None:
     hits, judged = [one, other], [seven, five]
     asked = "How many plants closed?"
     found = support(asked, ["Five", "7", "Nine"], hits, judged)
-    (places,) = span_reader().read(asked, ["Five opened."])
+    (places,) = answer_reader().read(asked, ["Five opened."])
     chance = float(np.exp(places.scores(np.array([0]), np.array([4]))[0]))
     assert 0 < chance <= 1
     assert found == pytest.approx([0.4 + 0.2 + 0.4 * chance, 0.8 + 0.4, 0.0])
@@ -135,7 +137,7 @@ def rows() -> list[Row]:
             kind="answerable" if n % 2 else "unanswerable",
             answerable=bool(n % 2),
             right=bool(n % 2),
-            signs=tuple(float(n % 2) + n / 100 for _ in STANDING_NAMES),
+            features=tuple(float(n % 2) + n / 100 for _ in ANSWERABILITY_NAMES),
         )
         for n in range(20)
     ]
@@ -159,7 +161,7 @@ def test_a_result_of_calibration_is_read_back(tmp_path: Path) -> None:
 def test_fitting_is_the_same_each_time_and_tells_the_two_apart() -> None:
     weights, threshold = fit_confidence(rows(), lambda note: None)
     assert fit_confidence(rows(), lambda note: None) == (weights, threshold)
-    assert list(weights) == [*STANDING_NAMES, "intercept"]
+    assert list(weights) == [*ANSWERABILITY_NAMES, "intercept"]
     sure = {r.id: sigmoid(float(r.vector() @ list(weights.values())[:-1]) + weights["intercept"]) for r in rows()}
     assert max(sure[r.id] for r in rows() if not r.answerable) < 0.2
     assert min(sure[r.id] for r in rows() if r.answerable) == pytest.approx(threshold, abs=0.01)

@@ -16,7 +16,7 @@ from eval.benchmarks.faithfulness import Judged, measures, regression
 from eval.datasets.claims import cited, half_of, read_claims
 from eval.datasets.sentence_edits import changed, names_in, shortened
 from rag.evaluation.questions import SETS, EvalError, read_set
-from rag.verification.alignment import SIGN_NAMES
+from rag.verification.alignment import ALIGNMENT_FEATURES
 from rag.verification.contradiction import contradicts
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -124,11 +124,11 @@ def test_the_weights_tell_apart_within_a_set_and_not_one_set_from_another() -> N
     questions = read_set(str(SETS / "seeds")).questions
     examples = list(cited(questions, ROOT / "seeds"))
     rng = np.random.default_rng(3)
-    signs = rng.random((len(examples), len(SIGN_NAMES))).astype(np.float32)
-    pairs = SIGN_NAMES.index("pairs")
+    signs = rng.random((len(examples), len(ALIGNMENT_FEATURES))).astype(np.float32)
+    pairs = ALIGNMENT_FEATURES.index("pairs")
     signs[:, pairs] += [2.0 * example.supported for example in examples]
     weights = regression(signs, examples)
-    assert set(weights) == {*SIGN_NAMES, "intercept"}
+    assert set(weights) == {*ALIGNMENT_FEATURES, "intercept"}
     assert weights["pairs"] > 5 * max(abs(weights[name]) for name in ("anywhere", "names"))
 
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from eval.__main__ import main
 from eval.benchmarks.retrieval import Options, benchmark, compare_results, read_result, without_questions
 from eval.benchmarks.systems import SYSTEMS, USUAL, Bench, SharedEncoder, System, check_systems, fuse_ranks
-from eval.datasets.qrels import Qrels, Query, choose, joined, read_retrieval_set, words_of
+from eval.datasets.qrels import Qrels, RetrievalQuery, choose, joined, read_retrieval_set, words_of
 from eval.product import build_index
 from eval.ranking import Ranking, answer_values, answerable, article_values, holds, nearest_rank, paired, ranking
 from rag.evaluation.questions import EvalError
@@ -34,8 +34,8 @@ THRONE = "Who delivered the Speech from the Throne in May?"
 def quietly(stage: str, done: int, total: int) -> None: ...
 
 
-def qrels(relevant: dict[str, dict[str, int]], *queries: Query) -> Qrels:
-    return Qrels("mine", "", queries or tuple(Query(id_, f"{id_}?") for id_ in relevant), relevant)
+def qrels(relevant: dict[str, dict[str, int]], *queries: RetrievalQuery) -> Qrels:
+    return Qrels("mine", "", queries or tuple(RetrievalQuery(id_, f"{id_}?") for id_ in relevant), relevant)
 
 
 def hit(article: str, text: str = "text", rank: int = 1) -> Hit:
@@ -72,16 +72,16 @@ def write_set(path: Path, **files: str) -> Path:
 
 def test_two_questions_are_joined() -> None:
     asked = [
-        Query("b", "Where was it held?", "2025-10-02"),
-        Query("a", "Who won the race? ", "2025-10-01"),
-        Query("c", "True or false: it rained.", "2025-10-01"),  # is no question that "and" could go before
-        Query("e", "When did it end?", "2025-10-03"),
-        Query("d", "Which team lost?", "2025-10-03"),  # both are told in the same article
-        Query("f", "Why?", "2025-10-04"),  # nothing is left to join it with
+        RetrievalQuery("b", "Where was it held?", "2025-10-02"),
+        RetrievalQuery("a", "Who won the race? ", "2025-10-01"),
+        RetrievalQuery("c", "True or false: it rained.", "2025-10-01"),  # is no question that "and" could go before
+        RetrievalQuery("e", "When did it end?", "2025-10-03"),
+        RetrievalQuery("d", "Which team lost?", "2025-10-03"),  # both are told in the same article
+        RetrievalQuery("f", "Why?", "2025-10-04"),  # nothing is left to join it with
     ]
     relevant = {"a": {"x": 1}, "b": {"y": 2}, "c": {"x": 1}, "d": {"x": 1, "z": 1}, "e": {"z": 1}, "f": {"y": 1}}
     found = joined(qrels(relevant, *asked))
-    assert found.queries == (Query("a+b", "Who won the race, and where was it held?", "2025-10-02"),)
+    assert found.queries == (RetrievalQuery("a+b", "Who won the race, and where was it held?", "2025-10-02"),)
     assert found.relevant == {"a+b": {"x": 1, "y": 2}}
 
 
@@ -109,7 +109,7 @@ def bench_run(folder: Path, cache: Path, **options: Any) -> Json:
 def test_a_set_is_read(folder: Path) -> None:
     of = read_retrieval_set(folder)
     assert (of.name, of.articles.name, [q.name for q in of.qrels]) == ("news", "articles.jsonl.gz", ["all", "two"])
-    assert of.qrels[0].queries[0] == Query("q1", LEBLANC, "2025-10-01", ("Brian Kingston",))
+    assert of.qrels[0].queries[0] == RetrievalQuery("q1", LEBLANC, "2025-10-01", ("Brian Kingston",))
     assert of.qrels[0].relevant == {"q1": {"s2": 1}, "q2": {"s3": 1}, "q3": {"s1": 1}}
     assert of.qrels[1].relevant == {"q3": {"s1": 2, "gone": 1}}
     assert [query.id for query in of.qrels[1].queries] == ["q3"]
@@ -151,7 +151,7 @@ def test_a_set_without_its_files_is_none(folder: Path, tmp_path: Path) -> None:
 
 def test_the_earlier_half_of_the_days_is_for_tuning() -> None:
     days = ("2025-01-03", "2025-01-01", "2025-01-01", "2025-01-02", None)
-    queries = [Query(f"q{n}", "?", day) for n, day in enumerate(days)]
+    queries = [RetrievalQuery(f"q{n}", "?", day) for n, day in enumerate(days)]
     of = qrels({query.id: {"a": 1} for query in queries}, *queries)
 
     def ids(**options: Any) -> list[str]:
@@ -209,7 +209,7 @@ def test_what_was_folded_into_a_passage_counts_at_its_rank() -> None:
     found = ranking([hit("a"), replace(hit("b", "in Lyon"), also=copies), hit("gold"), hit("b")], 0.0)
     assert found.articles == ("a", "b", "gold")
     assert found.also == {"b": ("wire", "gold")}
-    query = Query("q", "?", None, ("Lyon",))
+    query = RetrievalQuery("q", "?", None, ("Lyon",))
     measured = article_values(qrels({"q": {"gold": 1}}, query), {"q": found})
     assert (measured["MRR@10"], measured["R@5"]) == ({"q": 1 / 2}, {"q": 1.0})
     assert answer_values(qrels({"q": {"gold": 1}}, query), {"q": found}, ["q"])["Answer@5"] == {"q": 1.0}
@@ -235,19 +235,19 @@ def test_every_query_counts_when_nothing_is_found_at_all() -> None:
     ],
 )
 def test_an_answer_stands_in_a_text_as_whole_words(answer: str, text: str, stands: bool) -> None:
-    assert holds(words_of(text), Query("q", "?", None, ("never", answer))) is stands
+    assert holds(words_of(text), RetrievalQuery("q", "?", None, ("never", answer))) is stands
 
 
 @given(st.text(max_size=20), st.text(max_size=20))
 def test_words_are_folded_once_and_for_all(a: str, b: str) -> None:
     assert words_of(words_of(a)) == words_of(a)
     if words_of(a).strip():
-        assert holds(words_of(f"{b} {a} {b}"), Query("q", "?", None, (a,)))
+        assert holds(words_of(f"{b} {a} {b}"), RetrievalQuery("q", "?", None, (a,)))
 
 
 def test_an_answer_counts_only_in_a_passage_of_a_relevant_article() -> None:
-    queries = [Query(id_, "?", None, ("Lyon",)) for id_ in ("early", "other", "late", "unasked", "gone")]
-    queries.append(Query("silent", "?"))
+    queries = [RetrievalQuery(id_, "?", None, ("Lyon",)) for id_ in ("early", "other", "late", "unasked", "gone")]
+    queries.append(RetrievalQuery("silent", "?"))
     of = qrels({query.id: {"a": 1} for query in queries} | {"unasked": {"c": 1}, "gone": {"lost": 1}}, *queries)
     among = answerable(of, {"a": "They met in Lyon.", "b": "Lyon again", "c": "Paris"})
     assert among == ("early", "other", "late")

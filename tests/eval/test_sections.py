@@ -9,7 +9,7 @@ import pytest
 
 from eval.benchmarks.explainers import asked_in, run, tables
 from eval.datasets.sections import Section, section_groups, sections
-from rag.evidence.scoring import Reader
+from rag.evidence.scoring import SentenceScorer
 from rag.index.build import build
 from rag.index.reader import Index
 from rag.models.base import Encoder
@@ -85,7 +85,7 @@ def test_a_question_is_put_to_its_own_article(index: Index, hash_encoder: Encode
         asked = asked_in(snap, [article.id, "not there"])
         assert [part for _, part in asked] == list(sections(article.text))
         told: list[tuple[int, int]] = []
-        result = run(Reader(hash_encoder), asked, "set", lambda done, total: told.append((done, total)))
+        result = run(SentenceScorer(hash_encoder), asked, "set", lambda done, total: told.append((done, total)))
     assert told == [(1, 2), (2, 2)]
     assert [row["kind"] for row in result["results"]] == ["why", "who"]
     half = result["results"][0]["half"]

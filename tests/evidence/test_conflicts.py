@@ -10,34 +10,34 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag.answer.disputes import told
+from rag.answer.disputes import write_dispute
 from rag.config import Settings
-from rag.evidence.conflicts import conflict, other_way
-from rag.evidence.scoring import Judged, Signs
+from rag.evidence.conflicts import find_conflict, opposing_query
+from rag.evidence.scoring import Features, ScoredSentence
 from rag.index.reader import Index
 from rag.models.base import Encoder
 from rag.pipeline import OnRecord
-from rag.query.analysis import read
+from rag.query.analysis import analyse
 from rag.types import Answer, Article, Citation, Claim, Disagreement, Evidence
 from tests.conftest import SEEDS
 
-SIGNS = Signs(**{f.name: 1.0 for f in fields(Signs)})
+SIGNS = Features(**{f.name: 1.0 for f in fields(Features)})
 SCHOOLS = "How many schools did the flood close in Halifax?"
 
 
-def judged(*texts: str, dates: Sequence[str | None] = (), scores: Sequence[float] = ()) -> list[Judged]:
+def judged(*texts: str, dates: Sequence[str | None] = (), scores: Sequence[float] = ()) -> list[ScoredSentence]:
     """One article for each sentence, all about the question."""
     found = []
     for n, text in enumerate(texts):
         article = Article(f"a{n}", f"a{n}.txt", text, published=dates[n] if dates else None)
         score = scores[n] if scores else 0.9 - n / 10
-        found.append(Judged(Evidence(article, 0, len(text), score), SIGNS, (), ()))
+        found.append(ScoredSentence(Evidence(article, 0, len(text), score), SIGNS, (), ()))
     return found
 
 
 def sides(question: str, *texts: str) -> list[list[str]]:
     """The articles of each side, by number."""
-    found = conflict(read(question), judged(*texts))
+    found = find_conflict(analyse(question), judged(*texts))
     return [[e.article.id for e in side] for side in found.sides] if found else []
 
 
@@ -100,7 +100,7 @@ def test_one_article_cannot_disagree_with_itself() -> None:
     start = one.evidence.text.index("The flood closed 20")
     first = replace(one, evidence=replace(one.evidence, end=start - 1))
     second = replace(one, evidence=replace(one.evidence, start=start))
-    assert conflict(read(SCHOOLS), [first, second]) is None
+    assert find_conflict(analyse(SCHOOLS), [first, second]) is None
 
 
 def test_one_sentence_told_twice_with_another_name() -> None:
@@ -140,10 +140,10 @@ def test_only_those_who_point_opposite_ways_on_the_matter(question: str, one: st
 
 
 def test_who_says_the_opposite_is_searched_for() -> None:
-    question = read("How close is a deal on lumber?")
+    question = analyse("How close is a deal on lumber?")
     query = "How close is a deal on lumber? progress advancing advances"
-    assert other_way(question, judged("Talks on lumber have stalled.")) == query
-    assert other_way(question, judged("Talks on lumber go on.")) is None
+    assert opposing_query(question, judged("Talks on lumber have stalled.")) == query
+    assert opposing_query(question, judged("Talks on lumber go on.")) is None
 
 
 @settings(deadline=None)
@@ -151,7 +151,7 @@ def test_who_says_the_opposite_is_searched_for() -> None:
     st.lists(st.text(alphabet="ab 129%,.$May", max_size=30), min_size=1, max_size=5), st.sampled_from([SCHOOLS, "?"])
 )
 def test_every_side_is_another_article(texts: list[str], question: str) -> None:
-    found = conflict(read(question), judged(*texts))
+    found = find_conflict(analyse(question), judged(*texts))
     assert found is None or len({side[0].article.id for side in found.sides}) == len(found.sides) > 1
 
 
@@ -172,9 +172,9 @@ def told_of(dates: Sequence[str | None], cited: int = 2, publisher: str | None =
     rows = [
         replace(j, evidence=replace(j.evidence, article=replace(j.evidence.article, publisher=publisher))) for j in rows
     ]
-    found = conflict(read(SCHOOLS), rows)
+    found = find_conflict(analyse(SCHOOLS), rows)
     assert found is not None
-    return told(answer(found.evidence[:cited]), found)
+    return write_dispute(answer(found.evidence[:cited]), found)
 
 
 def test_without_dates_the_latest_cannot_be_told() -> None:
@@ -210,9 +210,9 @@ def test_what_does_not_change_is_disputed_whatever_the_dates() -> None:
     question = "Who wrote the speech?"
     rows = judged("The speech was written by Mark Carney.", "The speech was written by JD Vance.",
                   dates=["2025-10-07", "2025-10-09"])  # fmt: skip
-    found = conflict(read(question), rows)
+    found = find_conflict(analyse(question), rows)
     assert found is not None
-    assert told(answer(found.evidence), found).status == "disputed"
+    assert write_dispute(answer(found.evidence), found).status == "disputed"
 
 
 def test_a_side_that_was_left_out_is_added_in_its_own_words() -> None:

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from rag.evidence.scoring import ANSWERS, SEEN_AGAIN, SUREST, UNDER, WITHIN, Judged, Reader, log_odds, sigmoid
-from rag.models.answer_reader import span_reader
+from rag.evidence.scoring import (
+    ANSWERS_WEIGHT,
+    MAX_LOG_ODDS,
+    MAX_READ,
+    READ_WITHIN,
+    SAME_QUESTION_WEIGHT,
+    ScoredSentence,
+    SentenceScorer,
+    log_odds,
+    sigmoid,
+)
+from rag.models.answer_reader import answer_reader
 from rag.models.registry import load_encoder
-from rag.query.analysis import read
+from rag.query.analysis import analyse
 from rag.types import Article, Hit, Passage
 
 PLANT = (
@@ -17,12 +27,12 @@ PLANT = (
 )
 
 
-def judged(question: str, *texts: str) -> list[Judged]:
+def judged(question: str, *texts: str) -> list[ScoredSentence]:
     hits = []
     for number, text in enumerate(texts):
         article = Article(id=f"a{number}", path=f"{number}.txt", text=text)
         hits.append(Hit(number + 1, 1.0, Passage(article, 0, len(text))))
-    return Reader(load_encoder("minilm")).judge(read(question), hits)
+    return SentenceScorer(load_encoder("minilm")).score(analyse(question), hits)
 
 
 def test_a_sentence_that_answers_comes_before_one_that_only_has_the_words() -> None:
@@ -35,9 +45,9 @@ def test_a_sentence_that_answers_comes_before_one_that_only_has_the_words() -> N
 def test_what_is_seen_again_is_scored_by_both_looks() -> None:
     question = "How many people work at the plant?"
     for one in judged(question, PLANT):
-        (places,) = span_reader().read(question, [one.evidence.text])
-        assert one.answers == pytest.approx(max(-SUREST, min(SUREST, places.answers)))
-        first = log_odds(one.evidence.score) - ANSWERS * (one.answers or 0)
+        (places,) = answer_reader().read(question, [one.evidence.text])
+        assert one.answers == pytest.approx(max(-MAX_LOG_ODDS, min(MAX_LOG_ODDS, places.answers)))
+        first = log_odds(one.evidence.score) - ANSWERS_WEIGHT * (one.answers or 0)
         assert -10 < first < 10
 
 
@@ -45,7 +55,7 @@ def test_only_the_best_are_seen_again_and_the_others_stay_behind_them() -> None:
     many = [f"In street {n} the plant of the town employs {n} people, who work there." for n in range(1, 40)]
     found = judged("How many people work at the plant?", *many, "The weather was fine on that day in the north.")
     seen = [one for one in found if one.answers is not None]
-    assert len(seen) == SEEN_AGAIN
+    assert len(seen) == MAX_READ
     assert found[: len(seen)] == seen
     scores = [one.evidence.score for one in found]
     assert scores == sorted(scores, reverse=True)
@@ -57,15 +67,15 @@ def test_a_question_in_an_article_is_no_evidence_but_supports_what_follows() -> 
     found = judged(question, "What happened to the ferry? It sank near Oban in March. “Who would have thought it?”")
     assert [one.evidence.text for one in found] == ["It sank near Oban in March."]
     (alone,) = judged(question, "It sank near Oban in March.")
-    assert alone.signs.near < found[0].signs.near
+    assert alone.features.near < found[0].features.near
 
 
 def test_nothing_is_read_where_there_is_nothing() -> None:
-    assert Reader(load_encoder("minilm")).judge(read("How many people work at the plant?"), []) == []
+    assert SentenceScorer(load_encoder("minilm")).score(analyse("How many people work at the plant?"), []) == []
 
 
 def test_log_odds_undo_the_sigmoid() -> None:
-    for x in (-WITHIN, 0.0, 0.5, 8.0):
+    for x in (-READ_WITHIN, 0.0, 0.5, 8.0):
         assert log_odds(sigmoid(x)) == pytest.approx(x)
 
 
@@ -79,4 +89,4 @@ def test_what_stands_under_the_same_question_in_an_article_counts_more() -> None
     alone, other, under = odds(""), odds("Who lifted the ground stop?"), odds("So what is a NOTAM?")
     assert alone.keys() == other.keys() == under.keys()
     for text in alone:
-        assert under[text] > max(alone[text], other[text]) + UNDER / 2
+        assert under[text] > max(alone[text], other[text]) + SAME_QUESTION_WEIGHT / 2

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from rag.evidence.scoring import SIGN_NAMES, Judged, Signs
+from rag.evidence.scoring import FEATURE_NAMES, Features, ScoredSentence
 from rag.evidence.selection import select
-from rag.query.analysis import read
+from rag.query.analysis import analyse
 from rag.types import Article, Evidence
 
 FIRST = Article(
@@ -12,16 +12,16 @@ FIRST = Article(
 )
 SECOND = Article(id="2", path="2.txt", text="Delta rose too. Alpha rose for hours.", published="2025-01-01")
 THIRD = Article(id="3", path="3.txt", text="Epsilon never moved at all.")
-NOTHING = Signs(**dict.fromkeys(SIGN_NAMES, 0.0))
-OPEN, POINTED = read("What happened to alpha?"), read("When did alpha rise?")
+NOTHING = Features(**dict.fromkeys(FEATURE_NAMES, 0.0))
+OPEN, POINTED = analyse("What happened to alpha?"), analyse("When did alpha rise?")
 
 
-def judged(article: Article, sentence: str, score: float) -> Judged:
+def judged(article: Article, sentence: str, score: float) -> ScoredSentence:
     start = article.text.index(sentence)
-    return Judged(Evidence(article, start, start + len(sentence), score), NOTHING, (), ())
+    return ScoredSentence(Evidence(article, start, start + len(sentence), score), NOTHING, (), ())
 
 
-def texts(question: object, *row: Judged, most: int = 4) -> list[str]:
+def texts(question: object, *row: ScoredSentence, most: int = 4) -> list[str]:
     assert question in (OPEN, POINTED)
     return [e.text for e in select(OPEN if question is OPEN else POINTED, row, most)]
 

@@ -6,10 +6,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag.evidence.short_answers import SIGN_NAMES, Run, Short, leading, names, runs, shortest
+from rag.evidence.short_answers import (
+    CANDIDATE_FEATURES,
+    Candidate,
+    ShortAnswer,
+    candidates,
+    find_short_answer,
+    leading,
+    names,
+)
 from rag.models.minilm import MiniLM
 from rag.models.registry import load_encoder
-from rag.query.analysis import read
+from rag.query.analysis import analyse
 from rag.query.answer_types import phrases
 from rag.text.sentences import sentences
 from rag.text.tokens import words
@@ -52,7 +60,7 @@ def seed_sentence(name: str, part: str) -> list[Evidence]:
     ],
 )
 def test_whole_phrases_of_a_measure(question: str, sentence: str, answer: list[str]) -> None:
-    found = [sentence[a:b].strip() for a, b in phrases(read(question), sentence)]
+    found = [sentence[a:b].strip() for a, b in phrases(analyse(question), sentence)]
     assert [phrase.removeprefix("the ") for phrase in found] == [phrase.removeprefix("the ") for phrase in answer]
 
 
@@ -71,34 +79,37 @@ def test_names_are_runs_of_capitals(text: str, found: list[str]) -> None:
 
 
 def test_the_shortest_answer_of_a_seed(encoder: MiniLM) -> None:
-    question = read("What percentage of Canada's exports go to the United States?")
-    short = shortest(question, seed_sentence("003", "over 75% of Canadian exports"), encoder)
+    question = analyse("What percentage of Canada's exports go to the United States?")
+    short = find_short_answer(question, seed_sentence("003", "over 75% of Canadian exports"), encoder)
     assert short is not None
     assert (short.run.text, short.text) == ("over 75%", "Over 75%.")
 
 
 def test_a_measure_that_no_sentence_gives_has_no_answer(encoder: MiniLM) -> None:
     assert (
-        shortest(read("How old is Dominic LeBlanc?"), evidence("Dominic LeBlanc spoke to reporters."), encoder) is None
+        find_short_answer(
+            analyse("How old is Dominic LeBlanc?"), evidence("Dominic LeBlanc spoke to reporters."), encoder
+        )
+        is None
     )
-    assert shortest(read("How old is Dominic LeBlanc?"), [], encoder) is None
+    assert find_short_answer(analyse("How old is Dominic LeBlanc?"), [], encoder) is None
 
 
 def test_a_name_is_given_without_its_possessive(encoder: MiniLM) -> None:
-    found, _ = runs(read("Which country votes?"), evidence("People say that Brazil’s vote is near."), encoder)
+    found, _ = candidates(analyse("Which country votes?"), evidence("People say that Brazil’s vote is near."), encoder)
     assert "Brazil" in [run.text for run in found]
     assert not any(run.text.endswith("’s") for run in found)
 
 
 def test_only_a_sure_answer_leads() -> None:
     (one,) = evidence("It opened on November 1.")
-    run = Run(one, 13, 23)
+    run = Candidate(one, 13, 23)
     assert run.text == "November 1"
-    when, why = read("When did it open?"), read("Why did it open?")
-    sure = Short(run, share=0.9, score=0.0)
+    when, why = analyse("When did it open?"), analyse("Why did it open?")
+    sure = ShortAnswer(run, share=0.9, score=0.0)
     assert leading(when, sure, 0.9) is sure
     assert leading(when, sure, 0.5) is None
-    assert leading(when, Short(run, 0.5, 0.0), 0.9) is None
+    assert leading(when, ShortAnswer(run, 0.5, 0.0), 0.9) is None
     assert leading(why, sure, 0.9) is None
     assert leading(when, None, 0.9) is None
 
@@ -108,6 +119,6 @@ def test_only_a_sure_answer_leads() -> None:
 def test_every_run_stands_in_its_sentence(encoder: MiniLM, text: str) -> None:
     for asked in ("What is it?", "How many are there?"):
         given = evidence(text)
-        found, signs = runs(read(asked), given, encoder)
-        assert signs.shape == (len(found), len(SIGN_NAMES))
+        found, signs = candidates(analyse(asked), given, encoder)
+        assert signs.shape == (len(found), len(CANDIDATE_FEATURES))
         assert all(run.evidence.start <= run.start < run.end <= run.evidence.end for run in found)

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from rag.errors import AnswerCut, GeneratorError
+from rag.errors import AnswerCutError, GeneratorError
 from rag.generation import registry
 from rag.generation.base import Task
 from rag.generation.llama_cpp import find_model
@@ -391,7 +391,7 @@ def test_the_real_llama_cpp_killed_in_the_middle_of_an_answer(monkeypatch: pytes
         writing = hosted.Hosted(read_spec(f"openai:smol@http://127.0.0.1:{port}/v1")).generate(Task(QUESTION, EVIDENCE))
         assert next(writing).text
         os.kill(server.pid, signal.SIGKILL)
-        with pytest.raises(AnswerCut, match="the connection to openai:smol was lost: ask again"):
+        with pytest.raises(AnswerCutError, match="the connection to openai:smol was lost: ask again"):
             list(writing)
     finally:
         server.kill()

@@ -13,7 +13,7 @@ import pytest
 from rag.errors import ConfigError, GeneratorError
 from rag.generation import registry
 from rag.generation.base import Task
-from rag.generation.registry import Choice, check_generator, choices, load_generator
+from rag.generation.registry import GeneratorChoice, check_generator, choices, load_generator
 from rag.generation.spec import SPELLINGS, Spec, read_spec
 from tests.helpers.fake_models import Reply, fake_models
 from tests.helpers.models import (
@@ -217,7 +217,7 @@ def test_without_the_extra_one_line_says_what_to_install(monkeypatch: pytest.Mon
     with pytest.raises(GeneratorError) as caught:
         load_generator("openai:tiny")
     assert str(caught.value) == f"openai:tiny needs the package pydantic-ai: {install}"
-    assert Choice("openai:", "a model of OpenAI", install, needs_model=True) in choices()
+    assert GeneratorChoice("openai:", "a model of OpenAI", install, needs_model=True) in choices()
 
 
 @needs_hosted
@@ -227,18 +227,20 @@ def test_what_there_is_to_choose_from(monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(found) == [
         "openai:tiny@http://127.0.0.1:9/v1", "extractive", "local", "openai:", "anthropic:", "google:", "ollama:",
     ]  # fmt: skip
-    assert found["openai:tiny@http://127.0.0.1:9/v1"] == Choice("openai:tiny@http://127.0.0.1:9/v1", "openai:tiny")
-    assert found["extractive"] == Choice("extractive", "the articles’ own words")
-    assert found["openai:"] == Choice(
+    assert found["openai:tiny@http://127.0.0.1:9/v1"] == GeneratorChoice(
+        "openai:tiny@http://127.0.0.1:9/v1", "openai:tiny"
+    )
+    assert found["extractive"] == GeneratorChoice("extractive", "the articles’ own words")
+    assert found["openai:"] == GeneratorChoice(
         "openai:", "a model of OpenAI", "set OPENAI_API_KEY in the environment", needs_model=True
     )
-    assert found["anthropic:"] == Choice("anthropic:", "a model of Anthropic", needs_model=True)
-    assert found["ollama:"] == Choice("ollama:", "a model of Ollama", needs_model=True)
+    assert found["anthropic:"] == GeneratorChoice("anthropic:", "a model of Anthropic", needs_model=True)
+    assert found["ollama:"] == GeneratorChoice("ollama:", "a model of Ollama", needs_model=True)
     assert KEY not in repr(found)
 
 
 def test_what_is_configured_wrongly_can_not_be_chosen(tmp_path: Path) -> None:
-    assert choices("gpt")[0] == Choice("gpt", "gpt", f"unknown generator 'gpt': use {SPELLINGS}")
+    assert choices("gpt")[0] == GeneratorChoice("gpt", "gpt", f"unknown generator 'gpt': use {SPELLINGS}")
     assert choices(f"local:{tmp_path / 'none.gguf'}")[0].why_not != ""
 
 

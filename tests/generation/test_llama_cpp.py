@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from rag.errors import AnswerCut, GeneratorError
+from rag.errors import AnswerCutError, GeneratorError
 from rag.generation.base import Task
-from rag.generation.llama_cpp import Local
-from rag.generation.registry import Choice, choices
+from rag.generation.llama_cpp import LlamaCpp
+from rag.generation.registry import GeneratorChoice, choices
 from rag.types import Article, Evidence
 
 TEXT = "The truck tariffs take effect on November 1."
@@ -28,7 +28,7 @@ needs_llama = pytest.mark.skipif(
 @needs_llama
 @pytest.mark.timeout(300)
 def test_the_embedded_model_writes_from_the_evidence() -> None:
-    model = Local()
+    model = LlamaCpp()
     pieces = list(model.generate(TASK))
     assert model.name == "local:SmolLM2-135M-Instruct.Q4_1"
     assert pieces[-1].ends_claim
@@ -39,8 +39,8 @@ def test_the_embedded_model_writes_from_the_evidence() -> None:
 @pytest.mark.timeout(300)
 def test_an_answer_that_the_model_did_not_finish_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rag.generation.llama_cpp.ANSWER_TOKENS", 3)
-    with pytest.raises(AnswerCut, match=r"local:SmolLM2-135M-Instruct\.Q4_1 reached its limit of 3 tokens"):
-        list(Local().generate(TASK))
+    with pytest.raises(AnswerCutError, match=r"local:SmolLM2-135M-Instruct\.Q4_1 reached its limit of 3 tokens"):
+        list(LlamaCpp().generate(TASK))
 
 
 @needs_llama
@@ -61,18 +61,18 @@ def test_a_program_that_reads_no_further_ends_well() -> None:
 def test_passages_that_do_not_fit_are_an_error_in_one_line() -> None:
     long = Article(id="b", path="b.txt", text="Tariffs again. " * 2000)
     with pytest.raises(GeneratorError, match=r"^local:SmolLM2[^\n]*exceeds the available context size[^\n]*$"):
-        list(Local().generate(Task("When?", [Evidence(long, 0, len(long.text), 0.9)])))
+        list(LlamaCpp().generate(Task("When?", [Evidence(long, 0, len(long.text), 0.9)])))
 
 
 @needs_llama
 def test_a_file_that_is_not_there_or_no_model_is_named(tmp_path: Path) -> None:
     with pytest.raises(GeneratorError, match=r"no model file .*none\.gguf"):
-        Local(str(tmp_path / "none.gguf"))
+        LlamaCpp(str(tmp_path / "none.gguf"))
     (tmp_path / "text.gguf").write_text("not a model", "utf-8")
     with pytest.raises(GeneratorError, match="is not a GGUF model"):
-        Local(str(tmp_path / "text.gguf"))
+        LlamaCpp(str(tmp_path / "text.gguf"))
 
 
 @needs_llama
 def test_the_embedded_model_can_be_chosen() -> None:
-    assert Choice("local", "SmolLM2-135M-Instruct.Q4_1, on this computer") in choices()
+    assert GeneratorChoice("local", "SmolLM2-135M-Instruct.Q4_1, on this computer") in choices()

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.errors import AnswerCut
+from rag.errors import AnswerCutError
 from rag.generation import prompts
 from rag.generation.base import Task
 from rag.generation.prompts import full_prompt, is_refusal, short_prompt, spoken
@@ -121,13 +121,13 @@ def test_a_title_or_initials_end_no_sentence(text: str, first: str) -> None:
 def test_of_a_cut_answer_the_last_sentence_counts_when_its_mark_and_number_are_there(text: str, whole: bool) -> None:
     def cut() -> Iterator[str]:
         yield text
-        raise AnswerCut("gone")
+        raise AnswerCutError("gone")
 
     pieces = finished_claims(cut())
     assert next(pieces).text == text
     if whole:
         assert next(pieces).ends_claim
-    with pytest.raises(AnswerCut):
+    with pytest.raises(AnswerCutError):
         next(pieces)
 
 

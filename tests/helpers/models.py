@@ -57,7 +57,7 @@ def _verifier() -> Verifier:
 
 def asked(spec: str) -> tuple[Answer, str]:
     """What the pipeline makes of a generator, and the text that was streamed meanwhile."""
-    writing, streamed = writer.written(replace(BLANK, generator=spec), EVIDENCE, _verifier()), ""
+    writing, streamed = writer.write_answer(replace(BLANK, generator=spec), EVIDENCE, _verifier()), ""
     while True:
         try:
             event = next(writing)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.errors import ConfigError, IndexDamaged, IndexIncompatible, IndexMissing
+from rag.errors import ConfigError, IndexDamagedError, IndexIncompatibleError, IndexMissingError
 from rag.filters import Filters, date_words
 from rag.index import catalog, queries
 from rag.index.catalog import CATALOG_FILE, connect, transaction
@@ -78,7 +78,7 @@ def test_what_is_encoded_has_the_headline_the_publisher_and_the_day_before_it() 
 
 
 def test_reading_where_nothing_was_built_says_so_and_leaves_no_trace(tmp_path: Path) -> None:
-    with pytest.raises(IndexMissing, match=f"no index in {tmp_path}: run `onrecord build`"):
+    with pytest.raises(IndexMissingError, match=f"no index in {tmp_path}: run `onrecord build`"):
         connect(tmp_path, write=False)
     assert list(tmp_path.iterdir()) == []
 
@@ -92,7 +92,7 @@ def test_the_file_is_stamped(tmp_path: Path) -> None:
 
 def test_a_file_left_empty_by_a_dying_build_is_begun_again(tmp_path: Path) -> None:
     (tmp_path / CATALOG_FILE).touch()
-    with pytest.raises(IndexMissing, match="never finished: run `onrecord build`"):
+    with pytest.raises(IndexMissingError, match="never finished: run `onrecord build`"):
         connect(tmp_path, write=False)
     connect(tmp_path, write=True).close()
     connect(tmp_path, write=False).close()
@@ -105,7 +105,7 @@ def test_a_foreign_database_is_refused_and_left_alone(tmp_path: Path, write: boo
         foreign.execute("CREATE TABLE bookmarks (url TEXT)")
         foreign.commit()
     before = path.read_bytes()
-    with pytest.raises(IndexIncompatible, match=r"another program: run `onrecord build --force`"):
+    with pytest.raises(IndexIncompatibleError, match=r"another program: run `onrecord build --force`"):
         connect(tmp_path, write=write)
     assert path.read_bytes() == before
 
@@ -114,7 +114,7 @@ def test_a_foreign_database_is_refused_and_left_alone(tmp_path: Path, write: boo
 def test_another_format_is_refused_by_number(tmp_path: Path, version: int) -> None:
     with closing(connect(tmp_path, write=True)) as connection:
         connection.execute(f"PRAGMA user_version = {version}")
-    with pytest.raises(IndexIncompatible, match=f"has format {version}, this version of On Record reads 3: run"):
+    with pytest.raises(IndexIncompatibleError, match=f"has format {version}, this version of On Record reads 3: run"):
         connect(tmp_path, write=False)
 
 
@@ -123,7 +123,7 @@ def test_another_format_is_refused_by_number(tmp_path: Path, version: int) -> No
 )
 def test_a_damaged_file_is_named_with_the_remedy(tmp_path: Path, content: bytes) -> None:
     (tmp_path / CATALOG_FILE).write_bytes(content)
-    with pytest.raises(IndexDamaged, match=f"{tmp_path / CATALOG_FILE} is damaged .*onrecord repair"):
+    with pytest.raises(IndexDamagedError, match=f"{tmp_path / CATALOG_FILE} is damaged .*onrecord repair"):
         connect(tmp_path, write=False)
 
 

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rag.errors import IndexIncompatible
+from rag.errors import IndexIncompatibleError
 from rag.index import bm25, catalog, files, generations, segments, vectors
 from rag.index import build as build_module
 from rag.index.build import build
@@ -79,7 +79,7 @@ def names(index: Path, suffix: str) -> list[str]:
     with catalog.reader(index) as (connection, meta):
         return [
             Path(file.name).name
-            for file in catalog.derived_files(connection, meta.generation)
+            for file in catalog.index_files(connection, meta.generation)
             if file.name.endswith(suffix)
         ]
 
@@ -339,7 +339,7 @@ def test_what_did_not_change_is_linked(archive: Path, index_path: Path, hash_enc
 
 def _inodes(index: Path) -> dict[str, int]:
     with catalog.reader(index) as (connection, meta):
-        named = catalog.derived_files(connection, meta.generation)
+        named = catalog.index_files(connection, meta.generation)
     return {file.name.split("/", 1)[1]: (index / file.name).stat().st_ino for file in named}
 
 
@@ -386,7 +386,7 @@ def test_an_open_index_reads_a_vector_segment_once(
     index, read = Index.open(index_path), list[str]()
     verified = segments._verified
 
-    def noting(index: Path, file: catalog.DerivedFile) -> Bytes:
+    def noting(index: Path, file: catalog.IndexFile) -> Bytes:
         read.append(Path(file.name).name)
         return verified(index, file)
 
@@ -435,7 +435,7 @@ def test_a_changed_article_keeps_the_vectors_of_its_unchanged_passages(
 
 def _names_with_folder(index: Path) -> list[str]:
     with catalog.reader(index) as (connection, meta):
-        return [file.name for file in catalog.derived_files(connection, meta.generation)]
+        return [file.name for file in catalog.index_files(connection, meta.generation)]
 
 
 # Merging
@@ -490,7 +490,7 @@ def test_an_index_of_a_format_before_is_built_again_with_its_vectors(
             connection.execute("ALTER TABLE passages DROP COLUMN segment")
         connection.execute(f"PRAGMA user_version = {version}")
     says = rf"has format {version}, this version of On Record reads 3: run `onrecord build`$"
-    with pytest.raises(IndexIncompatible, match=says):
+    with pytest.raises(IndexIncompatibleError, match=says):
         Index.open(index_path)
     report = build(archive, index_path, HashEncoder(fail_after=0))
     assert (report.generation, report.added, report.encoded) == (2, 3, 0)

@@ -21,7 +21,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import rag
-from rag.errors import ConfigError, IndexDamaged, IndexIncompatible, IndexLocked, IndexMissing, SourceError
+from rag.errors import (
+    ConfigError,
+    IndexDamagedError,
+    IndexIncompatibleError,
+    IndexLockedError,
+    IndexMissingError,
+    SourceError,
+)
 from rag.index import build as build_module
 from rag.index import catalog, queries, staging
 from rag.index import commit as commit_module
@@ -269,7 +276,7 @@ def test_a_missing_and_an_empty_folder_are_refused(tmp_path: Path, archive: Path
         build(tmp_path / "nowhere", tmp_path / "index", hash_encoder)
     with pytest.raises(SourceError, match=f"no articles in {archive}: put .txt"):
         build(archive, tmp_path / "index", hash_encoder)
-    with pytest.raises(IndexMissing):
+    with pytest.raises(IndexMissingError):
         Index.open(tmp_path / "index")
 
 
@@ -395,7 +402,7 @@ def test_a_first_build_that_dies_leaves_no_index_and_is_gone_on_with(archive: Pa
     fill(archive)
     with pytest.raises(RuntimeError, match="the encoder broke"):
         build(archive, index_path, HashEncoder(fail_after=0))
-    with pytest.raises(IndexMissing, match=r"the first build of .* never ended: run `onrecord build`"):
+    with pytest.raises(IndexMissingError, match=r"the first build of .* never ended: run `onrecord build`"):
         Index.open(index_path)
     assert counts(build(archive, index_path, HashEncoder())) == (1, 3, 0, 0, 0, 3)
 
@@ -448,7 +455,7 @@ def test_a_second_build_is_told_at_once_who_is_building(
 ) -> None:
     fill(archive)
     started = time.monotonic()
-    with pytest.raises(IndexLocked, match=rf"is being built by process {holder.pid} \(since 20"):
+    with pytest.raises(IndexLockedError, match=rf"is being built by process {holder.pid} \(since 20"):
         build(archive, index_path, hash_encoder)
     assert time.monotonic() - started < 2
     holder.kill()
@@ -470,7 +477,7 @@ def test_two_threads_cannot_build_at_once(archive: Path, index_path: Path) -> No
 
     class Slow(HashEncoder):
         def encode(self, texts: Any, progress: Callable[[int], None] | None = None) -> Any:
-            with pytest.raises(IndexLocked):
+            with pytest.raises(IndexLockedError):
                 build(archive, index_path, HashEncoder())
             return super().encode(texts, progress)
 
@@ -573,7 +580,7 @@ def harm(path: Path, how: str) -> None:
 
 def derived_files(index: Path) -> list[Path]:
     with catalog.reader(index) as (connection, meta):
-        return [index / file.name for file in catalog.derived_files(connection, meta.generation)]
+        return [index / file.name for file in catalog.index_files(connection, meta.generation)]
 
 
 @pytest.mark.parametrize("how", HARM)
@@ -624,7 +631,7 @@ def test_a_damaged_catalog_is_refused_and_force_begins_anew(
         damage_catalog(index_path)
         damaged = (index_path / CATALOG_FILE).read_bytes()
         for attempt in (lambda: build(archive, index_path, hash_encoder), lambda: found(index_path, hash_encoder)):
-            with pytest.raises(IndexDamaged, match=r"is damaged .*: run `onrecord repair`"):
+            with pytest.raises(IndexDamagedError, match=r"is damaged .*: run `onrecord repair`"):
                 attempt()
         assert check(index_path)[0].repair == "onrecord repair"
         assert counts(build(archive, index_path, hash_encoder, force=True)) == (n + 1, 3, 0, 0, 0, 3)
@@ -641,7 +648,7 @@ def test_a_foreign_database_is_set_aside_only_by_force(
     with closing(sqlite3.connect(index_path / CATALOG_FILE)) as foreign:
         foreign.execute("CREATE TABLE bookmarks (url TEXT)")
         foreign.commit()
-    with pytest.raises(IndexIncompatible, match="another program"):
+    with pytest.raises(IndexIncompatibleError, match="another program"):
         build(archive, index_path, hash_encoder)
     build(archive, index_path, hash_encoder, force=True)
     with closing(sqlite3.connect(index_path / f"{CATALOG_FILE}.damaged-1")) as foreign:
@@ -652,13 +659,13 @@ def test_another_encoder_is_refused_until_forced(archive: Path, index_path: Path
     fill(archive)
     build(archive, index_path, hash_encoder)
     other = HashEncoder("other", dimension=16)
-    with pytest.raises(IndexIncompatible, match=r"encoder 'hash', not 'other': .*onrecord build --force"):
+    with pytest.raises(IndexIncompatibleError, match=r"encoder 'hash', not 'other': .*onrecord build --force"):
         build(archive, index_path, other)
-    with pytest.raises(IndexIncompatible, match=r"encoder 'hash', not 'all-MiniLM-L6-v2': .*--force"):
+    with pytest.raises(IndexIncompatibleError, match=r"encoder 'hash', not 'all-MiniLM-L6-v2': .*--force"):
         Index.open(index_path, "minilm")
     index = Index.open(index_path, "hash")
     assert counts(build(archive, index_path, other, force=True)) == (2, 0, 0, 0, 3, 3)
-    with pytest.raises(IndexIncompatible, match="encoder 'other', not 'hash'"), index.snapshot():
+    with pytest.raises(IndexIncompatibleError, match="encoder 'other', not 'hash'"), index.snapshot():
         pass
     assert (status(index_path)["encoder"], status(index_path)["dimension"], status(index_path)["vectors"]) == (
         "other",
@@ -763,7 +770,7 @@ class Changed(HashEncoder):
 
 def test_opening_what_was_never_built_says_what_to_do(index_path: Path) -> None:
     for attempt in (Index.open, status, check):
-        with pytest.raises(IndexMissing, match=f"no index in {index_path}: run `onrecord build`"):
+        with pytest.raises(IndexMissingError, match=f"no index in {index_path}: run `onrecord build`"):
             attempt(index_path)
 
 

@@ -10,7 +10,14 @@ from pathlib import Path
 import pytest
 
 from rag.cli import main
-from rag.errors import ConfigError, IndexDamaged, IndexIncompatible, IndexLocked, IndexMissing, SourceError
+from rag.errors import (
+    ConfigError,
+    IndexDamagedError,
+    IndexIncompatibleError,
+    IndexLockedError,
+    IndexMissingError,
+    SourceError,
+)
 from rag.index import repair
 from rag.index.build import build
 from rag.index.catalog import CATALOG_FILE
@@ -106,7 +113,7 @@ def test_good_vectors_are_kept(archive: Path, index_path: Path, statements: list
 
 def test_a_damaged_vector_of_a_build_that_was_cut_off_is_encoded_again(archive: Path, index_path: Path) -> None:
     spoil(index_path, "UPDATE passages SET segment = NULL", "UPDATE vectors SET crc = crc + 1 WHERE rowid = 2")
-    with pytest.raises(IndexDamaged, match="is not what was stored: run `onrecord repair`"):
+    with pytest.raises(IndexDamagedError, match="is not what was stored: run `onrecord repair`"):
         build(archive, index_path, HashEncoder())
     assert mended(archive, index_path, encoded=1).done[1] == "kept 2 vectors and gave up 1 that are damaged"
 
@@ -151,19 +158,19 @@ def test_without_articles_or_encoder_a_damaged_catalog_stays(archive: Path, inde
 def test_what_is_not_ours_is_refused(archive: Path, index_path: Path, statement: str, told: str) -> None:
     spoil(index_path, statement)
     before = (index_path / CATALOG_FILE).read_bytes()
-    with pytest.raises(IndexIncompatible, match=told):
+    with pytest.raises(IndexIncompatibleError, match=told):
         repair.repair(archive, index_path, HashEncoder())
     assert (index_path / CATALOG_FILE).read_bytes() == before
 
 
 def test_nothing_to_repair_is_said(archive: Path, tmp_path: Path) -> None:
-    with pytest.raises(IndexMissing, match="run `onrecord build`"):
+    with pytest.raises(IndexMissingError, match="run `onrecord build`"):
         repair.repair(archive, tmp_path / "none", HashEncoder())
 
 
 def test_a_build_under_way_is_not_disturbed(archive: Path, index_path: Path) -> None:
     damage_catalog(index_path)
-    with writer_lock(index_path), pytest.raises(IndexLocked, match="is being built by process"):
+    with writer_lock(index_path), pytest.raises(IndexLockedError, match="is being built by process"):
         repair.repair(archive, index_path, HashEncoder())
 
 

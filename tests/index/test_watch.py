@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from rag.errors import IndexLocked, OnRecordError, SourceError
+from rag.errors import IndexLockedError, OnRecordError, SourceError
 from rag.index import watch as watch_module
 from rag.index.build import BuildReport, build
 from rag.index.files import writer_lock
@@ -171,7 +171,7 @@ def test_what_no_build_reads_is_no_change(archive: Path, tmp_path: Path) -> None
 def test_another_build_is_waited_for(archive: Path, index_path: Path, watched: Watched) -> None:
     with writer_lock(index_path):
         (archive / "snow.txt").write_text("Snow closed the schools of the north for two days.")
-        assert isinstance(watched.news.get(timeout=SOON), IndexLocked)
+        assert isinstance(watched.news.get(timeout=SOON), IndexLockedError)
         assert watched.quiet()
     assert watched.counts() == (2, 1, 0, 0)
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.errors import SourceError
-from rag.ingest.boilerplate import breadcrumbs, furniture
+from rag.ingest.boilerplate import boilerplate, breadcrumbs
 from rag.ingest.cleaning import INVISIBLE, clean
 from rag.ingest.loaders import Fields, Kind, Source, SourceFile, read_file
 from rag.types import Article, Removed
@@ -275,7 +275,7 @@ def test_a_source_of_too_many_lines_is_refused() -> None:
     ],
 )
 def test_a_line_of_furniture(reason: str, line: str) -> None:
-    assert furniture(line) == reason
+    assert boilerplate(line) == reason
     article = cleaned(f"{BODY}\n{line}")
     assert (article.text, reasons(article)) == (BODY, [(4, reason)])
 
@@ -307,13 +307,13 @@ def test_a_line_of_furniture(reason: str, line: str) -> None:
     ],
 )
 def test_a_line_of_the_article_stays(line: str) -> None:
-    assert furniture(line) == ""
+    assert boilerplate(line) == ""
     assert cleaned(f"{BODY}\n{line}\n{BODY}").text == f"{BODY}\n{line}\n{BODY}"
 
 
 @given(st.text(min_size=221, max_size=400))
 def test_a_long_line_is_no_furniture(line: str) -> None:
-    assert furniture(line) == ""
+    assert boilerplate(line) == ""
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,13 @@ from eval.datasets.ramdocs import read_cases
 from eval.datasets.ranking_examples import Group, Sentence
 from eval.datasets.span_examples import Example, cloze, disagreement, quiz, squad
 from eval.datasets.squad import half_of
-from rag.models.answer_reader import LEAST, LONGEST, Places, SpanReader, span_reader
+from rag.models.answer_reader import (
+    MAX_ANSWER_TOKENS,
+    MIN_LOG_PROBABILITY,
+    AnswerSpans,
+    EmbeddedAnswerReader,
+    answer_reader,
+)
 
 QUESTION = "How many people work at the plant?"
 SENTENCES = ["The plant employs 1,200 workers in three shifts.", "People beside the plant complain."]
@@ -32,7 +38,7 @@ def test_it_computes_what_pytorch_trained() -> None:
     given = tokenizer([QUESTION] * 2, SENTENCES, padding=True, return_tensors="pt")
     with torch.inference_mode():
         odds, told_answers = model(given)
-    for row, places in enumerate(SpanReader(save(model.kept())).read(QUESTION, SENTENCES)):
+    for row, places in enumerate(EmbeddedAnswerReader(save(model.kept())).read(QUESTION, SENTENCES)):
         told = odds[row, given["token_type_ids"][row] * given["attention_mask"][row] == 1]
         expected = told.log_softmax(dim=0).numpy()[:-1]  # the mark at the end is no word
         absent = odds[row, 0] - torch.cat([odds[row, :1], told]).logsumexp(dim=0)
@@ -43,7 +49,7 @@ def test_it_computes_what_pytorch_trained() -> None:
 
 
 def test_the_embedded_one_tells_the_answer_and_that_there_is_none() -> None:
-    answers, other = span_reader().read(QUESTION, SENTENCES)
+    answers, other = answer_reader().read(QUESTION, SENTENCES)
     start = SENTENCES[0].index("1,200")
     assert SENTENCES[0][slice(*answers.spans[0])] == "The"
     right, wrong = answers.scores(np.array([start, 0]), np.array([start + 5, 9]))
@@ -54,38 +60,41 @@ def test_the_embedded_one_tells_the_answer_and_that_there_is_none() -> None:
 
 def test_a_sentence_is_read_alike_in_any_company_and_what_is_cut_off_is_unlikely() -> None:
     long = " ".join(["word"] * 300)
-    alone, _ = span_reader().read(QUESTION, [SENTENCES[0], long])
-    assert np.array_equal(alone.begins, span_reader().read(QUESTION, SENTENCES)[0].begins)
-    (cut,) = span_reader().read(QUESTION, [long])
-    assert cut.scores(np.array([len(long) - 4]), np.array([len(long)])) == [2 * LEAST]
-    assert span_reader().read(QUESTION, []) == []
+    alone, _ = answer_reader().read(QUESTION, [SENTENCES[0], long])
+    assert np.array_equal(alone.begins, answer_reader().read(QUESTION, SENTENCES)[0].begins)
+    (cut,) = answer_reader().read(QUESTION, [long])
+    assert cut.scores(np.array([len(long) - 4]), np.array([len(long)])) == [2 * MIN_LOG_PROBABILITY]
+    assert answer_reader().read(QUESTION, []) == []
 
 
 def test_a_sentence_read_lately_is_not_read_again_for_the_same_question() -> None:
-    first, _ = span_reader().read(QUESTION, SENTENCES)
-    (again,) = span_reader().read(QUESTION, SENTENCES[:1])
-    (other,) = span_reader().read("Who runs the plant?", SENTENCES[:1])
+    first, _ = answer_reader().read(QUESTION, SENTENCES)
+    (again,) = answer_reader().read(QUESTION, SENTENCES[:1])
+    (other,) = answer_reader().read("Who runs the plant?", SENTENCES[:1])
     assert again is first
     assert other is not first
 
 
 def test_the_likeliest_answer_is_a_run_of_tokens_that_is_not_long() -> None:
-    (places,) = span_reader().read(QUESTION, SENTENCES[:1])
+    (places,) = answer_reader().read(QUESTION, SENTENCES[:1])
     assert SENTENCES[0][slice(*places.likeliest)] == "1,200"
-    spans = np.array([[n, n + 1] for n in range(LONGEST + 2)])
+    spans = np.array([[n, n + 1] for n in range(MAX_ANSWER_TOKENS + 2)])
     begins, ends = np.full(len(spans), -9.0, np.float32), np.full(len(spans), -9.0, np.float32)
     begins[[0, 4]] = -0.1, -0.5  # the surer beginning is too far before the end, and an end before it is none
     ends[[2, len(spans) - 1]] = -8.5, -0.1
-    assert Places(spans, begins, ends, -1.0, 0.0).likeliest == (4, len(spans))
-    assert Places(spans[:0], begins[:0], ends[:0], -1.0, 0.0).likeliest == (0, 0)
+    assert AnswerSpans(spans, begins, ends, -1.0, 0.0).likeliest == (4, len(spans))
+    assert AnswerSpans(spans[:0], begins[:0], ends[:0], -1.0, 0.0).likeliest == (0, 0)
 
 
-@pytest.mark.parametrize(("absent", "present"), [(np.log(0.5), 0.0), (np.log(0.2), np.log(4)), (2 * LEAST, -2 * LEAST)])
+@pytest.mark.parametrize(
+    ("absent", "present"),
+    [(np.log(0.5), 0.0), (np.log(0.2), np.log(4)), (2 * MIN_LOG_PROBABILITY, -2 * MIN_LOG_PROBABILITY)],
+)
 def test_that_a_short_answer_stands_there_is_told_in_log_odds(absent: float, present: float) -> None:
     nowhere = np.zeros((0, 2), dtype=np.int64)
     none = np.zeros(0, dtype=np.float32)
-    assert Places(nowhere, none, none, float(absent), 0.0).present == pytest.approx(present)
-    assert Places(nowhere, none, none, 0.0, 0.0).present < -13
+    assert AnswerSpans(nowhere, none, none, float(absent), 0.0).present == pytest.approx(present)
+    assert AnswerSpans(nowhere, none, none, 0.0, 0.0).present < -13
 
 
 def test_made_questions_ask_for_what_stands_in_their_sentence() -> None:
@@ -160,7 +169,7 @@ def test_a_few_examples_and_groups_are_learned() -> None:
         "People beside it are unhappy.",
     )
     section = Group("Is everybody content?", tuple(map(Sentence, (SENTENCES[1], complaint))), (Sentence(SENTENCES[0]),))
-    reader = SpanReader(save(train(real[:2], real, [section], [asked]).kept()))
+    reader = EmbeddedAnswerReader(save(train(real[:2], real, [section], [asked]).kept()))
     answers, other = reader.read(QUESTION, SENTENCES)
     assert answers.scores(np.array([start]), np.array([start + 5]))[0] > np.log(0.9)
     assert np.exp(answers.absent) < 0.1 < 0.9 < np.exp(other.absent)

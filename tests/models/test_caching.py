@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from rag.models.base import Floats, TokenVectors
-from rag.models.caching import SHORT, Remembering
+from rag.models.caching import MAX_CHARS, CachingEncoder
 from tests.conftest import HashEncoder
 
 QUESTION = "Who met whom?"
-LONG = "rain " * SHORT
+LONG = "rain " * MAX_CHARS
 
 
 class Counting(HashEncoder):
@@ -28,7 +28,7 @@ class Counting(HashEncoder):
 
 def test_a_question_is_encoded_once() -> None:
     counting = Counting()
-    remembering = Remembering(counting)
+    remembering = CachingEncoder(counting)
     first, second = remembering.encode([QUESTION]), remembering.encode([QUESTION])
     np.testing.assert_array_equal(first, second)
     np.testing.assert_array_equal(first, HashEncoder().encode([QUESTION]))
@@ -37,14 +37,14 @@ def test_a_question_is_encoded_once() -> None:
 
 
 def test_what_a_caller_does_to_its_vector_is_its_own_affair() -> None:
-    remembering = Remembering(HashEncoder())
+    remembering = CachingEncoder(HashEncoder())
     remembering.encode([QUESTION])[:] = 0
     np.testing.assert_array_equal(remembering.encode([QUESTION]), HashEncoder().encode([QUESTION]))
 
 
 def test_many_texts_and_long_ones_pass_through_with_their_progress() -> None:
     counting, told = Counting(), list[int]()
-    remembering = Remembering(counting)
+    remembering = CachingEncoder(counting)
     tell: Callable[[int], None] = told.append
     many: Floats = remembering.encode([QUESTION, LONG], tell)
     remembering.encode([LONG])
@@ -55,7 +55,7 @@ def test_many_texts_and_long_ones_pass_through_with_their_progress() -> None:
 
 def test_tokens_are_encoded_where_they_are_new_and_come_in_order() -> None:
     counting = Counting()
-    remembering = Remembering(counting)
+    remembering = CachingEncoder(counting)
     remembering.encode_tokens([QUESTION])
     found = remembering.encode_tokens([LONG, QUESTION, "Rain.", LONG])
     assert counting.read == [QUESTION, LONG, "Rain."]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save
 
-from rag.models.cross_encoder import MAX_TOKENS, PairReader, pair_reader, titled
+from rag.models.cross_encoder import MAX_TOKENS, EmbeddedCrossEncoder, cross_encoder, titled
 from rag.retrieval.rerankers import EmbeddedReranker, likeliest, load_reranker
 from rag.types import Article, Passage
 
@@ -33,7 +33,7 @@ def test_it_computes_what_pytorch_trained() -> None:
     pairs = tokenizer([QUESTION] * 3, texts, padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="pt")
     with torch.inference_mode():
         expected = model(pairs)[0].numpy()
-    found = PairReader(save(model.kept())).scores(QUESTION, SENTENCES, titles)
+    found = EmbeddedCrossEncoder(save(model.kept())).scores(QUESTION, SENTENCES, titles)
     assert found == pytest.approx(expected, abs=0.1)  # 8 bits
 
 
@@ -57,13 +57,13 @@ def test_a_student_learns_what_its_teacher_says() -> None:
 
 
 def test_the_sentence_that_answers_scores_highest_in_any_company() -> None:
-    scores = pair_reader().scores(QUESTION, SENTENCES, [None] * 3)
+    scores = cross_encoder().scores(QUESTION, SENTENCES, [None] * 3)
     assert int(scores.argmax()) == 1
     assert scores[1] > 0
-    alone = PairReader().scores(QUESTION, SENTENCES[1:2], [None])
+    alone = EmbeddedCrossEncoder().scores(QUESTION, SENTENCES[1:2], [None])
     assert np.array_equal(alone, scores[1:2])
-    assert np.array_equal(pair_reader().scores(QUESTION, SENTENCES, [None] * 3), scores)
-    assert pair_reader().scores(QUESTION, [], []).shape == (0,)
+    assert np.array_equal(cross_encoder().scores(QUESTION, SENTENCES, [None] * 3), scores)
+    assert cross_encoder().scores(QUESTION, [], []).shape == (0,)
 
 
 def test_the_embedded_reranker_reads_the_likeliest_sentence_of_each_passage() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.errors import QuestionError
-from rag.query.analysis import MAX_QUESTION_CHARS, checked, read
+from rag.query.analysis import MAX_QUESTION_CHARS, analyse, checked
 from rag.query.answer_types import expectation
 from rag.text.tokens import keys, words
 
@@ -64,11 +64,11 @@ def test_words_point_at_what_they_were_read_from(text: str) -> None:
     ],
 )
 def test_kind(question: str, kind: str) -> None:
-    assert read(question).kind == kind
+    assert analyse(question).kind == kind
 
 
 def test_a_question_is_read_for_its_content_words_and_names() -> None:
-    question = read("What did Brian Kingston say about the White House meeting?")
+    question = analyse("What did Brian Kingston say about the White House meeting?")
     assert [question.text[w.start : w.end] for w in question.terms] == [
         "Brian",
         "Kingston",
@@ -80,8 +80,8 @@ def test_a_question_is_read_for_its_content_words_and_names() -> None:
 
 
 def test_the_degree_asked_for_is_not_a_word_to_find() -> None:
-    assert [w.key for w in read("How close is a deal on autos?").terms] == ["deal", "auto"]
-    assert [w.key for w in read("Close?").terms] == ["close"]
+    assert [w.key for w in analyse("How close is a deal on autos?").terms] == ["deal", "auto"]
+    assert [w.key for w in analyse("Close?").terms] == ["close"]
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_the_degree_asked_for_is_not_a_word_to_find() -> None:
     ],
 )
 def test_what_only_asks_to_tell_is_no_word_to_find(question: str, terms: list[str]) -> None:
-    assert [w.key for w in read(question).terms] == terms
+    assert [w.key for w in analyse(question).terms] == terms
 
 
 def test_a_question_is_folded_and_bounded() -> None:
@@ -114,7 +114,7 @@ def test_a_question_is_folded_and_bounded() -> None:
 
 @given(st.text(min_size=1, max_size=200))
 def test_reading_never_fails(text: str) -> None:
-    question = read(text)
+    question = analyse(text)
     assert all(0 <= start < end <= len(text) for start, end in question.names)
 
 
@@ -139,4 +139,4 @@ def test_reading_never_fails(text: str) -> None:
     ],
 )
 def test_an_answer_holds_the_kind_of_thing_asked_for(question: str, sentence: str, expected: int) -> None:
-    assert expectation(read(question), sentence) == expected
+    assert expectation(analyse(question), sentence) == expected

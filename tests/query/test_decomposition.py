@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from rag.index.reader import Index
 from rag.models.base import Encoder
-from rag.query.decomposition import MOST, parts
+from rag.query.decomposition import MAX_SUB_QUESTIONS, sub_questions
 from rag.retrieval.hybrid import retrieve
 
 
@@ -32,7 +32,7 @@ from rag.retrieval.hybrid import retrieve
     ],
 )
 def test_a_query_for_several_things_has_parts(query: str, expected: list[str]) -> None:
-    assert parts(query) == expected
+    assert sub_questions(query) == expected
 
 
 @pytest.mark.parametrize(
@@ -50,16 +50,19 @@ def test_a_query_for_several_things_has_parts(query: str, expected: list[str]) -
     ],
 )
 def test_a_query_for_one_thing_has_none(query: str) -> None:
-    assert parts(query) == []
+    assert sub_questions(query) == []
 
 
 def test_no_more_than_so_many() -> None:
-    assert len(parts("Who won, and when, and where was it, and why did they, and how was it?")) <= MOST
+    assert (
+        len(sub_questions("Who won, and when, and where was it, and why did they, and how was it?"))
+        <= MAX_SUB_QUESTIONS
+    )
 
 
 @given(st.text(max_size=300))
 def test_any_text_can_be_taken_apart(query: str) -> None:
-    assert len(parts(query)) in range(MOST + 1)
+    assert len(sub_questions(query)) in range(MAX_SUB_QUESTIONS + 1)
 
 
 def test_each_part_finds_its_article(seed_archive: Index, encoder: Encoder) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rag.query.followups import condense
+from rag.query.followups import contextualise
 from rag.types import Turn
 
 PEOPLE = ["Brian Kingston", "Flavio Volpe", "Mark Carney", "Donald Trump", "Marty Warren"]
@@ -38,7 +38,7 @@ PEOPLE = ["Brian Kingston", "Flavio Volpe", "Mark Carney", "Donald Trump", "Mart
     ],
 )  # fmt: skip
 def test_follow_up(earlier: str, question: str, alone: str) -> None:
-    assert condense(question, [Turn(earlier)], PEOPLE) == alone
+    assert contextualise(question, [Turn(earlier)], PEOPLE) == alone
 
 
 @pytest.mark.parametrize(
@@ -55,18 +55,18 @@ def test_follow_up(earlier: str, question: str, alone: str) -> None:
     ],
 )
 def test_a_new_topic_drags_nothing_along(question: str) -> None:
-    assert condense(question, [Turn("What did Trump announce about trucks?")], PEOPLE) == question
+    assert contextualise(question, [Turn("What did Trump announce about trucks?")], PEOPLE) == question
 
 
 def test_a_person_may_be_named_only_by_the_earlier_answer() -> None:
     history = [Turn("Who leads the steelworkers’ union?", "Marty Warren, national director of the union, warned …")]
-    assert condense("What did he say?", history, PEOPLE) == "What did Marty Warren say?"
+    assert contextualise("What did he say?", history, PEOPLE) == "What did Marty Warren say?"
 
 
 def test_a_thing_is_carried_over_as_the_topic() -> None:
     history = [Turn("Who hosted Carney for dinner?")]
-    assert condense("What did they talk about?", history, PEOPLE) == "What did they talk about (Carney, dinner)?"
+    assert contextualise("What did they talk about?", history, PEOPLE) == "What did they talk about (Carney, dinner)?"
 
 
 def test_without_history_nothing_changes() -> None:
-    assert condense("What does he expect?", []) == "What does he expect?"
+    assert contextualise("What does he expect?", []) == "What does he expect?"

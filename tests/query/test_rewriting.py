@@ -21,7 +21,7 @@ from rag.generation.registry import load_generator
 from rag.index.reader import Index
 from rag.models.base import Encoder
 from rag.pipeline import OnRecord
-from rag.query.followups import condense
+from rag.query.followups import contextualise
 from rag.query.rewriting import (
     ADDS_NOTHING,
     AGAIN,
@@ -142,7 +142,7 @@ def test_the_property_is_about_replies_that_are_let_through() -> None:
 def test_for_a_changed_topic_no_model_is_asked(question: str) -> None:
     history = [Turn("What did Trump announce about trucks?", "25 per cent tariffs.")]
     model = Scripted("What did Trump announce about trucks?")
-    assert rewritten(question, history, condense(question, history), model) == Rewrite(question, NOT_ASKED)
+    assert rewritten(question, history, contextualise(question, history), model) == Rewrite(question, NOT_ASKED)
     assert model.asked == []
 
 

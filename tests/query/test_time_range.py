@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.query.time_range import read_when
+from rag.query.time_range import read_time_range
 
 ASKED = date(2023, 3, 15)
 
@@ -29,7 +29,7 @@ ASKED = date(2023, 3, 15)
     ],
 )
 def test_days_of_a_query(query: str, since: tuple[int, int, int], until: tuple[int, int, int], rest: str) -> None:
-    when = read_when(query, ASKED)
+    when = read_time_range(query, ASKED)
     assert when is not None
     assert (when.since, when.until, when.query) == (date(*since), date(*until), rest)
 
@@ -38,14 +38,14 @@ def test_days_of_a_query(query: str, since: tuple[int, int, int], until: tuple[i
     "query", ["How close is a deal?", "March of the Penguins", "May he win?", "over 2000 people", "Monday blues", ""]
 )
 def test_a_query_that_speaks_of_no_day(query: str) -> None:
-    assert read_when(query, ASKED) is None
+    assert read_time_range(query, ASKED) is None
 
 
 def test_a_day_that_does_not_exist_is_not_one() -> None:
-    assert read_when("talks on February 30, 2020", ASKED) is None
+    assert read_time_range("talks on February 30, 2020", ASKED) is None
 
 
 @given(st.text(max_size=60), st.dates(), st.sampled_from(["this week", "last year", "in May", "on Friday", "in 2099"]))
 def test_any_query_on_any_day(words: str, asked: date, phrase: str) -> None:
-    when = read_when(f"{words} {phrase}", asked)
+    when = read_time_range(f"{words} {phrase}", asked)
     assert when is None or when.since <= when.until

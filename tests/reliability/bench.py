@@ -31,7 +31,7 @@ import rag.cli.output
 import rag.index.build
 import rag.index.repair
 from rag.cli import main
-from rag.errors import IndexMissing, OnRecordError
+from rag.errors import IndexMissingError, OnRecordError
 from rag.index.build import build
 from rag.index.check import check
 from rag.index.reader import Index
@@ -227,7 +227,7 @@ def state(index: Path, queries: Sequence[str] = QUERIES) -> str:
 def state_or_none(index: Path) -> str | None:
     try:
         return state(index)
-    except IndexMissing:
+    except IndexMissingError:
         return None
 
 

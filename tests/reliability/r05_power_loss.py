@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from rag.index.build import rewrite_derived
+from rag.index.build import rewrite_index_files
 from rag.index.catalog import CATALOG_FILE
 from tests.reliability import strace
 from tests.reliability.bench import NEW, OLD, Bench, Tally, build_in_windows, make, write
@@ -34,7 +34,7 @@ def run(bench: Bench) -> Tally:
     steps: list[tuple[dict[int, int], Path, Callable[[], None]]] = [
         (OLD, index, lambda: make(archive, index)),
         (NEW, index, lambda: make(archive, index)),
-        (NEW, index, lambda: rewrite_derived(index)),
+        (NEW, index, lambda: rewrite_index_files(index)),
         (dict.fromkeys(range(60), 1), another, lambda: build_in_windows(archive, another)),
         (dict.fromkeys(range(59), 1), another, lambda: make(archive, another)),
     ]

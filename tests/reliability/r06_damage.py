@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from random import Random
 
-from rag.errors import IndexIncompatible, IndexMissing
+from rag.errors import IndexIncompatibleError, IndexMissingError
 from rag.index.check import check
 from rag.index.repair import repair
 from tests.reliability.bench import ENCODER, Bench, Child, Stage, Tally, in_child, make, stage, state
@@ -97,14 +97,14 @@ def _judge(bench: Bench, ready: Stage, index: Path, case: str) -> str:
     def mend() -> str:
         try:
             found = repair(ready.archive, index, ENCODER)
-        except (IndexIncompatible, IndexMissing) as error:
+        except (IndexIncompatibleError, IndexMissingError) as error:
             return "" if "`onrecord build" in str(error) else f"says no command: {error}"
         if found.remaining:
             return f"there remains: {found.remaining[0].what}"
         return "" if state(index) == ready.after else "not what was there before"
 
     def verify() -> str:
-        with suppress(IndexMissing):
+        with suppress(IndexMissingError):
             check(index)
         return ""
 

@@ -17,13 +17,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
-from rag.errors import IndexDamaged, IndexIncompatible
+from rag.errors import IndexDamagedError, IndexIncompatibleError
 from rag.index import vectors as dense_module
 from rag.index.bm25 import Lexical, LexicalText, stored
 from rag.index.build import build
 from rag.index.queries import encoded_text
 from rag.index.reader import Index
-from rag.index.vectors import Dense, Segment, cells_for
+from rag.index.vectors import Dense, Segment, ivf_lists_for
 from rag.models.base import Encoder, Floats, Ints
 from rag.retrieval.fusion import Ranking, fuse
 from rag.retrieval.hybrid import Filters, retrieve
@@ -64,7 +64,7 @@ def rounded(ranking: Ranking) -> Ranking:
 
 
 def segment(ids: Ints, vectors: Floats) -> Segment:
-    return Segment.build([(ids, vectors)], vectors.shape[1], cells_for(len(ids)))
+    return Segment.build([(ids, vectors)], vectors.shape[1], ivf_lists_for(len(ids)))
 
 
 def read_back(made: Segment) -> Segment:
@@ -253,7 +253,7 @@ def test_vectors_and_ids_that_do_not_fit_are_refused() -> None:
 
 @pytest.mark.parametrize("data", [b"", b"IxFI" + bytes(60), b"pickle"])
 def test_bytes_that_are_no_vector_index_are_refused(data: bytes) -> None:
-    with pytest.raises(IndexDamaged, match="run `onrecord repair`"):
+    with pytest.raises(IndexDamagedError, match="run `onrecord repair`"):
         Segment.from_bytes(np.frombuffer(data, dtype=np.uint8))
 
 
@@ -374,7 +374,7 @@ def test_a_lexical_index_opened_again_finds_the_same(tmp_path: Path) -> None:
         assert opened.search(query, 10) == built.search(query, 10) != []
     assert len(opened) == 3
     (tmp_path / "meta.json").write_text("{}")
-    with pytest.raises(IndexDamaged, match="run `onrecord repair`"):
+    with pytest.raises(IndexDamagedError, match="run `onrecord repair`"):
         Lexical.open(tmp_path)
 
 
@@ -516,7 +516,7 @@ def test_k_limits_and_may_exceed_the_pool(wire: Index, hash_encoder: HashEncoder
 
 
 def test_an_encoder_that_did_not_build_the_index_is_refused(wire: Index) -> None:
-    with wire.snapshot() as snapshot, pytest.raises(IndexIncompatible, match="encoder 'hash', not 'other'"):
+    with wire.snapshot() as snapshot, pytest.raises(IndexIncompatibleError, match="encoder 'hash', not 'other'"):
         retrieve(snapshot, HashEncoder("other"), "lobster")
 
 

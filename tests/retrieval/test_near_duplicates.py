@@ -14,7 +14,7 @@ from rag.config import Settings
 from rag.index.build import build
 from rag.index.reader import Index
 from rag.pipeline import OnRecord
-from rag.retrieval.near_duplicates import REPEATED, SHINGLE, collapse, shingles
+from rag.retrieval.near_duplicates import MIN_REPEATED, SHINGLE_WORDS, fold_near_duplicates, shingles
 from rag.types import Article, Hit, Passage
 from tests.conftest import HashEncoder
 
@@ -44,27 +44,29 @@ def found(listed: list[Hit]) -> list[tuple[int, str, list[str]]]:
 
 
 def test_what_repeats_a_better_passage_is_folded_into_it() -> None:
-    listed = collapse(hits(STORY, "The mail goes by plane.", f"{STORY.upper()} END", "Rain fell on the island."))
+    listed = fold_near_duplicates(
+        hits(STORY, "The mail goes by plane.", f"{STORY.upper()} END", "Rain fell on the island.")
+    )
     assert found(listed) == [(1, "0", ["1", "2"]), (2, "3", [])]
     assert [passage.text for passage in listed[0].also] == ["The mail goes by plane.", f"{STORY.upper()} END"]
     assert [hit.score for hit in listed] == [1, 1 / 4]
 
 
 def test_what_says_more_than_a_better_passage_stays() -> None:
-    assert found(collapse(hits("The mail goes by plane.", STORY))) == [(1, "0", []), (2, "1", [])]
+    assert found(fold_near_duplicates(hits("The mail goes by plane.", STORY))) == [(1, "0", []), (2, "1", [])]
 
 
 def test_passages_of_one_article_are_not_folded() -> None:
-    assert found(collapse(hits(STORY, STORY, articles="aa"))) == [(1, "a", []), (2, "a", [])]
+    assert found(fold_near_duplicates(hits(STORY, STORY, articles="aa"))) == [(1, "a", []), (2, "a", [])]
 
 
 def test_four_of_five_shingles_are_enough_and_fewer_are_not() -> None:
     better = "a b c d e f g"
-    assert (SHINGLE, REPEATED) == (4, 0.8)
+    assert (SHINGLE_WORDS, MIN_REPEATED) == (4, 0.8)
     assert len(shingles(better)) == 4
-    assert found(collapse(hits(better, f"{better} x"))) == [(1, "0", ["1"])]  # 4 of 5
-    assert found(collapse(hits(better, "b c d e f g x"))) == [(1, "0", []), (2, "1", [])]  # 3 of 4
-    assert found(collapse(hits("A, b?", "a b", "b a"))) == [(1, "0", ["1"]), (2, "2", [])]
+    assert found(fold_near_duplicates(hits(better, f"{better} x"))) == [(1, "0", ["1"])]  # 4 of 5
+    assert found(fold_near_duplicates(hits(better, "b c d e f g x"))) == [(1, "0", []), (2, "1", [])]  # 3 of 4
+    assert found(fold_near_duplicates(hits("A, b?", "a b", "b a"))) == [(1, "0", ["1"]), (2, "2", [])]
 
 
 TEXTS = st.lists(st.sampled_from("abc"), min_size=0, max_size=9).map(" ".join)
@@ -73,7 +75,7 @@ TEXTS = st.lists(st.sampled_from("abc"), min_size=0, max_size=9).map(" ".join)
 @given(st.lists(st.tuples(TEXTS, st.sampled_from("pqrst")), max_size=9))
 def test_folding_keeps_the_order_loses_nothing_and_is_done_at_once(rows: list[tuple[str, str]]) -> None:
     given_hits = hits(*(text for text, _ in rows), articles="".join(article for _, article in rows))
-    listed = collapse(given_hits)
+    listed = fold_near_duplicates(given_hits)
     passages = [hit.passage for hit in given_hits]
     kept = [hit.passage for hit in listed]
     assert [hit.rank for hit in listed] == list(range(1, len(listed) + 1))
@@ -81,7 +83,7 @@ def test_folding_keeps_the_order_loses_nothing_and_is_done_at_once(rows: list[tu
     assert kept[:1] == passages[:1]
     everything = Counter(id(passage) for hit in listed for passage in (hit.passage, *hit.also))
     assert everything == Counter(map(id, passages))
-    assert collapse(listed) == listed
+    assert fold_near_duplicates(listed) == listed
 
 
 @pytest.fixture

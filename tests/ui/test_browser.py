@@ -100,7 +100,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def address(folder: Path, seeds: Path, encoder: Encoder) -> Iterator[str]:
     """The chat, as `onrecord ui` starts it, over the seed articles, one that is full of markup, and file names that
-    are."""
+    are.
+    """
     articles = Path(shutil.copytree(seeds, folder / "seeds"))
     hostile = {
         "id": "hostile",
@@ -158,7 +159,8 @@ def settled(page: Page) -> None:
 
 def hover(page: Page, over: Locator, card: Locator) -> None:
     """Rest the pointer on something until its card shows: a card goes when the page scrolls under it, and on a busy
-    machine that may be after the pointer came. It must show in the end."""
+    machine that may be after the pointer came. It must show in the end.
+    """
     for _ in range(10):
         over.hover(force=True)  # of dots on a map, the one that is covered may be the one that is meant
         try:

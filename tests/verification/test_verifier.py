@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rag.models.base import Encoder
 from rag.text.quantities import missing, quantities
 from rag.text.quotations import folded, located, quotations
-from rag.verification.verifier import Source, Verifier
+from rag.verification.verifier import SourceText, Verifier
 
 TEXT = (
     "“We’re making progress on this,” Dominic LeBlanc said on Tuesday.\n\n"
@@ -34,7 +34,7 @@ def verifier(encoder: Encoder) -> Verifier:
 def test_exact_words_are_verbatim_and_stand_where_the_evidence_says(
     verifier: Verifier, sentence: str, evidence: str
 ) -> None:
-    verdict = verifier.check(sentence, [Source("Something else."), Source(TEXT)])
+    verdict = verifier.check(sentence, [SourceText("Something else."), SourceText(TEXT)])
     assert (verdict.support, verdict.score, verdict.source) == ("verbatim", 1.0, 1)
     assert verdict.evidence is not None
     assert TEXT[slice(*verdict.evidence)] == evidence
@@ -57,14 +57,14 @@ def test_exact_words_are_verbatim_and_stand_where_the_evidence_says(
     ],
 )
 def test_the_verdict(verifier: Verifier, sentence: str, support: str) -> None:
-    verdict = verifier.check(sentence, [Source(TEXT)])
+    verdict = verifier.check(sentence, [SourceText(TEXT)])
     assert verdict.support == support
     assert (verdict.evidence is None) == (support == "unsupported")
     assert (verdict.score >= 0.5) == (support != "unsupported")
 
 
 def test_the_evidence_is_the_sentence_that_carries_it(verifier: Verifier) -> None:
-    verdict = verifier.check("Tariffs of 25% start on November 1.", [Source("A first text."), Source(TEXT)])
+    verdict = verifier.check("Tariffs of 25% start on November 1.", [SourceText("A first text."), SourceText(TEXT)])
     assert verdict.evidence is not None
     assert verdict.source == 1
     assert TEXT[slice(*verdict.evidence)] == "The tariffs of 25 per cent begin on November 1."
@@ -72,13 +72,13 @@ def test_the_evidence_is_the_sentence_that_carries_it(verifier: Verifier) -> Non
 
 def test_the_least_supported_sentence_decides(verifier: Verifier) -> None:
     good, bad = "Tariffs of 25% start on November 1.", "Mark Carney owns a bakery in Winnipeg."
-    alone = verifier.check(bad, [Source(TEXT)])
-    assert verifier.check(f"{good} {bad}", [Source(TEXT)]) == alone
-    assert verifier.check(f"{bad.lower()[:-1]} . {good}", [Source(TEXT)]).support == "unsupported"
+    alone = verifier.check(bad, [SourceText(TEXT)])
+    assert verifier.check(f"{good} {bad}", [SourceText(TEXT)]) == alone
+    assert verifier.check(f"{bad.lower()[:-1]} . {good}", [SourceText(TEXT)]).support == "unsupported"
 
 
 def test_two_sources_carry_a_sentence_together(verifier: Verifier) -> None:
-    one, two = Source("The tariffs begin on November 1."), Source("The tariffs are 25 per cent.")
+    one, two = SourceText("The tariffs begin on November 1."), SourceText("The tariffs are 25 per cent.")
     sentence = "The tariffs are 25 per cent and begin on November 1."
     assert verifier.check(sentence, [one]).support == "unsupported"
     assert verifier.check(sentence, [one, two]).support == "supported"
@@ -86,7 +86,7 @@ def test_two_sources_carry_a_sentence_together(verifier: Verifier) -> None:
 
 def test_the_context_tells_who_is_meant_and_gives_no_number(verifier: Verifier) -> None:
     said = "He expects no deal on autos this year."
-    with_name, without = Source(said, "Howard Lutnick 2025-03-31"), Source(said)
+    with_name, without = SourceText(said, "Howard Lutnick 2025-03-31"), SourceText(said)
     sentence = "Lutnick expects no deal on autos this year."
     assert verifier.check(sentence, [with_name]).score > verifier.check(sentence, [without]).score
     assert verifier.check("He expects no deal on autos in 2025.", [with_name]).support == "unsupported"
@@ -95,7 +95,7 @@ def test_the_context_tells_who_is_meant_and_gives_no_number(verifier: Verifier) 
 def test_a_long_source_is_read_where_it_speaks_of_the_sentence(verifier: Verifier) -> None:
     filler = "The harbour was quiet and the boats stayed in. " * 19
     text = "\n\n".join([filler] * 40 + [TEXT] + [filler] * 40)
-    verdict = verifier.check("Tariffs of 25% start on November 1.", [Source(text)])
+    verdict = verifier.check("Tariffs of 25% start on November 1.", [SourceText(text)])
     assert verdict.evidence is not None
     assert text[slice(*verdict.evidence)] == "The tariffs of 25 per cent begin on November 1."
 
@@ -113,8 +113,8 @@ def test_a_source_is_encoded_once(encoder: Encoder) -> None:
     counting = Counting()
     verifier = Verifier(counting)
     for day in range(1, 6):
-        verifier.check(f"The tariffs begin on day {day}.", [Source(TEXT)])
-    verifier.check("The tariffs of 25 per cent begin", [Source(TEXT)])  # verbatim: nothing to encode
+        verifier.check(f"The tariffs begin on day {day}.", [SourceText(TEXT)])
+    verifier.check("The tariffs of 25 per cent begin", [SourceText(TEXT)])  # verbatim: nothing to encode
     assert counting.texts == [
         "The tariffs begin on day 1.",
         TEXT,
@@ -124,7 +124,7 @@ def test_a_source_is_encoded_once(encoder: Encoder) -> None:
 
 @pytest.mark.parametrize("source", ["", " \n", "?!", "。", "a", "٣²", "x" * 3000, "\ufffd\u200b"])
 def test_no_source_breaks_it(verifier: Verifier, source: str) -> None:
-    assert verifier.check("The tariffs begin.", [Source(source)]).support == "unsupported"
+    assert verifier.check("The tariffs begin.", [SourceText(source)]).support == "unsupported"
     assert verifier.check("The tariffs begin.", []).support == "unsupported"
 
 

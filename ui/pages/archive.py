@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from rag.config import Settings, load_settings
-from rag.errors import IndexMissing, OnRecordError
+from rag.errors import IndexMissingError, OnRecordError
 from rag.filters import Filters
 from rag.index.check import status
 from rag.index.reader import Index
@@ -33,7 +33,7 @@ def page() -> None:
     held: dict[str, Any] | None = None
     try:
         held = status(settings.index)
-    except IndexMissing:
+    except IndexMissingError:
         st.text(f"There is no index yet. Put articles into {settings.seeds}, or add them here, and build it.")
     except OnRecordError as error:
         st.text(capitalised(str(error)))

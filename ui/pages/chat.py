@@ -14,7 +14,7 @@ from streamlit.elements.lib.mutable_status_container import StatusContainer
 
 from rag.answer.writer import Event, Stage
 from rag.config import Settings, load_settings
-from rag.errors import IndexDamaged, IndexIncompatible, IndexMissing, OnRecordError, QuestionError
+from rag.errors import IndexDamagedError, IndexIncompatibleError, IndexMissingError, OnRecordError, QuestionError
 from rag.generation.base import Piece
 from rag.types import Answer, Claim
 from ui.pages import archive
@@ -35,9 +35,9 @@ STAGES = {
     "writing": "Writing the answer",
 }
 CLOSED = {
-    IndexMissing: "There is no index yet",
-    IndexDamaged: "The index is damaged",
-    IndexIncompatible: "The index is of another kind",
+    IndexMissingError: "There is no index yet",
+    IndexDamagedError: "The index is damaged",
+    IndexIncompatibleError: "The index is of another kind",
 }
 BROKEN = "Something went wrong inside the program. The question is kept, and the server's log says what happened."
 CUT_OFF = "The answer broke off before its end. The question is kept."
@@ -120,13 +120,13 @@ def _closed(error: OnRecordError, settings: Settings | None) -> None:
             return
         st.subheader(CLOSED.get(type(error), "The archive cannot be opened"), anchor=False)
         st.text(capitalised(str(error)))
-        if settings is not None and isinstance(error, IndexMissing):
+        if settings is not None and isinstance(error, IndexMissingError):
             st.text(f"The articles are read from {settings.seeds}. In a terminal this does the same:")
             st.code(build_command(settings), language=None, wrap_lines=True)
             maintenance.button(settings, "build", first=True)
-        elif settings is not None and isinstance(error, IndexDamaged):
+        elif settings is not None and isinstance(error, IndexDamagedError):
             maintenance.button(settings, "repair", first=True)
-        elif settings is not None and isinstance(error, IndexIncompatible):
+        elif settings is not None and isinstance(error, IndexIncompatibleError):
             maintenance.button(settings, "build anew", first=True)
         else:
             st.button("Try again", key="reopen")
@@ -269,7 +269,9 @@ def _follow(exchange: Exchange, room: Room, desk: Desk, choices: Choices) -> Non
     try:
         _show_events(exchange.asking, exchange, room)
     except OnRecordError as error:
-        talk.fail(exchange, str(error), not isinstance(error, QuestionError), damaged=isinstance(error, IndexDamaged))
+        talk.fail(
+            exchange, str(error), not isinstance(error, QuestionError), damaged=isinstance(error, IndexDamagedError)
+        )
     except Exception:
         LOG.exception("answering failed")
         talk.fail(exchange, BROKEN)
@@ -280,7 +282,8 @@ def _follow(exchange: Exchange, room: Room, desk: Desk, choices: Choices) -> Non
 
 def _show_events(asking: Asking[Event], exchange: Exchange, room: Room) -> None:
     """Draw every event as it comes: the stages that are done with their times, the one under way, and the words. Of an
-    answer that comes at once nothing is drawn before it, for it would only wait until that is built and taken away."""
+    answer that comes at once nothing is drawn before it, for it would only wait until that is built and taken away.
+    """
     done: list[str] = []
     now, since = STAGES["searching"], asking.began
     text, checked = "", 0

@@ -25,7 +25,8 @@ def jobs(index: str) -> Jobs:
 
 def button(settings: Settings, kind: Kind, label: str = "", place: str = "", first: bool = False) -> None:
     """A button that starts a job of this kind; `place` tells apart two of a kind on one page, `first` says that it is
-    the thing to do there."""
+    the thing to do there.
+    """
     usual, icon = BUTTONS[kind]
     known = jobs(str(settings.index))
     st.button(

@@ -16,7 +16,7 @@ import streamlit as st
 from rag.config import Settings, load_settings
 from rag.errors import OnRecordError
 from rag.index.reader import Index
-from rag.models.answer_reader import span_reader
+from rag.models.answer_reader import answer_reader
 from rag.pipeline import OnRecord
 from rag.types import Article
 from ui.state.saved_answers import FindArticle
@@ -51,7 +51,7 @@ def open_archive(settings: Settings) -> OnRecord:
 def _opened(settings: Settings) -> OnRecord:
     asked = "What is in the news?"  # loads what opening alone does not, or the first question would wait
     with ThreadPoolExecutor(1) as pool:
-        reading = pool.submit(lambda: span_reader().read(asked, [asked]))
+        reading = pool.submit(lambda: answer_reader().read(asked, [asked]))
         archive = OnRecord.open(settings)
         archive.evidence(asked)
         reading.result()

@@ -283,7 +283,8 @@ def show_question(talk: Conversation, place: int) -> None:
 
 def edit(talk: Conversation, exchange: Exchange, question: str) -> None:
     """Ask another question in place of one. In place of an earlier one it goes on in a new conversation, so that what
-    came after it is not lost."""
+    came after it is not lost.
+    """
     exchange.editing = False
     if exchange is talk.exchanges[-1]:
         talk.ask_again(exchange, question)

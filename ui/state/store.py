@@ -82,7 +82,8 @@ class Entry:
 @dataclass(frozen=True, slots=True)
 class KeptExchange:
     """A question and what became of it, as kept: `answer` is its JSON, None when there is none; `good` says whether a
-    reader judged it right, None when nobody did."""
+    reader judged it right, None when nobody did.
+    """
 
     id: int
     asked: datetime
@@ -115,7 +116,8 @@ class Store:
 
     def begin(self, question: str, conversation: str | None = None) -> tuple[str, int]:
         """Keep a question in a conversation, which brings it back when it was deleted; in a new one when none is named,
-        or that one is gone for good. Return both their ids."""
+        or that one is gone for good. Return both their ids.
+        """
         with self.writing() as connection:
             change = "UPDATE conversations SET updated = ?, deleted = NULL WHERE id = ?"
             if not connection.execute(change, (now(), conversation)).rowcount:

@@ -22,7 +22,8 @@ def standing(citations: Sequence[Citation]) -> Json:
 
 def strip(citations: Sequence[Citation]) -> list[str]:
     """What stands above an answer of several articles: how many outlets they are of, whether some only repeat others,
-    and how new they are."""
+    and how new they are.
+    """
     articles = cited_articles(citations)
     if len(articles) < 2:
         return []
@@ -41,7 +42,8 @@ def _outlets(groups: Sequence[set[str]], articles: Sequence[Article]) -> str:
 
 def _independent(citations: Sequence[Citation]) -> list[set[str]]:
     """The outlets cited, together those that are cited with nearly the same words: one has them from the other, or
-    both have them from an agency."""
+    both have them from an agency.
+    """
     said = [(name, set(_WORD.findall(c.quote.casefold()))) for c in citations if (name := _outlet(c.article))]
     groups: list[set[str]] = []
     for name, words in said:
