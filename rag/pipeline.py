@@ -96,10 +96,12 @@ class OnRecord:
         llm: str | None = None,
         asked_on: date | None = None,
         refuse_below: float | None = None,
+        *,
+        key: str | None = None,
     ) -> Iterator[Event]:
         """Answer one question, telling each stage, each piece of text and each checked claim as it comes.
 
-        `llm` and `refuse_below` stand in for those of the settings, this once.
+        `llm` and `refuse_below` stand in for those of the settings, and `key` for that of the environment, this once.
         """
         clock = _Clock()
         asked = checked(question)
@@ -107,7 +109,7 @@ class OnRecord:
         filters = filters or Filters()
         with self._index.snapshot() as snapshot:
             yield Stage("searching")
-            rewrite = self._standalone(snapshot, asked, history, filters, llm or self.settings.llm)
+            rewrite = self._standalone(snapshot, asked, history, filters, llm or self.settings.llm, key)
             standalone = rewrite.text
             clock.lap("condense")
             vector = self._encoder.encode([standalone])[0]
@@ -140,16 +142,16 @@ class OnRecord:
                 )
                 yield Piece(answer.text, ends_claim=True)
             elif found := self._conflict(snapshot, whole.question, hits, whole.scored, filters):
-                answer = write_dispute((yield from write_answer(blank, found.evidence, self._verifier)), found)
+                answer = write_dispute((yield from write_answer(blank, found.evidence, self._verifier, key=key)), found)
             elif several:
                 answer = yield from write_answer(
-                    _of_parts(blank, several, answered), chosen_by_all(answered), self._verifier
+                    _of_parts(blank, several, answered), chosen_by_all(answered), self._verifier, key=key
                 )
             else:
                 possible = may_lead(whole.question, whole.confidence)
                 short = find_short_answer(whole.question, whole.chosen, self._encoder) if possible else None
                 lead = leading(whole.question, short, whole.confidence)
-                answer = yield from write_answer(blank, whole.chosen, self._verifier, lead)
+                answer = yield from write_answer(blank, whole.chosen, self._verifier, lead, key)
             clock.lap("generate")
             notice = "; ".join(filter(None, (answer.notice, _of_other_days(answer, asked_on))))
             yield replace(answer, notice=notice, timings_ms=clock.laps())
@@ -196,7 +198,13 @@ class OnRecord:
             return analyse(alone), self._reader.score(analyse(alone), hits)
 
     def _standalone(
-        self, snapshot: Snapshot, question: str, history: Sequence[Turn], filters: Filters, llm: str
+        self,
+        snapshot: Snapshot,
+        question: str,
+        history: Sequence[Turn],
+        filters: Filters,
+        llm: str,
+        key: str | None = None,
     ) -> Rewrite:
         """The question without its conversation, by the rules or by the language model that is to answer it. Earlier
         questions are condensed by the rules where they are not known, and answered where their answer is not, since a
@@ -213,7 +221,7 @@ class OnRecord:
                 dict.fromkeys(people + [name for hit in hits for name in people_in(hit.passage.article.text)])
             )
             known.append(Turn(alone, turn.answer or self._draft(alone, hits)))
-        return stand_alone(question, known, contextualise(question, known, people), llm)
+        return stand_alone(question, known, contextualise(question, known, people), llm, key)
 
     def _draft(self, question: str, hits: Sequence[Hit]) -> str:
         best = self._reader.score(analyse(question), hits)[:1]

@@ -30,7 +30,11 @@ Writing = Events[Event, None, Answer]  # yields events, returns the answer
 
 
 def write_answer(
-    blank: Answer, chosen: Sequence[Evidence], verifier: Verifier, short: ShortAnswer | None = None
+    blank: Answer,
+    chosen: Sequence[Evidence],
+    verifier: Verifier,
+    short: ShortAnswer | None = None,
+    key: str | None = None,
 ) -> Writing:
     """Write with the generator asked for; when it fails or nothing it says holds, extractively with a notice."""
     task = Task(blank.standalone_question, chosen)
@@ -38,7 +42,7 @@ def write_answer(
     if blank.generator == "extractive":
         return (yield from _extracted(blank, task, verifier, short))
     try:
-        answer = yield from _attempt(blank, generator(blank.generator), task, verifier)
+        answer = yield from _attempt(blank, generator(blank.generator, key), task, verifier)
         if answer.status == "abstained" or _holds(answer.claims):
             return answer
         notice = f"{answer.generator} wrote nothing that the articles carry; these are the articles’ own sentences"

@@ -50,9 +50,9 @@ def _fault(spec: Spec, longest_wait: float, error: Exception) -> Fault:
         case ai.ModelContextWindowExceededError() | ai.ModelAPIError(provider_error_code="exceed_context_size_error"):
             return TooLong(f"the passages do not fit the context of {who}{status}: name a model with a longer one")
         case ai.ModelAuthenticationError():
-            return Fault(f"{who} refused the key{status}: check {' or '.join(spec.key_variables)}")
+            return Fault(f"{who} refused the key{status}: check {spec.key_source}")
         case ai.ModelRequestRejectedError(body=body) if "API_KEY_INVALID" in str(body):  # Google's 400
-            return Fault(f"{who} refused the key{status}: check {' or '.join(spec.key_variables)}")
+            return Fault(f"{who} refused the key{status}: check {spec.key_source}")
         case ai.ModelQuotaExceededError():
             return Fault(f"the account of {who} has no credit left{status}: add to it, or name another model")
         case ai.ModelNotFoundError():

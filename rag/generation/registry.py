@@ -46,14 +46,14 @@ def check_generator(spec: str) -> None:
     read_spec(spec)
 
 
-def load_generator(spec: str) -> Generator:
-    """Make the generator that `spec` names.
+def load_generator(spec: str, key: str | None = None) -> Generator:
+    """Make the generator that `spec` names; a hosted model uses `key` instead of the environment's.
 
     Raises:
         ConfigError: no generator of that name.
         GeneratorError: its package or its model file is not installed, or its key is not set.
     """
-    read = read_spec(spec)
+    read = read_spec(spec, key)
     if read.kind == "extractive":
         from rag.generation.extractive import Extractive
 
@@ -105,7 +105,12 @@ def _hosted_installed() -> bool:
         return False
 
 
+def generator(spec: str, key: str | None = None) -> Generator:
+    """Return the generator that `spec` names. One with a key of its own is made anew, so that nothing keeps the key."""
+    return load_generator(spec, key) if key and read_spec(spec).kind in SERVICES else shared_generator(spec)
+
+
 @lru_cache(maxsize=4)
-def generator(spec: str) -> Generator:
-    """Generators are loaded once a process: a local model takes seconds to read."""
+def shared_generator(spec: str) -> Generator:
+    """Load a generator once in each process: a local model takes seconds to read."""
     return load_generator(spec)

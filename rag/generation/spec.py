@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from rag.errors import ConfigError
@@ -50,11 +50,13 @@ class Spec:
         kind: "extractive", "local", or one of `SERVICES`, which is the protocol spoken.
         model: the model's name, or the path of its file; None is the kind's own.
         url: the address that the user named with it.
+        given_key: a key that is used instead of those of the environment; no repr shows it.
     """
 
     kind: str
     model: str | None = None
     url: str | None = None
+    given_key: str | None = field(default=None, repr=False)
 
     @property
     def name(self) -> str:
@@ -79,7 +81,13 @@ class Spec:
 
     @property
     def key(self) -> str | None:
-        return next(filter(None, map(os.environ.get, self.key_variables)), None)
+        """The key that was given with the name of the model, or else that of the environment."""
+        return self.given_key or next(filter(None, map(os.environ.get, self.key_variables)), None)
+
+    @property
+    def key_source(self) -> str:
+        """Where the user has to look when the key is refused."""
+        return "the key that was typed" if self.given_key else " or ".join(self.key_variables)
 
     def missing_key(self) -> str | None:
         """The variable to set before this can be used; None when nothing is missing."""
@@ -87,8 +95,8 @@ class Spec:
         return self.key_variables[0] if needed and self.key is None else None
 
 
-def read_spec(text: str) -> Spec:
-    """Read what `--llm` says.
+def read_spec(text: str, key: str | None = None) -> Spec:
+    """Read what `--llm` says; `key` is used instead of those of the environment.
 
     Raises:
         ConfigError: no generator of that name, or an address that is none.
@@ -101,7 +109,7 @@ def read_spec(text: str) -> Spec:
     model, at, url = re.fullmatch(r"(.*?)(?:(@)(https?://.*))?", rest, re.DOTALL).groups()  # type: ignore[union-attr]
     if kind not in SERVICES or not colon or not model.strip():
         raise ConfigError(f"unknown generator {model_only(text)!r}: use {SPELLINGS}")
-    return Spec(kind, model, _checked(url) if at else None)
+    return Spec(kind, model, _checked(url) if at else None, key)
 
 
 def model_only(text: str) -> str:

@@ -69,17 +69,18 @@ class Rewrite:
     fault: str = ""
 
 
-def stand_alone(question: str, history: Sequence[Turn], rules: str, spec: str) -> Rewrite:
+def stand_alone(question: str, history: Sequence[Turn], rules: str, spec: str, key: str | None = None) -> Rewrite:
     """The question without its conversation, by the generator that `spec` names if it is one that rewrites.
 
     Args:
         history: earlier turns, oldest first, their questions standing alone.
         rules: the question as the rules make it stand alone.
+        key: for a hosted model, instead of that of the environment.
     """
     if spec == "extractive" or not leans_back(question, rules):
         return Rewrite(rules, NOT_ASKED)
     try:
-        model = generator(spec)
+        model = generator(spec, key)
     except GeneratorError as error:
         return Rewrite(rules, NO_REPLY, str(error))
     if isinstance(model, Rewriter) and model.rewrites:

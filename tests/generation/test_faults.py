@@ -60,9 +60,9 @@ def limits(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable
     few_certificates(tmp_path, monkeypatch)
     for name in KEY_VARIABLES:
         monkeypatch.setenv(name, KEY)
-    registry.generator.cache_clear()
+    registry.shared_generator.cache_clear()
     yield set_limits
-    registry.generator.cache_clear()
+    registry.shared_generator.cache_clear()
 
 
 @dataclass(frozen=True)

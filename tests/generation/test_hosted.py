@@ -41,9 +41,9 @@ def no_keys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     for name in (*KEY_VARIABLES, *ADDRESSES, "GEMINI_API_KEY"):
         monkeypatch.delenv(name, raising=False)
     few_certificates(tmp_path, monkeypatch)
-    registry.generator.cache_clear()
+    registry.shared_generator.cache_clear()
     yield
-    registry.generator.cache_clear()
+    registry.shared_generator.cache_clear()
 
 
 @pytest.mark.parametrize(

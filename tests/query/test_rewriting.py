@@ -197,9 +197,9 @@ def hosted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
         monkeypatch.setattr("rag.generation.hosted.REWRITE_SECONDS", 60.0)
     for name in KEY_VARIABLES:
         monkeypatch.setenv(name, KEY)
-    registry.generator.cache_clear()
+    registry.shared_generator.cache_clear()
     yield
-    registry.generator.cache_clear()
+    registry.shared_generator.cache_clear()
 
 
 @needs_hosted
