@@ -60,6 +60,11 @@ def asked_on(row: dict[str, Any], otherwise: date | None) -> date | None:
 
 
 def read_history(path: str) -> Any:
+    """Return what a JSON file holds, which `turns` reads as a conversation.
+
+    Raises:
+        SourceError: the file cannot be read, or is not JSON.
+    """
     return _json("\n".join(_lines(path)), path)
 
 

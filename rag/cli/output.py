@@ -1,27 +1,28 @@
-"""What the command line shows: data on stdout, words on stderr, and nothing that could drive a terminal."""
+"""What the command line prints: data on stdout, messages on stderr, and nothing that could drive a terminal."""
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from rag.index.staging import Progress as Told
-
-import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rag.text.quotations import folded
 from rag.types import Answer, Article, Hit
 
+if TYPE_CHECKING:
+    from rag.index.staging import Progress as ProgressCallback
+
+SHOWN_CHARS = 240  # characters of a passage in a list
+
 
 def print_answer(answer: Answer) -> None:
+    """Print an answer, its citations, and the quotations that the answer does not already show."""
     if answer.standalone_question != answer.question:
-        say(f"read as: {printable(answer.standalone_question)}")
+        print_message(f"read as: {printable(answer.standalone_question)}")
     if answer.notice:
-        say(f"note: {printable(answer.notice)}")
+        print_message(f"note: {printable(answer.notice)}")
     print(printable(answer.text, keep="\n"))
     if answer.citations:
         print()
@@ -37,45 +38,65 @@ def print_answer(answer: Answer) -> None:
 
 
 def print_hit(hit: Hit, explain: bool) -> None:
+    """Print one hit of a list: its article, its score and the beginning of its passage.
+
+    Args:
+        hit: the passage and its rank.
+        explain: print the rank and the score of each stage of retrieval too.
+    """
     article = hit.passage.article
     print(printable(f"{hit.rank}. {article.label} · {byline(article)} · {hit.score:.2f}"))
     if explain:
         stages = (f"{name}: rank {rank or '–'}, {score:.3f}" for name, (rank, score) in hit.stages.items())
         print("   " + "; ".join(stages))
     text = " ".join(hit.passage.text.split())
-    print(printable(f"   {text[:240]}{'…' if len(text) > 240 else ''}"))
+    print(printable(f"   {text[:SHOWN_CHARS]}{'…' if len(text) > SHOWN_CHARS else ''}"))
     if hit.also:
         print(printable(f"   also in: {'; '.join(f'{a.label} · {byline(a)}' for a in hit.also_in)}"))
 
 
-def print_verdict(found: dict[str, Any], source: str | None) -> None:
-    line = f"{found['support']} ({found['score']:.2f})"
-    if found["evidence"]:
-        start, end = found["evidence"]
-        line += f": {source or found['path']}, characters {start}–{end}"
+def print_verdict(verdict: dict[str, Any], source: str | None) -> None:
+    """Print the row of one verified sentence.
+
+    Args:
+        verdict: the row as `--json` prints it.
+        source: the file it was checked against; None when it was the archive.
+    """
+    line = f"{verdict['support']} ({verdict['score']:.2f})"
+    if verdict["evidence"]:
+        start, end = verdict["evidence"]
+        line += f": {source or verdict['path']}, characters {start}–{end}"
     print(printable(line))
 
 
 def print_json(row: dict[str, Any]) -> None:
+    """Print one object as one line, at once: whoever reads a batch gets each row as it is done."""
     print(json.dumps(row, ensure_ascii=False), flush=True)
 
 
-def say(text: str) -> None:
+def print_message(text: str) -> None:
+    """Print a line on stderr."""
     print(text, file=sys.stderr)
 
 
 def byline(article: Article) -> str:
-    """Publisher, publish date and path, with what is not known said to be so."""
+    """Return publisher, publish date and path; an unknown publish date is named as unknown."""
     published = article.published or "publish date unknown"
     return " · ".join(filter(None, (article.publisher, published, article.path)))
 
 
 def printable(text: str, keep: str = "") -> str:
-    """The text without control and invisible characters, which could drive a terminal."""
+    """Return the text without control and invisible characters, which could drive a terminal.
+
+    Args:
+        text: what is to be printed.
+        keep: characters that stay although they are not printable, such as a line end.
+    """
     return "".join(c if c.isprintable() or c in keep else " " if c.isspace() else "�" for c in text)
 
 
-def plain(value: Any) -> str:
+def value_text(value: Any) -> str:
+    """Return a JSON value as a person reads it."""
     if isinstance(value, dict):
         return ", ".join(f"{k} {v}" for k, v in value.items()) or "none"
     if isinstance(value, list | tuple):
@@ -84,8 +105,8 @@ def plain(value: Any) -> str:
 
 
 @contextmanager
-def bars() -> Iterator[Told]:
-    """Give a callback that draws one bar per stage on stderr, when that is a terminal."""
+def bars() -> Iterator[ProgressCallback]:
+    """Yield a callback that draws one progress bar for each stage on stderr, where that is a terminal."""
     if not sys.stderr.isatty():
         yield lambda stage, done, total: None
         return
@@ -93,12 +114,12 @@ def bars() -> Iterator[Told]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description:>9}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as drawn:
+    with Progress(*columns, console=Console(stderr=True), transient=True) as display:
         tasks = {}
 
         def show(stage: str, done: int, total: int) -> None:
             if stage not in tasks:
-                tasks[stage] = drawn.add_task(stage, total=total)
-            drawn.update(tasks[stage], completed=done, total=total)
+                tasks[stage] = display.add_task(stage, total=total)
+            display.update(tasks[stage], completed=done, total=total)
 
         yield show

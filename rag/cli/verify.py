@@ -1,31 +1,71 @@
-"""`onrecord verify`: sentences against texts or the archive, one by one or as the rows of a batch."""
+"""`onrecord verify`: checks one sentence, or each sentence of a batch, against a text or the archive."""
 
 from __future__ import annotations
 
+import argparse
 import re
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from rag.cli.batch import objects_of
+from rag.cli.options import Commands, add_command
+from rag.cli.output import print_json, print_verdict
+from rag.config import Settings
 from rag.errors import OnRecordError, QuestionError, SourceError
-from rag.models.base import Encoder
 from rag.types import Article
-from rag.verification.verifier import NOTHING, SourceText, Verdict, Verifier
+
+if TYPE_CHECKING:
+    from rag.models.base import Encoder
+    from rag.verification.verifier import Verdict, Verifier
 
 MAX_SENTENCE_CHARS = 10_000
 MAX_SOURCE_CHARS = 5_000_000
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")  # JSON may hold them, and no text that is encoded
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")  # JSON may hold one, but no encoded text can
+
+
+def add(commands: Commands) -> None:
+    """Add the parser of `verify`."""
+    parser = add_command(commands, "verify", run, "is a sentence supported by a text, or by the archive")
+    parser.add_argument("sentence", nargs="?", metavar="SENTENCE")
+    parser.add_argument("--source", metavar="FILE", help="a text file; without it the archive is searched")
+    parser.add_argument("--batch", metavar="FILE", help="JSON lines with id, sentence and optional source; - for stdin")
+
+
+def run(options: argparse.Namespace, settings: Settings) -> int:
+    """Check one sentence or a batch, and return the exit status."""
+    from rag.models.registry import load_encoder
+    from rag.pipeline import OnRecord
+
+    if (options.sentence is None) == (options.batch is None):
+        options.parser.error("give a SENTENCE or --batch FILE, one of them")
+    if options.batch is not None and options.source is not None:
+        options.parser.error("each row of a batch names its own source: leave --source out")
+    checker = Checker(lambda: load_encoder(settings.encoder), lambda: OnRecord.open(settings))
+    if options.batch is not None:
+        for row in objects_of(options.batch):
+            print_json(checker.row(row))
+        return 0
+    source = None if options.source is None else read_source(options.source)
+    verdict = {"id": None, **checker.check(options.sentence, source)}
+    if options.json:
+        print_json(verdict)
+    else:
+        print_verdict(verdict, options.source)
+    return 0
 
 
 class Archive(Protocol):
     """What a sentence without a source is checked against."""
 
-    def verify(self, sentence: str) -> tuple[Verdict, Article | None]: ...
+    def verify(self, sentence: str) -> tuple[Verdict, Article | None]:
+        """Return the verdict and the article that supports the sentence best, if any does."""
+        ...
 
 
 class Checker:
-    """Checks the sentences of one command; the encoder is loaded, and the archive opened, when first needed."""
+    """Checks the sentences of one command. It loads the encoder, and opens the archive, at their first use."""
 
     def __init__(self, encoder: Callable[[], Encoder], archive: Callable[[], Archive]) -> None:
         self._encoder = encoder
@@ -33,6 +73,8 @@ class Checker:
 
     @cached_property
     def _verifier(self) -> Verifier:
+        from rag.verification.verifier import Verifier
+
         return Verifier(self._encoder())
 
     @cached_property
@@ -40,25 +82,29 @@ class Checker:
         return self._open()
 
     def check(self, sentence: Any, source: Any = None) -> dict[str, Any]:
-        """Return the support, the score and the evidence, and without a source the article that has it.
+        """Return the support, the score and the evidence; without a source, also the article that has it.
 
         Raises:
-            QuestionError: the sentence is no text, empty or too long.
-            SourceError: the source is no text, or too long.
-            IndexMissing, IndexDamaged, IndexIncompatible: there is no source, and no archive that could be read.
+            QuestionError: the sentence is not a text, or is empty or too long.
+            SourceError: the source is not a text, or is too long.
+            IndexMissing, IndexDamaged, IndexIncompatible: there is no source, and the archive cannot be read.
         """
+        from rag.verification.verifier import SourceText
+
         sentence = _text(sentence, "sentence", MAX_SENTENCE_CHARS, QuestionError)
         if not sentence.strip():
             raise QuestionError('"sentence" is empty: give one to verify')
         if source is None:
             verdict, article = self._archive.verify(sentence)
-            found = {"article_id": article.id, "path": article.path} if article else {"article_id": None, "path": None}
-            return _json(verdict) | found
+            of = {"article_id": article.id, "path": article.path} if article else {"article_id": None, "path": None}
+            return _json(verdict) | of
         text = _text(source, "source", MAX_SOURCE_CHARS, SourceError)
         return _json(self._verifier.check(sentence, [SourceText(text)]))
 
     def row(self, row: dict[str, Any]) -> dict[str, Any]:
-        """Return the row of a batch for one of its lines; one that cannot be checked says why, and stops nothing."""
+        """Return the result of one line of a batch; the result of a line that cannot be checked has an `error`."""
+        from rag.verification.verifier import NOTHING
+
         try:
             return {"id": row.get("id"), **self.check(row.get("sentence"), row.get("source"))}
         except (QuestionError, SourceError) as error:
@@ -66,10 +112,10 @@ class Checker:
 
 
 def read_source(path: str) -> str:
-    """Return a file's text as it stands, line ends included: offsets point into it.
+    """Return the text of a file unchanged, line ends included: the evidence counts its characters.
 
     Raises:
-        SourceError: it cannot be read, is no UTF-8 text, or is too large.
+        SourceError: the file cannot be read, is not UTF-8 text, or is too large.
     """
     try:
         if (size := Path(path).stat().st_size) > 4 * MAX_SOURCE_CHARS:
@@ -81,7 +127,7 @@ def read_source(path: str) -> str:
 
 def _text(value: Any, name: str, most: int, error: type[OnRecordError]) -> str:
     if not isinstance(value, str):
-        raise error(f'"{name}" is {"missing" if value is None else "no text"}: give it as a text')
+        raise error(f'"{name}" is {"missing" if value is None else "not a text"}: give it as a text')
     if len(value) > most:
         raise error(f'"{name}" has {len(value)} characters: give at most {most}')
     return _LONE_SURROGATE.sub("\ufffd", value)

@@ -75,8 +75,8 @@ def test_a_batch_answers_in_order_and_no_row_stops_it(tmp_path: Path, capsys: py
         {"id": "empty", **refused, "error": '"sentence" is empty: give one to verify'},
         {"id": "long", **refused, "error": '"sentence" has 100000 characters: give at most 10000'},
         {"id": "nothing", **refused, "error": '"sentence" is missing: give it as a text'},
-        {"id": "number", **refused, "error": '"sentence" is no text: give it as a text'},
-        {"id": "list", **refused, "error": '"source" is no text: give it as a text'},
+        {"id": "number", **refused, "error": '"sentence" is not a text: give it as a text'},
+        {"id": "list", **refused, "error": '"source" is not a text: give it as a text'},
         {"id": "no text", **refused},
     ]
     assert [row["id"] for row in found[7:]] == ["surrogate", None]
