@@ -12,7 +12,8 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from rag.evidence.scoring import MAX_LOG_ODDS, Floats, ScoredSentence, fitted, sigmoid
+from rag.evidence.scoring import MAX_LOG_ODDS, Floats, ScoredSentence
+from rag.models.linear import linear_model
 from rag.query.analysis import Query
 
 MAX_SENTENCES = 3  # sentences that may support a question together
@@ -112,5 +113,4 @@ def confidence(question: Query, scored: Sequence[ScoredSentence]) -> float:
 
 def probability(features: Floats) -> float:
     """Return the same for a `AnswerabilityFeatures.vector`."""
-    weights = fitted("confidence", ANSWERABILITY_NAMES)
-    return sigmoid(float(features @ weights[:-1] + weights[-1]))
+    return linear_model("evidence/confidence", ANSWERABILITY_NAMES).probability(features)

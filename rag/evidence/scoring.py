@@ -1,4 +1,4 @@
-"""Evidence: the sentences of the retrieved passages, each scored by how well it answers the question.
+"""Score the sentences of the retrieved passages by how well they answer a query.
 
 Every content word of the question is looked for in the sentence twice: as the same word, and as the most
 similar token (late interaction over the token vectors of the encoder, after ColBERT, Khattab & Zaharia 2020,
@@ -12,45 +12,42 @@ sentences again and says how likely each holds an answer.
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
-from functools import lru_cache
-from importlib import resources
+from threading import Lock
 
 import numpy as np
-import numpy.typing as npt
+from cachetools import LRUCache
 
-from rag.models.answer_reader import AnswerSpans, answer_reader
-from rag.models.base import Encoder, TokenVectors
-from rag.models.caching import LRUCache
+from rag.models.answer_reader import AnswerSpans
+from rag.models.base import AnswerReader, Encoder, Floats, TokenVectors
+from rag.models.linear import linear_model, log_odds, sigmoid
 from rag.query.analysis import Query
-from rag.query.answer_types import expectation
-from rag.text.attribution import Attribution, attribute
-from rag.text.sentences import sentences
+from rag.text.document import Document, Documents, Sentence
 from rag.text.tokens import Word, keys, words
-from rag.types import Evidence, Hit
+from rag.types import Evidence, Hit, Passage
 
-Floats = npt.NDArray[np.float32]
 MIN_WORDS = 3  # a shorter line is no sentence
 NAME_TRUST = 0.6  # of the similarity of a name or a number with another one: Ottawa is like Washington, but is not it
 NEAR_DISCOUNT = 0.8  # what a word in the sentence before is worth
-MAX_READ, READ_WITHIN = 12, 2.5  # of the best sentences, at most, and how far in log odds from the best: the others are
-# seldom right, and each takes some milliseconds
-PRESENT_WEIGHT, ANSWERS_WEIGHT = (
-    0.3,
-    0.6,
-)  # what the log odds count that a short answer stands in a sentence, and that it answers,
-# beside those of its score (eval/LOG.md)
-MAX_LOG_ODDS = 9.0  # of these log odds: what is surer is not told apart
-SAME_QUESTION_WEIGHT, SECTION_SENTENCES = (
-    2.0,
-    3,
-)  # what it counts, in log odds, to be one of the first sentences under the same question: what
-# an article asks itself ("What is a NOTAM?") it goes on to answer
+# The best sentences are read by the answer reader: at most so many, and only those within so many log odds of the best.
+# The others are seldom right, and each takes some milliseconds.
+MAX_READ = 12
+READ_WITHIN = 2.5
+# What the reader's log odds count beside those of the score: that a short answer stands in a sentence, and that the
+# sentence answers. Log odds beyond MAX_LOG_ODDS are not told apart.
+PRESENT_WEIGHT = 0.3
+ANSWERS_WEIGHT = 0.6
+MAX_LOG_ODDS = 9.0
+# What it counts, in log odds, to be one of the first sentences under the same question: an article goes on to answer
+# what it asks itself ("What is a NOTAM?").
+SAME_QUESTION_WEIGHT = 2.0
+SECTION_SENTENCES = 3
 CACHED_PASSAGES = 512  # about 300 kB of token vectors each at most
+# Of BM25 (Robertson & Zaragoza 2009).
+K1 = 1.2
+B = 0.75
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +95,7 @@ class Features:
     length: float
 
     def vector(self) -> Floats:
+        """Return (len(FEATURE_NAMES),) float32."""
         return np.array([getattr(self, f.name) for f in fields(self)], dtype=np.float32)
 
 
@@ -106,15 +104,18 @@ FEATURE_NAMES = tuple(f.name for f in fields(Features))
 
 @dataclass(frozen=True, slots=True)
 class ScoredSentence:
-    """A sentence with its features and its score.
+    """A sentence with its features and its score for one query.
 
     Attributes:
-        support: for each question word, 0 to 1.
-        named: for each question word, whether it is part of a name.
-        answers: the log odds, by the span reader, that the sentence holds an answer; None when it was not asked.
+        evidence: the sentence as it may be cited, with its score.
+        sentence: the same sentence as its document has it.
+        support: for each term of the query, 0 to 1.
+        named: for each term of the query, whether it is part of a name.
+        answers: the log odds, by the answer reader, that the sentence answers; None when it was not read.
     """
 
     evidence: Evidence
+    sentence: Sentence
     features: Features
     support: tuple[float, ...]
     named: tuple[bool, ...]
@@ -123,222 +124,160 @@ class ScoredSentence:
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """A sentence as read for one question, before the weights of the question's words are known."""
+    """A sentence of a passage beside one query, before the weights of the query's terms are known.
+
+    Attributes:
+        support, exact, counts: (terms,) float32: the best similarity, 1 for the same word, and how often it stands there.
+        asked_above: the question it stands under in its article, empty without one.
+    """
 
     hit: Hit
-    start: int
-    end: int
-    attribution: Attribution | None
-    support: Floats  # (words of the question,)
-    exact: Floats  # the same, 1 or 0
-    counts: Floats  # how often the sentence has each of them
-    length: int  # its words
+    sentence: Sentence
+    support: Floats
+    exact: Floats
+    counts: Floats
     whole: float
     cosine: float
+    asked_above: str
 
-    @property
-    def text(self) -> str:
-        return self.hit.passage.article.text[self.start : self.end]
 
-    @property
-    def speaker(self) -> str:
-        return self.attribution.speaker if self.attribution else ""
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """All sentences of all passages beside one query, and what their words weigh there.
 
-    @property
-    def asks(self) -> bool:
-        """It is a question itself, which answers none: "What happened to the ferry?", as headings have it."""
-        return self.text.rstrip("”\"’')] ").endswith("?")
+    Attributes:
+        named: for each term, whether it is part of a name.
+        passages: the candidates of each passage, in order, questions among them.
+        rarity: (terms,) float32 weight of each term: log(1 + n / (1 + sentences that have it)).
+        mean_length: words of a sentence.
+    """
+
+    query: Query
+    named: tuple[bool, ...]
+    passages: list[list[_Candidate]]
+    rarity: Floats
+    mean_length: float
 
 
 class SentenceScorer:
-    """Reads passages for evidence. Keeps the token vectors of passages read lately; safe to share between threads."""
+    """Scores the sentences of passages for queries. Safe to share between threads.
 
-    def __init__(self, encoder: Encoder) -> None:
+    It keeps the analysis of articles and the token vectors of passages that were read lately.
+    """
+
+    def __init__(self, encoder: Encoder, answer_reader: AnswerReader, documents: Documents | None = None) -> None:
+        self.documents = documents or Documents()
         self._encoder = encoder
-        self._kept: LRUCache[str, TokenVectors] = LRUCache(CACHED_PASSAGES)
+        self._answer_reader = answer_reader
+        self._vectors: LRUCache[str, TokenVectors] = LRUCache(CACHED_PASSAGES)
+        self._lock = Lock()
 
-    def score(self, question: Query, hits: Sequence[Hit]) -> list[ScoredSentence]:
-        """Judge every sentence of the hits' passages.
+    def score(self, query: Query, hits: Sequence[Hit]) -> list[ScoredSentence]:
+        """Score every sentence of the hits' passages that asks nothing itself.
 
         Returns:
             Best first; equal scores in reading order.
         """
         if not hits:
             return []
-        asked = self._encoder.encode_tokens([question.text])[0]
-        with ThreadPoolExecutor(1) as pool:  # while the encoder has the passages, who says what is read by rules
-            encoding = pool.submit(self._tokens, [passage_with_title(hit) for hit in hits])
-            for hit in hits:
-                _attributed(hit.passage.article.text)
-            tokens = encoding.result()
-        named = _named(question, hits)
-        passages = [
-            _sentences_read(question, named, hit, asked, vectors) for hit, vectors in zip(hits, tokens, strict=True)
-        ]
-        everything = [sentence for passage in passages for sentence in passage]
-        rarity = _rarity(question, everything)
-        mean_length = sum(sentence.length for sentence in everything) / max(1, len(everything))
+        read = self._read(query, hits)
         scored = [
-            _scored_sentence(question, named, sentence, before, asked_above, rarity, mean_length)
-            for passage in passages
-            for before, sentence, asked_above in zip([None, *passage], passage, _asked_above(passage), strict=False)
-            if not sentence.asks
+            _scored(read, candidate, before)
+            for passage in read.passages
+            for before, candidate in zip([None, *passage], passage, strict=False)
+            if not candidate.sentence.asks
         ]
-        return _read_best(question, _best_first(scored))
+        return self._read_best(query, _best_first(scored))
+
+    def _read(self, query: Query, hits: Sequence[Hit]) -> _Read:
+        asked = self._encoder.encode_tokens([query.text])[0]
+        documents = [self.documents.of(hit.passage.article.text) for hit in hits]
+        with ThreadPoolExecutor(1) as pool:  # while the encoder has the passages, the rules find who says what
+            encoding = pool.submit(self._tokens, [passage_with_title(hit.passage) for hit in hits])
+            for document in documents:
+                document.sentences  # noqa: B018 - analysed here, beside the encoder
+            tokens = encoding.result()
+        named = _named(query, hits)
+        passages = [
+            _candidates(query, named, hit, document, asked, vectors)
+            for hit, document, vectors in zip(hits, documents, tokens, strict=True)
+        ]
+        everything = [candidate for passage in passages for candidate in passage]
+        mean_length = sum(len(c.sentence.words) for c in everything) / max(1, len(everything))
+        return _Read(query, named, passages, _rarity(query, everything), mean_length)
 
     def _tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
-        found = {text: kept for text in texts if (kept := self._kept.get(text)) is not None}
+        with self._lock:
+            found = {text: self._vectors[text] for text in texts if text in self._vectors}
         missing = list(dict.fromkeys(text for text in texts if text not in found))
         if missing:
             found.update(zip(missing, self._encoder.encode_tokens(missing), strict=True))
-        for text, vectors in found.items():
-            self._kept.put(text, vectors)
+        with self._lock:
+            self._vectors.update(found)
         return [found[text] for text in texts]
 
+    def _read_best(self, query: Query, scored: Sequence[ScoredSentence]) -> list[ScoredSentence]:
+        """Score the best sentences again by whether they hold an answer; the others score no more than the last."""
+        if not scored:
+            return []
+        threshold = sigmoid(log_odds(scored[0].evidence.score) - READ_WITHIN)
+        near = sum(one.evidence.score >= threshold for one in scored[:MAX_READ])
+        first, others = scored[:near], scored[near:]
+        spans = self._answer_reader.read(query.text, [one.evidence.text for one in first])
+        again = _best_first([_with_answer(one, span) for one, span in zip(first, spans, strict=True)])
+        least = again[-1].evidence.score
+        return again + [_with_score(one, min(one.evidence.score, least)) for one in others]
 
-def passage_with_title(hit: Hit) -> str:
-    """What of a hit goes through the encoder: the title gives the tokens of the passage their context."""
-    title = hit.passage.article.title
-    return f"{title}\n{hit.passage.text}" if title else hit.passage.text
+
+def passage_with_title(passage: Passage) -> str:
+    """Return what of a passage goes through the encoder: the title gives its tokens their context."""
+    title = passage.article.title
+    return f"{title}\n{passage.text}" if title else passage.text
 
 
-def _named(question: Query, hits: Sequence[Hit]) -> tuple[bool, ...]:
-    """For each question word, whether it is part of a name: capitalised in the question, or always in the articles."""
+def _named(query: Query, hits: Sequence[Hit]) -> tuple[bool, ...]:
+    """For each term, whether it is part of a name: capitalised in the question, or always in the passages."""
     capitalised, plain = set[str](), set[str]()
     for hit in hits:
-        big, small = _by_case(hit.passage.text)
-        capitalised |= big
-        plain |= small
+        text = hit.passage.text
+        for word in words(text):
+            if word.content and word.start > 1 and text[word.start - 2] not in ".!?\n“":
+                (capitalised if word.capitalised else plain).add(word.key)
     return tuple(
-        _in_name(question, word.start) or (word.key in capitalised and word.key not in plain) for word in question.terms
+        query.in_name(term.start) or (term.key in capitalised and term.key not in plain) for term in query.terms
     )
 
 
-@lru_cache(maxsize=512)
-def _by_case(text: str) -> tuple[frozenset[str], frozenset[str]]:
-    """Keys of the words written with a capital inside a sentence, and of those written without."""
-    inside = [w for w in words(text) if w.content and w.start > 1 and text[w.start - 2] not in ".!?\n“"]
-    return frozenset(w.key for w in inside if w.capitalised), frozenset(w.key for w in inside if not w.capitalised)
-
-
-def _sentences_read(
-    question: Query, named: Sequence[bool], hit: Hit, asked: TokenVectors, tokens: TokenVectors
+def _candidates(
+    query: Query, named: Sequence[bool], hit: Hit, document: Document, asked: TokenVectors, tokens: TokenVectors
 ) -> list[_Candidate]:
-    """Look for each word of the question in each sentence of a passage."""
+    """Look for each term of the query in each sentence of a passage."""
     passage = hit.passage
-    shift = len(passage_with_title(hit)) - len(passage.text) - passage.start
-    exacting = [name or word.number for name, word in zip(named, question.terms, strict=True)]
+    shift = len(passage_with_title(passage)) - len(passage.text) - passage.start
+    exacting = [name or term.number for name, term in zip(named, query.terms, strict=True)]
     trust = 1 - np.array(exacting, dtype=np.float32) * (1 - NAME_TRUST)
-    sentences = []
-    for (start, end), attribution in _attributed(passage.article.text):
-        text = passage.article.text[start:end]
-        if start < passage.start or end > passage.end or len(text.split()) < MIN_WORDS:
-            continue
-        inside = (tokens.spans[:, 0] >= start + shift) & (tokens.spans[:, 1] <= end + shift)
+    sentences = [s for s in document.within(passage.start, passage.end) if len(s.text.split()) >= MIN_WORDS]
+    candidates = []
+    for sentence, asked_above in zip(sentences, _asked_above(sentences), strict=True):
+        inside = (tokens.spans[:, 0] >= sentence.start + shift) & (tokens.spans[:, 1] <= sentence.end + shift)
         vectors = tokens.vectors[inside]
         best = (asked.vectors @ vectors.T).max(axis=1) if len(vectors) else np.zeros(len(asked.vectors), np.float32)
-        here = keys(text) | keys(attribution.speaker if attribution else "")
-        exact = np.array([word.key in here for word in question.terms], dtype=np.float32)
-        spoken = [word.key for word in words(text)]
-        counts = np.maximum(exact, [spoken.count(word.key) for word in question.terms]).astype(np.float32)
-        soft = np.array([_similarity(word, asked, best) for word in question.terms], dtype=np.float32)
-        sentences.append(
-            _Candidate(
-                hit,
-                start,
-                end,
-                attribution,
-                np.maximum(exact, soft * trust),
-                exact,
-                counts,
-                len(spoken),
-                float(best.mean()) if len(best) else 0.0,
-                _cosine(asked.vectors, vectors),
-            )
-        )
-    return sentences
+        here = sentence.keys | keys(sentence.speaker)
+        exact = np.array([term.key in here for term in query.terms], dtype=np.float32)
+        spoken = [word.key for word in sentence.words]
+        counts = np.maximum(exact, [spoken.count(term.key) for term in query.terms]).astype(np.float32)
+        soft = np.array([_similarity(term, asked, best) for term in query.terms], dtype=np.float32)
+        whole = float(best.mean()) if len(best) else 0.0
+        cosine = _cosine(asked.vectors, vectors)
+        support = np.maximum(exact, soft * trust)
+        candidates.append(_Candidate(hit, sentence, support, exact, counts, whole, cosine, asked_above))
+    return candidates
 
 
-@lru_cache(maxsize=512)
-def _attributed(text: str) -> tuple[tuple[tuple[int, int], Attribution | None], ...]:
-    """The sentences of an article's text, each with who says it."""
-    spans = sentences(text)
-    return tuple(zip(spans, attribute(text, spans), strict=True))
-
-
-def _similarity(word: Word, asked: TokenVectors, best: Floats) -> float:
-    pieces = (asked.spans[:, 0] >= word.start) & (asked.spans[:, 1] <= word.end)
-    return float(best[pieces].mean()) if pieces.any() else 0.0
-
-
-def _rarity(question: Query, read: Sequence[_Candidate]) -> Floats:
-    """Weight of each question word: log(1 + n / (1 + sentences that have it)), after the inverse document frequency."""
-    if not read or not question.terms:
-        return np.ones(len(question.terms), dtype=np.float32)
-    having = np.sum([sentence.exact for sentence in read], axis=0)
-    rarity: Floats = np.log1p(len(read) / (1 + having)).astype(np.float32)
-    return rarity
-
-
-def _bm25(sentence: _Candidate, rarity: Floats, mean_length: float) -> float:
-    """BM25 (Robertson & Zaragoza 2009) with `rarity` for the inverse document frequency, speaker's name included."""
-    k1, b = 1.2, 0.75
-    norm = k1 * (1 - b + b * sentence.length / mean_length)
-    return float(rarity @ (sentence.counts * (k1 + 1) / (sentence.counts + norm)))
-
-
-def _scored_sentence(
-    question: Query,
-    named: tuple[bool, ...],
-    sentence: _Candidate,
-    before: _Candidate | None,
-    asked_above: str,
-    rarity: Floats,
-    mean_length: float,
-) -> ScoredSentence:
-    passage = sentence.hit.passage
-    support = sentence.support
-    near = np.maximum(support, NEAR_DISCOUNT * before.support) if before is not None else support
-    around = keys(passage.text) | keys(passage.article.title or "")
-    around_exact = np.array([word.key in around for word in question.terms], dtype=np.float32)
-    text = sentence.text
-    features = Features(
-        soft=_mean(support, rarity),
-        near=_mean(near, rarity),
-        plain=_mean(support, np.ones_like(rarity)),
-        weakest=float(support.min()) if len(support) else 0.0,
-        names=float(min(near[list(named)], default=1.0)),
-        exact=_mean(sentence.exact, rarity),
-        bm25=_bm25(sentence, rarity, mean_length) / 10,
-        passage_exact=_mean(around_exact, rarity),
-        whole=sentence.whole,
-        cosine=sentence.cosine,
-        expected=float(expectation(question, text)),
-        speaker=_speaker_sign(question, sentence.speaker),
-        passage=sentence.hit.score,
-        timely=_timely(sentence.hit),
-        heading=float(text[-1] not in ".!?”\"’'…)"),
-        length=min(1.0, len(text.split()) / 40),
-    )
-    weights = fitted("sentence", FEATURE_NAMES)
-    odds = float(features.vector() @ weights[:-1] + weights[-1]) + SAME_QUESTION_WEIGHT * _same_question(
-        question, asked_above
-    )
-    evidence = Evidence(
-        article=passage.article,
-        start=sentence.start,
-        end=sentence.end,
-        score=sigmoid(odds),
-        speaker=sentence.speaker or None,
-        quote=sentence.attribution.quote_span if sentence.attribution else None,
-    )
-    return ScoredSentence(evidence, features, tuple(float(s) for s in support), named)
-
-
-def _asked_above(passage: Sequence[_Candidate]) -> list[str]:
-    """For each sentence, the question that it stands under, at most `SECTION_SENTENCES` sentences above; empty without one."""
+def _asked_above(sentences: Sequence[Sentence]) -> list[str]:
+    """For each sentence, the question that it stands under, at most `SECTION_SENTENCES` above; empty without one."""
     above, left, found = "", 0, []
-    for sentence in passage:
+    for sentence in sentences:
         if sentence.asks:
             above, left = sentence.text, SECTION_SENTENCES + 1
         found.append(above if 0 < left <= SECTION_SENTENCES else "")
@@ -346,10 +285,72 @@ def _asked_above(passage: Sequence[_Candidate]) -> list[str]:
     return found
 
 
-def _same_question(question: Query, other: str) -> float:
-    """How much two questions are the same, by the words that only one of them has: 1, or 0 when half of them differ."""
-    own, others = {term.key for term in question.terms}, keys(other)
-    alike = len(own & others) / max(1, len(own | others))
+def _similarity(term: Word, asked: TokenVectors, best: Floats) -> float:
+    pieces = (asked.spans[:, 0] >= term.start) & (asked.spans[:, 1] <= term.end)
+    return float(best[pieces].mean()) if pieces.any() else 0.0
+
+
+def _rarity(query: Query, candidates: Sequence[_Candidate]) -> Floats:
+    """Weigh each term: log(1 + n / (1 + sentences that have it)), after the inverse document frequency."""
+    if not candidates or not query.terms:
+        return np.ones(len(query.terms), dtype=np.float32)
+    having = np.sum([candidate.exact for candidate in candidates], axis=0)
+    rarity: Floats = np.log1p(len(candidates) / (1 + having)).astype(np.float32)
+    return rarity
+
+
+def _bm25(candidate: _Candidate, read: _Read) -> float:
+    """Return BM25 with `rarity` for the inverse document frequency, the speaker's name included."""
+    norm = K1 * (1 - B + B * len(candidate.sentence.words) / read.mean_length)
+    return float(read.rarity @ (candidate.counts * (K1 + 1) / (candidate.counts + norm)))
+
+
+def _scored(read: _Read, candidate: _Candidate, before: _Candidate | None) -> ScoredSentence:
+    sentence, hit = candidate.sentence, candidate.hit
+    features = _features(read, candidate, before)
+    same = _same_question(read.query, candidate.asked_above)
+    odds = linear_model("evidence/sentence", FEATURE_NAMES).log_odds(features.vector()) + SAME_QUESTION_WEIGHT * same
+    evidence = Evidence(
+        article=hit.passage.article,
+        start=sentence.start,
+        end=sentence.end,
+        score=sigmoid(odds),
+        speaker=sentence.speaker or None,
+        quote=sentence.attribution.quote_span if sentence.attribution else None,
+    )
+    return ScoredSentence(evidence, sentence, features, tuple(float(s) for s in candidate.support), read.named)
+
+
+def _features(read: _Read, candidate: _Candidate, before: _Candidate | None) -> Features:
+    query, rarity, passage, text = read.query, read.rarity, candidate.hit.passage, candidate.sentence.text
+    support = candidate.support
+    near = np.maximum(support, NEAR_DISCOUNT * before.support) if before is not None else support
+    around = keys(passage.text) | keys(passage.article.title or "")
+    around_exact = np.array([term.key in around for term in query.terms], dtype=np.float32)
+    return Features(
+        soft=_mean(support, rarity),
+        near=_mean(near, rarity),
+        plain=_mean(support, np.ones_like(rarity)),
+        weakest=float(support.min()) if len(support) else 0.0,
+        names=float(min(near[list(read.named)], default=1.0)),
+        exact=_mean(candidate.exact, rarity),
+        bm25=_bm25(candidate, read) / 10,
+        passage_exact=_mean(around_exact, rarity),
+        whole=candidate.whole,
+        cosine=candidate.cosine,
+        expected=float(query.expectation(candidate.sentence)),
+        speaker=_speaker_feature(query, candidate.sentence.speaker),
+        passage=candidate.hit.score,
+        timely=_timely(candidate.hit),
+        heading=float(text[-1] not in ".!?”\"’'…)"),
+        length=min(1.0, len(text.split()) / 40),
+    )
+
+
+def _same_question(query: Query, other: str) -> float:
+    """Return how much two questions are the same, by the words that only one has: 1, or 0 when half of them differ."""
+    others = keys(other)
+    alike = len(query.keys & others) / max(1, len(query.keys | others))
     return max(0.0, 2 * alike - 1)
 
 
@@ -357,26 +358,13 @@ def _best_first(scored: Sequence[ScoredSentence]) -> list[ScoredSentence]:
     return sorted(scored, key=lambda j: (-j.evidence.score, j.evidence.article.id, j.evidence.start))
 
 
-def _read_best(question: Query, scored: Sequence[ScoredSentence]) -> list[ScoredSentence]:
-    """Score the best sentences again by whether they hold an answer; the others score no more than the last of them."""
-    if not scored:
-        return []
-    bar = sigmoid(log_odds(scored[0].evidence.score) - READ_WITHIN)
-    near = sum(one.evidence.score >= bar for one in scored[:MAX_READ])
-    first, others = scored[:near], scored[near:]
-    read = answer_reader().read(question.text, [j.evidence.text for j in first])
-    again = _best_first([_answering(one, places) for one, places in zip(first, read, strict=True)])
-    least = again[-1].evidence.score
-    return again + [_scored(one, min(one.evidence.score, least)) for one in others]
-
-
-def _answering(one: ScoredSentence, places: AnswerSpans) -> ScoredSentence:
-    present, answers = (max(-MAX_LOG_ODDS, min(MAX_LOG_ODDS, odds)) for odds in (places.present, places.answers))
+def _with_answer(one: ScoredSentence, spans: AnswerSpans) -> ScoredSentence:
+    present, answers = (max(-MAX_LOG_ODDS, min(MAX_LOG_ODDS, odds)) for odds in (spans.present, spans.answers))
     odds = log_odds(one.evidence.score) + PRESENT_WEIGHT * present + ANSWERS_WEIGHT * answers
-    return replace(_scored(one, sigmoid(odds)), answers=answers)
+    return replace(_with_score(one, sigmoid(odds)), answers=answers)
 
 
-def _scored(one: ScoredSentence, score: float) -> ScoredSentence:
+def _with_score(one: ScoredSentence, score: float) -> ScoredSentence:
     return replace(one, evidence=replace(one.evidence, score=score))
 
 
@@ -384,24 +372,21 @@ def _mean(values: Floats, weights: Floats) -> float:
     return float(values @ weights / weights.sum()) if len(values) else 0.0
 
 
-def _in_name(question: Query, position: int) -> bool:
-    return any(start <= position < end for start, end in question.names)
-
-
 def _timely(hit: Hit) -> float:
     _, of_the_days = hit.stages.get("date", (None, 0.5))
     return 2 * of_the_days - 1
 
 
-def _speaker_sign(question: Query, speaker: str) -> float:
-    if question.kind not in ("said", "why", "yesno", "how", "what") or not question.names:
+def _speaker_feature(query: Query, speaker: str) -> float:
+    if query.answer_type not in ("said", "why", "yesno", "how", "what") or not query.names:
         return 0.0
+    said = query.answer_type == "said"
     if not speaker:
-        return -0.5 if question.kind == "said" else 0.0
-    asked = {w.key for w in question.terms if _in_name(question, w.start)}
+        return -0.5 if said else 0.0
+    asked = {term.key for term in query.terms if query.in_name(term.start)}
     if keys(speaker) & asked:
         return 1.0
-    return -1.0 if question.kind == "said" else 0.0
+    return -1.0 if said else 0.0
 
 
 def _cosine(a: Floats, b: Floats) -> float:
@@ -409,19 +394,3 @@ def _cosine(a: Floats, b: Floats) -> float:
         return 0.0
     mean_a, mean_b = a.mean(axis=0), b.mean(axis=0)
     return float(mean_a @ mean_b / (np.linalg.norm(mean_a) * np.linalg.norm(mean_b) + 1e-9))
-
-
-def sigmoid(x: float) -> float:
-    return 1 / (1 + math.exp(-x))
-
-
-def log_odds(chance: float) -> float:
-    """What `sigmoid` is of, for a chance between 0 and 1, these left out."""
-    return math.log(chance / (1 - chance))
-
-
-@lru_cache(maxsize=8)
-def fitted(model: str, names: tuple[str, ...]) -> Floats:
-    """Return (len(names) + 1,) weights of a fitted model in the order of `names`, then its intercept."""
-    table = json.loads(resources.files("rag.models").joinpath("data/evidence.json").read_text("utf-8"))[model]
-    return np.array([*(table[name] for name in names), table["intercept"]], dtype=np.float32)

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rag.evidence.scoring import fitted
 from rag.models.answer_reader import AnswerSpans, answer_reader
 from rag.models.base import Encoder, Floats, Ints, TokenVectors
+from rag.models.linear import linear_model
 from rag.query.analysis import Kind, Query
 from rag.query.answer_types import DAY, MONTH, phrases
 from rag.text.tokens import Word, keys, words
@@ -145,7 +145,7 @@ def may_lead(question: Query, sure: float) -> bool:
 def find_short_answer(question: Query, evidence: Sequence[Evidence], encoder: Encoder) -> ShortAnswer | None:
     """The most likely short answer in the evidence; None when there is nothing to choose from."""
     found, features = candidates(question, evidence, encoder)
-    return best(found, features @ fitted("short", CANDIDATE_FEATURES)[:-1])
+    return best(found, features @ linear_model("evidence/short", CANDIDATE_FEATURES).weights)
 
 
 def best(found: Sequence[Candidate], scores: Floats) -> ShortAnswer | None:

@@ -8,23 +8,20 @@ faithfulness DIR --fit`.
 
 from __future__ import annotations
 
-import json
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from importlib import resources
 
 from rag.ingest.chunking import split
 from rag.models.base import Encoder
 from rag.models.caching import LRUCache
+from rag.models.linear import INTERCEPT, read_weights, sigmoid
 from rag.text.quantities import Quantity, missing, quantities
 from rag.text.quotations import folded, located, quotations
 from rag.text.sentences import Span
 from rag.text.tokens import keys, words
 from rag.types import Article, Citation, Support
-from rag.verification.alignment import AlignmentFeatures, Text, align, joined, statements, text_of
+from rag.verification.alignment import ALIGNMENT_FEATURES, AlignmentFeatures, Text, align, joined, statements, text_of
 from rag.verification.contradiction import contradicts
 
 __all__ = ["SourceText", "Verdict", "Verifier", "folded", "sources_of"]
@@ -191,17 +188,8 @@ def sources_of(citations: Sequence[Citation]) -> list[SourceText]:
 
 def weighed(signs: AlignmentFeatures) -> float:
     """Return the probability, 0 to 1, that a sentence with these signs is supported."""
-    weights = _weights()
-    total = weights["intercept"] + sum(w * getattr(signs, name) for name, w in weights.items() if name != "intercept")
-    return 1 / (1 + math.exp(-total))
-
-
-@lru_cache(maxsize=1)
-def _weights() -> dict[str, float]:
-    table: dict[str, float] = json.loads(
-        resources.files("rag.models").joinpath("data/verifier.json").read_text("utf-8")
-    )
-    return table
+    weights = read_weights("verifier")
+    return sigmoid(weights[INTERCEPT] + sum(weights[name] * getattr(signs, name) for name in ALIGNMENT_FEATURES))
 
 
 def _nearest(whole: str, spans: Sequence[Span], statement: str) -> tuple[Span, ...]:

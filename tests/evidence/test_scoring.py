@@ -12,10 +12,9 @@ from rag.evidence.scoring import (
     SAME_QUESTION_WEIGHT,
     ScoredSentence,
     SentenceScorer,
-    log_odds,
-    sigmoid,
 )
 from rag.models.answer_reader import answer_reader
+from rag.models.linear import log_odds, sigmoid
 from rag.models.registry import load_encoder
 from rag.query.analysis import analyse
 from rag.types import Article, Hit, Passage
