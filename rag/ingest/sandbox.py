@@ -1,7 +1,7 @@
-"""Run the parsers of markup in a process of their own: what crashes, hangs or eats memory there costs one article.
+"""Parse HTML and Markdown in a child process, so that a crash, a hang or too much memory costs one article only.
 
-The parsers of HTML and Markdown take quadratic time, or worse, over some input that anybody can write. A child process
-reads one request a line and answers it in one line, both JSON; when it takes too long it is killed.
+The parsers take quadratic time, or worse, over some input that anybody can write. The child reads one request a line
+and answers it in one line; both are JSON. The parent kills it when it takes too long.
 """
 
 from __future__ import annotations
@@ -21,10 +21,15 @@ from rag.ingest.markup import Kind, Page, read_page
 
 TIME_LIMIT = 30.0  # seconds for one article; a news page takes a tenth of one
 MEMORY_LIMIT = 2 << 30  # bytes of address space for the child
+# What Python needs to start. The parent's environment holds API keys; code that parses foreign pages must not have them.
+ALLOWED_VARIABLES = frozenset(
+    "HOME LANG LANGUAGE LC_ALL LC_CTYPE LD_LIBRARY_PATH DYLD_LIBRARY_PATH PATH PYTHONDONTWRITEBYTECODE PYTHONHOME "
+    "PYTHONPATH SYSTEMROOT TEMP TMP TMPDIR TZ VIRTUAL_ENV".split()
+)
 
 
 class Child:
-    """A process that parses, begun with the first request and again whenever it died."""
+    """A process that parses pages. It starts with the first request, and again after it died."""
 
     def __init__(self, time_limit: float = TIME_LIMIT) -> None:
         self.time_limit = time_limit
@@ -35,7 +40,7 @@ class Child:
         """Do what `markup.read_page` does, within the limits of time and memory.
 
         Raises:
-            SourceError: there is no article text in it, or the limits were not enough.
+            SourceError: the page holds no article text, or the limits were not enough.
         """
         with self._lock:
             answer = self._ask(json.dumps([kind, text]).encode() + b"\n")
@@ -46,14 +51,16 @@ class Child:
         return Page(lines, reply["fields"], reply["provenance"])
 
     def close(self) -> None:
+        """End the process, if there is one."""
         if self._process:
             self._process.kill()
             self._process.communicate()
         self._process = None
 
     def _ask(self, request: bytes) -> bytes:
+        """Send one request line and return the answer line, both with their line end."""
         if self._process and self._process.poll() is not None:
-            self.close()  # it died of something else
+            self.close()  # it died since the last request
         process = self._process = self._process or _start()
         assert process.stdin
         assert process.stdout
@@ -67,7 +74,7 @@ class Child:
         except BrokenPipeError:
             answer = b""
         except BaseException:
-            self.close()  # or its answer would be taken for that to the next request
+            self.close()  # or the next request would get the answer to this one
             raise
         finally:
             expired = not timer.is_alive()
@@ -81,19 +88,21 @@ class Child:
 
 
 def _start() -> subprocess.Popen[bytes]:
+    """Start the child with the allowed variables only, and with this package on its path."""
+    environment = {name: value for name, value in os.environ.items() if name.upper() in ALLOWED_VARIABLES}
     package = str(Path(__file__).resolve().parents[2])
-    path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [package, environment.get("PYTHONPATH")]))
     return subprocess.Popen(
-        [sys.executable, "-P", "-m", "rag.ingest.sandbox"],  # -P: no module is taken from the folder we happen to be in
+        [sys.executable, "-P", "-m", "rag.ingest.sandbox"],  # -P: import nothing from the current folder
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": path},
+        env=environment,
     )
 
 
 def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
-    """Answer requests until there are no more: this is what the child does."""
+    """Answer requests until there are no more. The child runs this."""
     for line in requests:
         kind, text = json.loads(line)
         try:

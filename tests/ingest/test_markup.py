@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from threading import Timer
 
 import pytest
@@ -14,13 +15,15 @@ from rag.errors import SourceError
 from rag.ingest.cleaning import clean
 from rag.ingest.loaders import Source
 from rag.ingest.markup import Page, read_page
-from rag.ingest.sandbox import Child
+from rag.ingest.sandbox import ALLOWED_VARIABLES, Child
 from rag.types import Article
 
 FIRST = (
     "The ministers of both countries met on Monday to discuss tariffs on steel, and said that they would meet again."
 )
 SECOND = "The next round of talks is planned for the end of the month, according to an official in the capital."
+KEYS = ("OPENAI_API_KEY", "ONRECORD_LLM_KEY", "AWS_SECRET_ACCESS_KEY")
+SECRET = "a key that no parser needs"
 HEAD = """\
 <title>Ministers meet | The Example Post</title>
 <meta property="og:title" content="Ministers meet over tariffs">
@@ -304,6 +307,18 @@ def test_a_child_that_died_in_between_is_replaced(child: Child) -> None:
     child._process.kill()
     child._process.wait()
     assert lines(child.read_page("markdown", SECOND)) == [SECOND]
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="the system does not show a process's environment")
+def test_the_child_gets_no_key(child: Child, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in KEYS:
+        monkeypatch.setenv(name, SECRET)
+    child.read_page("html", html(f"<p>{FIRST}</p>"))
+    assert child._process
+    given = Path(f"/proc/{child._process.pid}/environ").read_text()
+    assert SECRET not in given
+    names = {variable.partition("=")[0] for variable in given.split("\0") if variable}
+    assert {"PATH", "PYTHONPATH"} <= names <= ALLOWED_VARIABLES
 
 
 def test_the_child_gives_what_the_parser_gives(child: Child) -> None:
