@@ -1,4 +1,4 @@
-"""What immutable files need of the file system: links, checksums, and the certainty that they are on the disk."""
+"""What immutable files need of the file system: links, checksums, syncing to the disk, and a lock for the writer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rag.errors import IndexLockedError
 
 
 def link(source: Path, target: Path) -> None:
-    """Give the file a second name, or copy it where the file system knows no links.
+    """Link `target` to the file `source`, or copy it where the file system has no links.
 
     Raises:
         OSError: the disk is full, or the like.
@@ -29,7 +29,7 @@ def link(source: Path, target: Path) -> None:
 
 
 def make_folder(path: Path) -> None:
-    """Make the folder and those above it that are missing, so that their names are on the disk.
+    """Make the folder and its missing parents, and wait until their names are on the disk.
 
     Raises:
         OSError: the disk is full, or the like.
@@ -41,6 +41,7 @@ def make_folder(path: Path) -> None:
 
 
 def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -59,33 +60,32 @@ LOCK_FILE = "lock"
 
 @contextmanager
 def writer_lock(index: Path) -> Iterator[None]:
-    """Hold the index folder for writing.
+    """Hold the index folder for writing. The system frees the lock when the process dies.
 
     Raises:
-        IndexLocked: another process, or another thread of this one, holds it; says which and since when.
+        IndexLocked: another process, or another thread of this one, holds the lock; says which one and since when.
     """
-    import fcntl
+    from filelock import FileLock, Timeout
 
-    with (index / LOCK_FILE).open("a+", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise IndexLockedError(
-                f"{index} is being built by {_holder(index)}: wait for it to end, or end it"
-            ) from error
+    path = index / LOCK_FILE
+    try:
+        # The soft lock that filelock can fall back to would outlive a process that is killed.
+        held = FileLock(path, fallback_to_soft=False).acquire(blocking=False)
+    except Timeout as error:
+        raise IndexLockedError(f"{index} is being built by {_holder(path)}: wait for it to end, or end it") from error
+    with held:
         holder = {"pid": os.getpid(), "since": datetime.now(UTC).isoformat(timespec="seconds")}
-        file.truncate(0)
-        file.write(json.dumps(holder))
-        file.flush()
+        path.write_text(json.dumps(holder), encoding="utf-8")
         try:
             yield
         finally:
-            file.truncate(0)  # or the next holder would be taken for this one until it has written its own name
+            path.write_text("", encoding="utf-8")  # or the next holder would be taken for this one until it writes
 
 
-def _holder(index: Path) -> str:
+def _holder(path: Path) -> str:
+    """Return who holds the lock file `path`, in words."""
     try:
-        holder = json.loads((index / LOCK_FILE).read_text(encoding="utf-8"))
+        holder = json.loads(path.read_text(encoding="utf-8"))
         return f"process {int(holder['pid'])} (since {holder['since']})"
-    except (OSError, ValueError, KeyError, TypeError):  # it has taken the lock and not yet written who it is
+    except (OSError, ValueError, KeyError, TypeError):  # the holder has not yet written who it is
         return "another process"

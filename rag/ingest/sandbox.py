@@ -21,7 +21,7 @@ from rag.ingest.markup import Kind, Page, read_page
 
 TIME_LIMIT = 30.0  # seconds for one article; a news page takes a tenth of one
 MEMORY_LIMIT = 2 << 30  # bytes of address space for the child
-# What Python needs to start. The parent's environment holds API keys; code that parses foreign pages must not have them.
+# What Python needs to start. The parent has API keys in its environment; code that parses foreign pages gets none.
 ALLOWED_VARIABLES = frozenset(
     "HOME LANG LANGUAGE LC_ALL LC_CTYPE LD_LIBRARY_PATH DYLD_LIBRARY_PATH PATH PYTHONDONTWRITEBYTECODE PYTHONHOME "
     "PYTHONPATH SYSTEMROOT TEMP TMP TMPDIR TZ VIRTUAL_ENV".split()
