@@ -1,1 +1,1 @@
-"""The chat: a Streamlit page over `rag.pipeline`. It draws; what it draws comes from the product."""
+"""The chat: Streamlit pages over `rag.pipeline`. They draw what the product returns."""

@@ -1,4 +1,4 @@
-"""The chat's server: Streamlit, and meanwhile the archive is opened, so that the first page and answer wait less."""
+"""Start the chat's server, and open the archive meanwhile, so that the first page and answer come sooner."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from threading import Thread
 
 
 def main() -> None:
-    """Do what `streamlit` does with the same arguments."""
+    """Do what the command `streamlit` does with the same arguments."""
     from streamlit.web.cli import main as streamlit
 
-    Thread(target=_ahead, name="onrecord-opening", daemon=True).start()
+    Thread(target=_prepare, name="onrecord-opening", daemon=True).start()
     sys.exit(streamlit(prog_name="streamlit"))
 
 
-def _ahead() -> None:
-    from ui.pages import navigation  # noqa: F401 - what every page needs, before one is asked for
+def _prepare() -> None:
+    from ui.pages import navigation  # noqa: F401 - imports what every page needs, before a page is asked for
     from ui.state.archive import open_ahead
 
     open_ahead()
@@ -24,10 +24,10 @@ def _ahead() -> None:
 
 
 def settle() -> None:
-    """Leave all that is in memory now out of what the garbage collector looks at.
+    """Exclude all objects that exist now from garbage collection.
 
-    Streamlit has it look at everything after each run of a page; of the half million objects that the modules, the
-    archive and its models are made of, that took longer than the answer.
+    Streamlit collects garbage after each run of a page. Looking through the half million objects of the modules, the
+    archive and its models took longer than an answer.
     """
     gc.collect()
     gc.freeze()

@@ -1,28 +1,36 @@
-"""Numbers, times and words as the page writes them. No Streamlit here."""
+"""Write numbers, times and names as the pages show them. No Streamlit here."""
 
 from __future__ import annotations
 
 import re
 
+MS_PER_SECOND = 1000
+
 
 def counted(number: int, noun: str) -> str:
-    """`counted(1, "article")` is "1 article", `counted(1200, "article")` is "1,200 articles"."""
+    """Return the number with its noun: "1 article", "1,200 articles"."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def capitalised(sentence: str) -> str:
-    """With a capital at its start, as messages of `rag.errors` want that stand alone; a file keeps its name."""
-    named = re.match(r"\S*[./\\]\w", sentence)
-    return sentence if named else sentence[:1].upper() + sentence[1:]
+    """Begin a message of `rag.errors` with a capital, so that it stands alone; a file keeps its name."""
+    file_name = re.match(r"\S*[./\\]\w", sentence)
+    return sentence if file_name else sentence[:1].upper() + sentence[1:]
 
 
 def duration(milliseconds: float) -> str:
-    return f"{milliseconds:.0f} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.1f} s"
+    """Return a time in milliseconds or, from a second on, in seconds."""
+    return f"{milliseconds:.0f} ms" if milliseconds < MS_PER_SECOND else f"{milliseconds / MS_PER_SECOND:.1f} s"
+
+
+def written_by(generator: str) -> str:
+    """Say who wrote an answer, by the name of its generator."""
+    return "the articles’ own words" if generator == "extractive" else f"written by {generator}"
 
 
 def plain_label(text: str) -> str:
     """Escape `text` for the label of a button, which is Markdown, so that it shows as it stands.
 
-    Addresses become links in Markdown although they are escaped; in buttons alone Streamlit takes links for text.
+    Markdown makes links of addresses even when they are escaped. Streamlit shows them as text in buttons alone.
     """
     return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", " ".join(text.split()))

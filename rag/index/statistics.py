@@ -1,4 +1,4 @@
-"""The archive as a whole: how much of it is from when and from whom, and which articles lie near each other."""
+"""The archive as a whole: how many articles are from when and from which outlet, and a list of them."""
 
 from __future__ import annotations
 
@@ -6,14 +6,10 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from sqlite3 import Connection
 from typing import Any, Literal
-
-import numpy as np
 
 from rag.filters import Filters
 from rag.index import catalog
-from rag.models.base import Floats
 from rag.types import Article
 
 Unit = Literal["day", "month", "year"]
@@ -22,11 +18,6 @@ LENGTHS: dict[Unit, int] = {"day": 10, "month": 7, "year": 4}  # characters of a
 DAYS_SHOWN = 45  # an archive of more days is counted by months
 MONTHS_SHOWN = 72  # one of more months by years
 OUTLETS_SHOWN = 6  # the largest; the rest are counted together
-MAPPED = 2_000  # articles on the map; of a larger archive, every second, third or so
-PASSAGES_EACH = 8  # from the top of an article: there it says what it is about
-COLUMNS, ROWS = 3, 4  # parts of the map, of each of which one article is named
-APART = (0.5, 0.15)  # between two names, across and along, of a map that is 2 wide and 2 high
-AT_ONCE = 500  # articles asked for in one query
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,24 +48,6 @@ class Coverage:
 
 
 OTHERS = "other outlets"
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """An article on the map.
-
-    Attributes:
-        x, y: -1 to 1; what is near is about the same things, and the directions mean nothing by themselves.
-        above: the upper edge of the articles that it stands for, where its name can stand; None for most.
-    """
-
-    id: str
-    title: str
-    publisher: str | None
-    published: str | None
-    x: float
-    y: float
-    above: float | None = None
 
 
 def coverage(index: Path) -> Coverage:
@@ -124,94 +97,6 @@ def _unit(days: list[str]) -> Unit:
     if (last - first).days <= DAYS_SHOWN:
         return "day"
     return "month" if (last.year - first.year) * 12 + last.month - first.month <= MONTHS_SHOWN else "year"
-
-
-def story_map(index: Path, limit: int = MAPPED) -> tuple[list[Place], int]:
-    """Lay the articles out so that those about the same things lie near each other; and how many articles there are.
-
-    An article is the mean of its first passages' vectors; the two directions in which these differ most are the map's
-    (principal components). Articles without a vector are not on it.
-
-    Raises:
-        IndexMissing, IndexDamaged, IndexIncompatible: there is nothing to lay out.
-    """
-    with catalog.reader(index) as (connection, meta):
-        ids = [id_ for (id_,) in connection.execute("SELECT id FROM articles ORDER BY id")]
-        chosen = ids[:: -(-len(ids) // limit)] if ids else []
-        means = _means(connection, chosen, meta.dimension)
-        told = _told(connection, list(means))
-    if not means:
-        return [], len(ids)
-    flat = projected(np.array(list(means.values())))
-    named = _named(flat)
-    places = [
-        Place(id_, *told[id_], float(x), float(y), named.get(place))
-        for place, (id_, (x, y)) in enumerate(zip(means, flat, strict=True))
-    ]
-    return places, len(ids)
-
-
-def _means(connection: Connection, ids: list[str], dimension: int) -> dict[str, Floats]:
-    """Article id -> mean (d,) of the vectors of its first passages."""
-    found: dict[str, list[Floats]] = {}
-    for start in range(0, len(ids), AT_ONCE):
-        some = ids[start : start + AT_ONCE]
-        rows = connection.execute(
-            "SELECT p.article_id, v.vector FROM passages AS p JOIN vectors AS v ON v.key = p.vector_key "  # noqa: S608
-            f"WHERE p.article_id IN ({', '.join('?' * len(some))}) ORDER BY p.article_id, p.start",
-            some,
-        )
-        for id_, numbers in rows:
-            vectors = found.setdefault(id_, [])
-            if len(vectors) < PASSAGES_EACH and len(numbers) == 4 * dimension:
-                vectors.append(np.frombuffer(numbers, dtype="<f4"))
-    return {id_: np.mean(vectors, axis=0) for id_, vectors in found.items() if vectors}
-
-
-def _told(connection: Connection, ids: list[str]) -> dict[str, tuple[str, str | None, str | None]]:
-    """Article id -> title or opening words, publisher, day."""
-    told = {}
-    for start in range(0, len(ids), AT_ONCE):
-        some = ids[start : start + AT_ONCE]
-        rows = connection.execute(
-            f"SELECT id, path, title, publisher, published, substr(text, 1, {OPENING}) FROM articles "  # noqa: S608
-            f"WHERE id IN ({', '.join('?' * len(some))})",
-            some,
-        )
-        for id_, path, title, publisher, published, opening in rows:
-            told[id_] = Article(id_, path, opening, title).label, publisher, (published or "")[:10] or None
-    return told
-
-
-def projected(vectors: Floats) -> Floats:
-    """Project vectors (n, d) on their two principal components, to (n, 2) from -1 to 1; the same every time."""
-    centred = vectors - vectors.mean(axis=0)
-    _, axes = np.linalg.eigh(centred.T @ centred)  # ascending
-    flat = centred @ axes[:, :-3:-1]
-    # Either sign of an axis would do, so that of the largest coordinate is made positive.
-    flat *= np.where(flat[np.abs(flat).argmax(axis=0), [0, 1]] < 0, -1.0, 1.0)
-    scaled: Floats = (flat / max(float(np.abs(flat).max()), 1e-6)).astype(np.float32)
-    return scaled
-
-
-def _named(flat: Floats) -> dict[int, float]:
-    """In each part of the map, the article nearest to the middle of those that lie there, and the highest `y` of these;
-    none whose name would cover another's.
-    """
-    parts = np.minimum(((flat + 1) / 2 * (COLUMNS, ROWS)).astype(int), (COLUMNS - 1, ROWS - 1))
-    cells, sizes = np.unique(parts[:, 0] * ROWS + parts[:, 1], return_counts=True)
-    named: dict[int, float] = {}
-    for cell in cells[np.argsort(-sizes, kind="stable")]:
-        inside = np.flatnonzero(parts[:, 0] * ROWS + parts[:, 1] == cell)
-        away = np.linalg.norm(flat[inside] - flat[inside].mean(axis=0), axis=1)
-        nearest, above = int(inside[away.argmin()]), float(flat[inside, 1].max())
-        apart = (
-            abs(flat[nearest, 0] - flat[other, 0]) >= APART[0] or abs(above - y) >= APART[1]
-            for other, y in named.items()
-        )
-        if all(apart):
-            named[nearest] = above
-    return named
 
 
 OPENING = 400  # characters of the text, from which an article without a title is named

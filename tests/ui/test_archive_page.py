@@ -24,9 +24,10 @@ from rag.ingest.drafts import Draft, add, drafted, from_page, pasted, safe_name,
 from rag.ingest.loaders import KINDS, find_files
 from rag.ingest.web import Fetched
 from rag.models.base import Encoder
+from tests.helpers.jobs import wait_for_end
 from ui.parts import add_articles, maintenance
 from ui.parts.settings import restriction
-from ui.state.jobs import BROKEN, Jobs, built_lines, work
+from ui.state.jobs import INTERNAL_ERROR, NO_PROBLEM, Jobs, build_lines, index_work
 
 LAW = "OTTAWA - Parliament passed the budget on Monday.\n\nLeave a Reply\n"
 
@@ -177,9 +178,9 @@ class TestJobs:
         assert jobs.last is first
         while first.total == 0:
             time.sleep(0.01)
-        assert maintenance._told(first) == "Building the index: reading 1 of 2"
+        assert maintenance._progress(first) == "Building the index: reading files, 1 of 2"
         go.set()
-        ended(jobs)
+        wait_for_end(jobs)
         assert (first.lines, first.error) == (("done",), "")
 
     def test_what_breaks_is_said_without_its_words(self) -> None:
@@ -188,30 +189,23 @@ class TestJobs:
 
         jobs = Jobs()
         jobs.start("build", broken)
-        ended(jobs)
+        wait_for_end(jobs)
         assert jobs.last is not None
-        assert jobs.last.error == BROKEN
+        assert jobs.last.error == INTERNAL_ERROR
 
     def test_a_damaged_index_is_found_and_mended(self, archive: Path, index_path: Path, encoder: Encoder) -> None:
         put(archive, {"title": "Rain"})
         report = build(archive, index_path, encoder)
-        assert built_lines(report) == ("Articles: 1 added. Encoded: 1 of 1 passages.",)
+        assert build_lines(report) == ("Articles: 1 added. New or changed: 1 of 1 passage.",)
         settings = Settings(index=index_path, seeds=archive)
         next(index_path.glob("derived-*/*.faiss")).write_bytes(b"")
 
         def quiet(stage: str, done: int, total: int) -> None: ...
 
-        assert work("check", settings)(quiet)[0].startswith("Wrong: ")
-        assert "wrote the vector and lexical files again" in " ".join(work("repair", settings)(quiet))
-        assert work("check", settings)(quiet) == ("Every checksum and invariant holds.",)
-        assert work("build", settings)(quiet) == ("Articles: 1 unchanged. Encoded: 0 of 1 passages.",)
-
-
-def ended(jobs: Jobs) -> None:
-    deadline = time.monotonic() + 30
-    while jobs.running:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+        assert index_work("check", settings)(quiet)[0].startswith("Problem: ")
+        assert "wrote the vector and lexical files again" in " ".join(index_work("repair", settings)(quiet))
+        assert index_work("check", settings)(quiet) == (NO_PROBLEM,)
+        assert index_work("build", settings)(quiet) == ("Articles: 1 unchanged. New or changed: 0 of 1 passage.",)
 
 
 def test_filters_are_told_in_words() -> None:
@@ -241,7 +235,7 @@ def page(archive: Path, index_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ap
 
 
 def wait(page: AppTest, index: Path) -> None:
-    ended(maintenance.jobs(str(index)))
+    wait_for_end(maintenance.jobs(str(index)))
     page.run()
     assert not page.exception
 
@@ -322,7 +316,7 @@ def test_the_chat_offers_to_build_a_missing_index_and_then_answers(
     monkeypatch.setenv("ONRECORD_SEEDS", str(archive))
     page = AppTest.from_file(chat_server.page(), default_timeout=60).run()
     page.button(key="build-").click().run()
-    ended(maintenance.jobs(str(index_path)))
+    wait_for_end(maintenance.jobs(str(index_path)))
     page.run()
     assert not page.exception
     assert any(text.value == "The archive: 1 article · 1 passage · publish dates unknown" for text in page.main.text)
@@ -338,12 +332,12 @@ def test_the_chat_offers_to_repair_a_damaged_index(
     monkeypatch.setenv("ONRECORD_SEEDS", str(archive))
     page = AppTest.from_file(chat_server.page(), default_timeout=60).run()
     page.button(key="repair-sidebar").click().run()
-    ended(maintenance.jobs(str(index_path)))
+    wait_for_end(maintenance.jobs(str(index_path)))
     (index_path / "catalog.sqlite").write_bytes(b"no database at all" * 1000)
     page.run()
     assert page.main.subheader[0].value == "The index is damaged"
     page.button(key="repair-").click().run()
-    ended(maintenance.jobs(str(index_path)))
+    wait_for_end(maintenance.jobs(str(index_path)))
     page.run()
     assert not page.exception
     assert any(text.value == "The archive: 1 article · 1 passage · publish dates unknown" for text in page.main.text)

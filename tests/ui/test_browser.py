@@ -25,7 +25,7 @@ from rag.models.base import Encoder
 from rag.types import Answer, Article, Citation, Claim, Disagreement, Hit, Passage
 from tests.helpers.pictures import chat_over
 from tests.helpers.serving import serving
-from ui.state.saved_answers import kept_answer
+from ui.state.saved_answers import answer_to_json
 from ui.state.store import Store
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -328,7 +328,7 @@ def keep_hostile(folder: Path) -> list[tuple[str, tuple[tuple[str, ...], ...]]]:
         for group in batch:
             question = "\n".join(group)
             id_, exchange = store.begin(question, id_)
-            store.settle(exchange, kept_answer(hostile_answer(group, article)), question)
+            store.settle(exchange, answer_to_json(hostile_answer(group, article)), question)
         assert id_ is not None
         kept.append((id_, batch))
     store.settle(store.begin("What went wrong?")[1], None, error=HOSTILE)
@@ -373,7 +373,7 @@ def test_a_refusal_says_where_else_a_passage_stands(address: str, folder: Path, 
     refused = Answer("Wet?", "Wet?", "abstained", "No.", 0.1, (), (), (hit,), "extractive", 1)
     store = Store(folder / "conversations.sqlite")
     id_, exchange = store.begin("Wet?")
-    store.settle(exchange, kept_answer(refused), "3 passages of 2 articles")
+    store.settle(exchange, answer_to_json(refused), "3 passages of 2 articles")
     page.goto(f"{address}/?chat={id_}")
     nearest = page.locator("article.answer details[data-rank='1']")
     nearest.locator("summary").click()

@@ -11,7 +11,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -32,12 +31,12 @@ from rag.models.base import Encoder
 from rag.pipeline import OnRecord
 from rag.query.analysis import MAX_QUESTION_CHARS
 from rag.types import Answer, Article, Citation, Claim, Hit, Passage, Removed, Status, Support
+from tests.helpers.jobs import wait_for_end
 from ui import wording
 from ui.parts import maintenance
 from ui.server import settle
 from ui.state.answering import Asking
 from ui.state.archive import build_command, holdings, open_desk
-from ui.state.jobs import Jobs
 from ui.state.session import KEY
 from ui.views import answer as answer_view
 from ui.views import article as article_view
@@ -145,7 +144,7 @@ class TestAnswerView:
         ]
         assert (shown["sources"], shown["made"]) == (
             "2 citations in 2 articles",
-            "extractive · 25 ms in all",
+            "The articles’ own words · 25 ms in all",
         )
 
     def test_a_refusal_lists_the_nearest_passages_and_an_answer_does_not(self) -> None:
@@ -335,12 +334,12 @@ class TestDesk:
         product = OnRecord(settings, Index.open(index_path, hash_encoder), hash_encoder)
         first = open_desk(settings, product)
         assert first.examples == ("What do the articles say about “Rain *again*”?",)
-        assert holdings(first.status) == ["1 article", "1 passage", "1 publisher", "published 2025-03-04"]
+        assert holdings(first.status) == ["1 article", "1 passage", "1 outlet", "published 2025-03-04"]
         put("b.jsonl", text="Snow fell in the town.")
         assert holdings(open_desk(settings, product).status) == [
             "2 articles",
             "2 passages",
-            "1 publisher",
+            "1 outlet",
             "published 2025-03-04, 1 date unknown",
         ]
 
@@ -580,8 +579,8 @@ class TestConversation:
         page.session_state[f"why-{page.session_state[KEY].exchanges[0].number}"] = True
         page.run()
         (table,) = page.dataframe
-        told = "Of their scores, words: BM25 of the question's words; meaning: cosine of the vectors."
-        assert any(text.value.endswith(told) for text in page.text)
+        told = "Their scores: words: how well the words match those of the question; meaning: how close"
+        assert any(told in text.value for text in page.text)
         assert list(table.value.columns) == [
             "rank",
             "score",
@@ -600,13 +599,6 @@ class TestConversation:
         page.button(key="new").click().run()
         assert drawn(page, "question") == []
         assert page.title[0].value == "On Record"
-
-
-def ended(jobs: Jobs) -> None:
-    deadline = time.monotonic() + 60
-    while jobs.running:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 class TestTrouble:
@@ -628,8 +620,8 @@ class TestTrouble:
         monkeypatch.setenv("ONRECORD_SEEDS", str(seeds))
         page = opened()
         page.button(key="build-").click().run()
-        assert page.subheader[0].value == "The archive is on its way"
-        ended(maintenance.jobs(str(tmp_path / "index")))
+        assert page.subheader[0].value == "Working on the index"
+        wait_for_end(maintenance.jobs(str(tmp_path / "index")))
         page.run()
         assert not page.exception
         assert ask(page, EXPORTS)["status"] == "answered"
@@ -647,7 +639,7 @@ class TestTrouble:
         assert not page.exception
         assert page.subheader[0].value == "The index is damaged"
         page.button(key="repair-").click().run()
-        ended(maintenance.jobs(str(index)))
+        wait_for_end(maintenance.jobs(str(index)))
         page.run()
         assert not page.exception
         assert ask(page, EXPORTS)["status"] == "answered"
@@ -665,9 +657,9 @@ class TestTrouble:
         page = opened()
         assert any(f"put them into {archive} and build the index" in text for text in shown(page))
         page.button(key="build-empty").click().run()
-        ended(maintenance.jobs(str(index_path)))
+        wait_for_end(maintenance.jobs(str(index_path)))
         page.run()
-        assert "Articles: none. Encoded: 0 of 0 passages." in shown(page)
+        assert "Articles: none. New or changed: 0 of 0 passages." in shown(page)
         page.button(key="to-archive").click().run()
         assert not page.exception
         assert page.title[0].value == "The archive"
@@ -698,7 +690,7 @@ class TestTrouble:
             page.chat_input[0].set_value(EXPORTS).run()
         assert not page.exception
         assert "a key that" not in " ".join(shown(page))
-        assert "The question is kept" in shown(page)[-1]
+        assert "The question is saved" in shown(page)[-1]
         again = next(button for button in page.button if str(button.key).startswith("again-"))
         again.click().run()
         assert drawn(page, "answer")[0]["answer"]["status"] == "answered"

@@ -1,9 +1,8 @@
-"""Conversations that are kept: the file, what comes back from it, and the chat that lists, opens and exports them."""
+"""Conversations that are saved: the file, what is read back from it, and the chat that lists, opens and exports them."""
 
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -23,9 +22,9 @@ from rag.config import Settings
 from rag.types import Answer, Article, Citation, Claim, Disagreement, Hit, Passage
 from ui.parts import settings, sidebar
 from ui.state import store
-from ui.state.saved_answers import as_json, as_markdown, kept_answer, restored
-from ui.state.session import KEY, STOPPED, Conversation, opened_from
-from ui.state.store import Entry, Kept, KeptExchange, Store, StoreError, store_path
+from ui.state.saved_answers import answer_from_json, answer_to_json, conversation_to_json, conversation_to_markdown
+from ui.state.session import KEY, STOPPED, Conversation, conversation_from_store
+from ui.state.store import ListedConversation, Store, StoredConversation, StoredExchange, StoreError, store_path
 from ui.views import answer as answer_view
 from ui.views import article as article_view
 
@@ -52,41 +51,41 @@ ARTICLES = {article.id: article for article in (RAIN, SNOW)}
 
 
 @pytest.fixture
-def kept(tmp_path: Path) -> Store:
+def saved(tmp_path: Path) -> Store:
     return Store(tmp_path / "conversations.sqlite")
 
 
 class TestStore:
-    def test_a_question_and_its_answer_come_back_after_a_restart(self, kept: Store) -> None:
-        id_, exchange = kept.begin("Rain  or\nsnow?")
-        kept.settle(exchange, kept_answer(ANSWER), "2 passages of 2 articles")
-        kept.begin("And hail?", id_)
-        found = Store(kept.path).load(id_)
+    def test_a_question_and_its_answer_come_back_after_a_restart(self, saved: Store) -> None:
+        id_, exchange = saved.begin("Rain  or\nsnow?")
+        saved.settle(exchange, answer_to_json(ANSWER), "2 passages of 2 articles")
+        saved.begin("And hail?", id_)
+        found = Store(saved.path).load(id_)
         assert found is not None
         assert (found.title, [e.question for e in found.exchanges]) == (
             "Rain or snow?",
             ["Rain  or\nsnow?", "And hail?"],
         )
         assert [(e.answer, e.searched, e.error) for e in found.exchanges] == [
-            (kept_answer(ANSWER), "2 passages of 2 articles", ""),
+            (answer_to_json(ANSWER), "2 passages of 2 articles", ""),
             (None, "", ""),
         ]
-        assert kept.load("no-such-id") is None
+        assert saved.load("no-such-id") is None
 
-    def test_an_answer_that_is_there_is_not_lost_to_a_late_error(self, kept: Store) -> None:
-        id_, exchange = kept.begin("Rain?")
-        kept.settle(exchange, kept_answer(ANSWER))
-        kept.settle(exchange, None, error=STOPPED)
-        found = kept.load(id_)
+    def test_an_answer_that_is_there_is_not_lost_to_a_late_error(self, saved: Store) -> None:
+        id_, exchange = saved.begin("Rain?")
+        saved.settle(exchange, answer_to_json(ANSWER))
+        saved.settle(exchange, None, error=STOPPED)
+        found = saved.load(id_)
         assert found is not None
         assert (found.exchanges[0].answer is not None, found.exchanges[0].error) == (True, "")
 
-    def test_words_are_found_in_titles_questions_and_answers(self, kept: Store) -> None:
-        ids = [kept.begin(question)[0] for question in ("ÉTÉ in Rome", "Snow?", "100% of it")]
-        kept.settle(kept.begin("And then?", ids[1])[1], {"text": "Straße frei [1]"})
-        kept.rename(ids[2], "Shares")
+    def test_words_are_found_in_titles_questions_and_answers(self, saved: Store) -> None:
+        ids = [saved.begin(question)[0] for question in ("ÉTÉ in Rome", "Snow?", "100% of it")]
+        saved.settle(saved.begin("And then?", ids[1])[1], {"text": "Straße frei [1]"})
+        saved.rename(ids[2], "Shares")
         found = {
-            words: [e.id for e in kept.listing(words)[0]] for words in ("été", "STRASSE snow", "100%", "shares", "%")
+            words: [e.id for e in saved.listing(words)[0]] for words in ("été", "STRASSE snow", "100%", "shares", "%")
         }
         assert found == {
             "été": [ids[0]],
@@ -95,63 +94,63 @@ class TestStore:
             "shares": [ids[2]],
             "%": [ids[2]],
         }
-        assert [e.id for e in kept.listing("strasse frei")[0]] == [ids[1]]
-        assert kept.listing(limit=1)[1] == 3
+        assert [e.id for e in saved.listing("strasse frei")[0]] == [ids[1]]
+        assert saved.listing(limit=1)[1] == 3
 
     def test_a_deleted_one_comes_back_until_it_is_purged_a_day_later(
-        self, kept: Store, monkeypatch: pytest.MonkeyPatch
+        self, saved: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        id_, _ = kept.begin("a very private question")
-        kept.delete(id_)
-        assert (kept.load(id_), kept.listing()) == (None, ([], 0))
-        kept.purge()
-        kept.restore(id_)
-        assert kept.listing()[1] == 1
-        kept.delete(id_)
-        monkeypatch.setattr(store, "KEPT_DELETED", timedelta())
-        kept.purge()
-        kept.restore(id_)
-        assert (kept.load(id_), kept.listing()) == (None, ([], 0))
-        with closing(sqlite3.connect(kept.path)) as connection:
+        id_, _ = saved.begin("a very private question")
+        saved.delete(id_)
+        assert (saved.load(id_), saved.listing()) == (None, ([], 0))
+        saved.purge()
+        saved.restore(id_)
+        assert saved.listing()[1] == 1
+        saved.delete(id_)
+        monkeypatch.setattr(store, "UNDO_PERIOD", timedelta())
+        saved.purge()
+        saved.restore(id_)
+        assert (saved.load(id_), saved.listing()) == (None, ([], 0))
+        with closing(sqlite3.connect(saved.path)) as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        assert b"private question" not in kept.path.read_bytes()
+        assert b"private question" not in saved.path.read_bytes()
 
-    def test_asking_on_brings_a_deleted_one_back_and_begins_anew_where_it_is_gone(self, kept: Store) -> None:
-        id_, _ = kept.begin("Rain?")
-        kept.delete(id_)
-        assert kept.begin("And then?", id_)[0] == id_
-        assert kept.listing()[1] == 1
-        anew, _ = kept.begin("And then?", "gone-for-good")
+    def test_asking_on_brings_a_deleted_one_back_and_begins_anew_where_it_is_gone(self, saved: Store) -> None:
+        id_, _ = saved.begin("Rain?")
+        saved.delete(id_)
+        assert saved.begin("And then?", id_)[0] == id_
+        assert saved.listing()[1] == 1
+        anew, _ = saved.begin("And then?", "gone-for-good")
         assert anew != "gone-for-good"
-        assert [e.title for e in kept.listing()[0]] == ["And then?", "Rain?"]
+        assert [e.title for e in saved.listing()[0]] == ["And then?", "Rain?"]
 
-    def test_a_fork_has_what_came_before_and_leaves_the_old_one_as_it_was(self, kept: Store) -> None:
-        id_, first = kept.begin("Rain?")
-        kept.settle(first, kept_answer(ANSWER))
-        _, second = kept.begin("And then?", id_)
-        fork = kept.load(kept.fork(id_, second))
-        old = kept.load(id_)
+    def test_a_fork_has_what_came_before_and_leaves_the_old_one_as_it_was(self, saved: Store) -> None:
+        id_, first = saved.begin("Rain?")
+        saved.settle(first, answer_to_json(ANSWER))
+        _, second = saved.begin("And then?", id_)
+        fork = saved.load(saved.fork(id_, second))
+        old = saved.load(id_)
         assert fork is not None
         assert old is not None
-        assert [(e.question, e.answer) for e in fork.exchanges] == [("Rain?", kept_answer(ANSWER))]
+        assert [(e.question, e.answer) for e in fork.exchanges] == [("Rain?", answer_to_json(ANSWER))]
         assert [e.question for e in old.exchanges] == ["Rain?", "And then?"]
         assert {e.id for e in fork.exchanges} & {e.id for e in old.exchanges} == set()
 
-    def test_threads_may_write_at_once(self, kept: Store) -> None:
+    def test_threads_may_write_at_once(self, saved: Store) -> None:
         def write() -> None:
             for _ in range(5):
-                kept.begin("Rain?")
+                saved.begin("Rain?")
 
         threads = [threading.Thread(target=write) for _ in range(4)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        assert kept.listing()[1] == 20
+        assert saved.listing()[1] == 20
 
-    def test_nobody_else_may_read_it(self, kept: Store) -> None:
-        kept.begin("Rain?")
-        assert kept.path.stat().st_mode & 0o077 == 0
+    def test_nobody_else_may_read_it(self, saved: Store) -> None:
+        saved.begin("Rain?")
+        assert saved.path.stat().st_mode & 0o077 == 0
 
     @pytest.mark.parametrize(
         ("statements", "reason"),
@@ -161,20 +160,20 @@ class TestStore:
         ],
     )
     def test_a_file_that_is_not_ours_is_refused_and_left_alone(
-        self, kept: Store, statements: list[str], reason: str
+        self, saved: Store, statements: list[str], reason: str
     ) -> None:
-        with closing(sqlite3.connect(kept.path)) as connection:
+        with closing(sqlite3.connect(saved.path)) as connection:
             for statement in statements:
                 connection.execute(statement)
-        before = kept.path.read_bytes()
+        before = saved.path.read_bytes()
         with pytest.raises(StoreError, match=reason):
-            kept.begin("Rain?")
-        assert kept.path.read_bytes() == before
+            saved.begin("Rain?")
+        assert saved.path.read_bytes() == before
 
-    def test_what_is_no_database_is_refused(self, kept: Store) -> None:
-        kept.path.write_bytes(b"no database at all" * 100)
-        with pytest.raises(StoreError, match="cannot be kept in "):
-            kept.listing()
+    def test_what_is_no_database_is_refused(self, saved: Store) -> None:
+        saved.path.write_bytes(b"no database at all" * 100)
+        with pytest.raises(StoreError, match="cannot be saved in "):
+            saved.listing()
 
     def test_it_lies_beside_the_index_unless_a_setting_says_where(self) -> None:
         assert store_path(Settings(index=Path("/a/index"))) == Path("/a/conversations.sqlite")
@@ -183,10 +182,10 @@ class TestStore:
 
 class TestRestored:
     def test_all_of_an_answer_comes_back(self) -> None:
-        assert restored(json.loads(json.dumps(kept_answer(ANSWER))), ARTICLES.get) == ANSWER
+        assert answer_from_json(json.loads(json.dumps(answer_to_json(ANSWER))), ARTICLES.get) == ANSWER
 
     def test_of_a_vanished_article_the_quoted_words_are_left(self) -> None:
-        answer = restored(kept_answer(ANSWER), {"s": SNOW}.get)
+        answer = answer_from_json(answer_to_json(ANSWER), {"s": SNOW}.get)
         assert answer.citations[1] == ANSWER.citations[1]
         gone = answer.citations[0]
         assert (gone.quote, gone.article.title, gone.article.text) == ("Rain fell.", "Rain", "Rain fell.")
@@ -206,19 +205,19 @@ class TestRestored:
         self, text: str, start: int, lost: str
     ) -> None:
         changed = {"r": replace(RAIN, text=text), "s": SNOW}
-        citation = restored(kept_answer(ANSWER), changed.get).citations[0]
+        citation = answer_from_json(answer_to_json(ANSWER), changed.get).citations[0]
         assert (citation.quote, citation.start, article_view.why_lost(citation.article)) == ("Rain fell.", start, lost)
 
     @given(st.text(st.sampled_from("ab "), max_size=20), st.integers(0, 20), st.integers(0, 20))
     def test_a_quotation_is_always_of_the_words_that_were_quoted(self, text: str, start: int, end: int) -> None:
         article = Article("r", "r.txt", "ab ba ab b a")
         citation = Citation(1, article, min(start, end, 11), min(max(start, end), 12))
-        row = kept_answer(replace(ANSWER, citations=(citation,), hits=()))
-        found = restored(row, {"r": Article("r", "r.txt", text)}.get).citations[0]
+        row = answer_to_json(replace(ANSWER, citations=(citation,), hits=()))
+        found = answer_from_json(row, {"r": Article("r", "r.txt", text)}.get).citations[0]
         assert found.quote == found.article.text[found.start : found.end] == citation.quote
 
     def test_an_archive_that_cannot_be_opened_is_not_taken_for_an_empty_one(self) -> None:
-        lost = [article_view.why_lost(c.article) for c in restored(kept_answer(ANSWER), None).citations]
+        lost = [article_view.why_lost(c.article) for c in answer_from_json(answer_to_json(ANSWER), None).citations]
         assert lost == [article_view.CLOSED, article_view.CLOSED]
 
 
@@ -228,10 +227,12 @@ ASKED = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 class TestExport:
     def test_markdown(self) -> None:
         exchanges = (
-            KeptExchange(1, ASKED, "Rain?", "", kept_answer(ANSWER), ""),
-            KeptExchange(2, ASKED, "# ![x](http://203.0.113.1/x)", "", None, "It broke."),
+            StoredExchange(1, ASKED, "Rain?", "", answer_to_json(ANSWER), ""),
+            StoredExchange(2, ASKED, "# ![x](http://203.0.113.1/x)", "", None, "It broke."),
         )
-        assert as_markdown(Kept("c", "*Weather*", exchanges), datetime(2026, 1, 3, 4, 5)) == (
+        assert conversation_to_markdown(
+            StoredConversation("c", "*Weather*", exchanges), datetime(2026, 1, 3, 4, 5)
+        ) == (
             "# \\*Weather\\*\n\n"
             "Exported from On Record on 2026-01-03 04:05.\n\n"
             "## 1. Rain?\n\n"
@@ -247,7 +248,9 @@ class TestExport:
         )
 
     def test_json_has_every_citation(self) -> None:
-        exported = as_json(Kept("c", "Weather", (KeptExchange(1, ASKED, "Rain?", "", kept_answer(ANSWER), ""),)))
+        exported = conversation_to_json(
+            StoredConversation("c", "Weather", (StoredExchange(1, ASKED, "Rain?", "", answer_to_json(ANSWER), ""),))
+        )
         (exchange,) = exported["exchanges"]
         assert exchange["asked"] == "2026-01-02T03:04:00+00:00"
         assert [(c["article_id"], c["start"], c["end"], c["quote"]) for c in exchange["answer"]["citations"]] == [
@@ -263,39 +266,39 @@ class TestSession:
         talk = Conversation(Store(blocked / "conversations.sqlite"))
         talk.ask("Rain?")
         assert [e.question for e in talk.exchanges] == ["Rain?"]
-        assert talk.trouble.startswith("conversations cannot be kept in ")
+        assert talk.trouble.startswith("conversations cannot be saved in ")
 
-    def test_a_stopped_question_says_so_after_a_restart(self, kept: Store) -> None:
-        talk = Conversation(kept)
+    def test_a_stopped_question_says_so_after_a_restart(self, saved: Store) -> None:
+        talk = Conversation(saved)
         talk.ask("Rain?")
         talk.stop(talk.exchanges[0])
-        row = kept.load(str(talk.id))
+        row = saved.load(str(talk.id))
         assert row is not None
-        assert [e.error for e in opened_from(row, kept, ARTICLES.get).exchanges] == [STOPPED]
+        assert [e.error for e in conversation_from_store(row, saved, ARTICLES.get).exchanges] == [STOPPED]
 
-    def test_an_answer_is_kept_although_nobody_looks(self, kept: Store) -> None:
-        talk = Conversation(kept)
+    def test_an_answer_is_kept_although_nobody_looks(self, saved: Store) -> None:
+        talk = Conversation(saved)
         talk.ask("Rain?")
         asking = talk.begin(talk.exchanges[0], lambda: iter([ANSWER]), "2 passages")
         assert [event for _, event in asking.follow(5) if event] == [ANSWER]
-        row = kept.load(str(talk.id))
+        row = saved.load(str(talk.id))
         assert row is not None
-        (exchange,) = opened_from(row, kept, ARTICLES.get).exchanges
+        (exchange,) = conversation_from_store(row, saved, ARTICLES.get).exchanges
         assert (exchange.answer, exchange.searched) == (ANSWER, "2 passages")
 
-    def test_one_that_is_still_being_made_is_followed_from_another_window(self, kept: Store) -> None:
+    def test_one_that_is_still_being_made_is_followed_from_another_window(self, saved: Store) -> None:
         go = threading.Event()
 
         def slow() -> Iterator[Event]:
             go.wait(10)
             yield ANSWER
 
-        talk = Conversation(kept)
+        talk = Conversation(saved)
         talk.ask("Rain?")
         talk.begin(talk.exchanges[0], slow, "")
-        row = kept.load(str(talk.id))
+        row = saved.load(str(talk.id))
         assert row is not None
-        (exchange,) = opened_from(row, kept, ARTICLES.get).exchanges
+        (exchange,) = conversation_from_store(row, saved, ARTICLES.get).exchanges
         assert exchange.asking is talk.exchanges[0].asking
         assert not exchange.settled
         go.set()
@@ -304,7 +307,7 @@ class TestSession:
 def test_days_have_names() -> None:
     today = date.today()
     noon = datetime.combine(today, datetime.min.time()).astimezone() + timedelta(hours=12)
-    entries = [Entry(str(n), "", noon - timedelta(days=days)) for n, days in enumerate((0, 0, 1, 400))]
+    entries = [ListedConversation(str(n), "", noon - timedelta(days=days)) for n, days in enumerate((0, 0, 1, 400))]
     before = today - timedelta(days=400)
     assert [(day, [e.id for e in group]) for day, group in sidebar._by_day(entries, today)] == [
         ("Today", ["0", "1"]),
@@ -432,27 +435,7 @@ def test_a_broken_file_is_said_and_stops_nothing(page: AppTest, tmp_path: Path) 
     (tmp_path / "conversations.sqlite").write_bytes(b"no database at all" * 100)
     ask(page, EXPORTS)
     assert page.session_state[KEY].exchanges[0].answer.status == "answered"
-    assert any(text.value.startswith("Conversations cannot be kept in ") for text in page.main.text)
-
-
-def test_a_key_is_in_memory_and_nowhere_else(
-    page: AppTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("ONRECORD_LLM_KEY", "")
-    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    page.selectbox(key="generator").set_value(settings.OTHER).run()
-    page.text_input(key="model").set_value("openai:some-model@http://127.0.0.1:9/v1").run()
-    page.text_input(key="model-key").set_value("sk-planted").run()
-    assert not page.exception
-    assert os.environ["ONRECORD_LLM_KEY"] == "sk-planted"
-    assert "OPENAI_API_KEY" not in os.environ
-    assert page.text_input(key="model-key").value == ""
-    assert "sk-planted" not in str(page.session_state) + str(dict(page.query_params))
-    ask(page, EXPORTS)
-    kept = b"".join(path.read_bytes() for path in tmp_path.glob("conversations.sqlite*"))
-    assert EXPORTS.encode() in kept
-    assert b"sk-planted" not in kept
-    assert "sk-planted" not in "".join(capfd.readouterr())
+    assert any(text.value.startswith("Conversations cannot be saved in ") for text in page.main.text)
 
 
 def test_a_model_that_does_not_exist_is_said_and_the_usual_one_answers(page: AppTest) -> None:

@@ -1,10 +1,8 @@
-"""The evaluation page: sets and their runs, the curves, a run with a regression, cases, and hostile words in a set."""
+"""The evaluation page: sets and their runs, curves, an answer that got worse, judged answers, hostile words."""
 
 from __future__ import annotations
 
 import json
-import os
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,15 +19,27 @@ from rag.evaluation.runs import provenance
 from rag.evaluation.types import Gold, Outcome, Question
 from rag.pipeline import OnRecord
 from rag.types import Answer, Article, Citation, Claim, Turn
+from tests.helpers.jobs import wait_for_end
 from ui.pages import evaluation
 from ui.parts import charts, run_report
-from ui.state.cases import cases, judge
 from ui.state.jobs import STOPPED, Jobs
-from ui.state.question_sets import CASES, Chosen, against, choices, folder, load, rows, runs, upload, work
-from ui.state.saved_answers import kept_answer
+from ui.state.judged_answers import judge, judged_answers
+from ui.state.question_sets import (
+    JUDGED,
+    ConfiguredArchive,
+    against,
+    delete_files,
+    evaluation_work,
+    folder,
+    load_run,
+    question_sets,
+    result_rows,
+    runs,
+    upload,
+)
+from ui.state.saved_answers import answer_to_json
 from ui.state.store import Store
-from ui.state.strictness import UNKNOWN, expected, told
-from ui.state.trash import ASIDE, discard, put_back
+from ui.state.strictness import UNKNOWN, error_above, expected_error
 
 RAIN = Article("r", "rain.txt", "Rain fell on the hills.")
 EXPORTS = "What percentage of Canada's exports go to the United States?"
@@ -115,7 +125,7 @@ class TestSets:
         names = [upload(settings, name, b"question\na\n") for name in ("../../My set.CSV", "cases.csv", "seeds.csv")]
         assert names == ["My-set", "my-cases", "my-seeds"]
         assert upload(settings, "My set.jsonl", b'{"question": "b"}') == "My-set"
-        found = choices(settings, Store(tmp_path / "conversations.sqlite"))
+        found = question_sets(settings, Store(tmp_path / "conversations.sqlite"))
         assert [choice.name for choice in found] == ["seeds", "My-set", "my-cases", "my-seeds"]
         assert [q.question for q in found[1].read().questions] == ["b"]
         assert len(found[0].read().questions) == 178
@@ -123,11 +133,11 @@ class TestSets:
     def test_the_cases_are_a_set_once_there_are_any(self, tmp_path: Path) -> None:
         settings, store = Settings(index=tmp_path / "index"), Store(tmp_path / "conversations.sqlite")
         _, exchange = store.begin("Rain?")
-        store.settle(exchange, kept_answer(answer("Rain?", True)))
+        store.settle(exchange, answer_to_json(answer("Rain?", True)))
         judge(store, exchange, True)
-        found = {choice.name: choice for choice in choices(settings, store)}
-        assert found[CASES].label == "cases: 1 answer judged in the chat"
-        assert found[CASES].read().questions == (
+        found = {choice.name: choice for choice in question_sets(settings, store)}
+        assert found[JUDGED].label == "1 answer that you judged in the chat"
+        assert found[JUDGED].read().questions == (
             Question("case-1", "Rain?", gold=(Gold("rain.txt", "Rain fell"),), need=1),
         )
 
@@ -154,8 +164,10 @@ class Fake:
 
 def ran(settings: Settings, archive: Any, name: str, made: str) -> None:
     """Ask a set, and name its file as if it had been made then."""
-    choice = next(c for c in choices(settings, Store(settings.index.parent / "c.sqlite")) if c.name == name)
-    lines = work(choice, Chosen(cast(OnRecord, archive), "extractive", 0.6), settings)(lambda stage, done, total: None)
+    choice = next(c for c in question_sets(settings, Store(settings.index.parent / "c.sqlite")) if c.name == name)
+    lines = evaluation_work(choice, ConfiguredArchive(cast(OnRecord, archive), "extractive", 0.6), settings)(
+        lambda stage, done, total: None
+    )
     assert lines[0].endswith("asked.")
     latest = runs(settings, name)[0]
     latest.rename(latest.with_name(f"{made}-answers-{name}.json"))
@@ -169,11 +181,18 @@ class TestRuns:
         ran(settings, archive, "mine", "2026-01-02T030405Z")
         upload(settings, "other-answers-mine.csv", b"question\nRain?\n")
         ran(settings, archive, "other-answers-mine", "2026-01-02T030406Z")
-        assert archive.asked[0] == ("Rain?", [Turn("And then?")], {"llm": "extractive", "refuse_below": 0.6})
+        assert archive.asked[0] == (
+            "Rain?",
+            [Turn("And then?")],
+            {"llm": "extractive", "refuse_below": 0.6, "key": None},
+        )
         (path,) = runs(settings, "mine")
-        found = load(path)
+        found = load_run(path)
         assert [o.right for o in found.run.outcomes] == [True, False]
-        assert found.answers == {"1": kept_answer(answer("Rain?", True)), "2": kept_answer(answer("Snow?", False))}
+        assert found.answers == {
+            "1": answer_to_json(answer("Rain?", True)),
+            "2": answer_to_json(answer("Snow?", False)),
+        }
         assert (found.generation, found.measures["right"]["value"]) == (1, 0.5)
         assert found.run.record["set"]["name"] == "mine"
         assert found.run.record["settings"]["refuse_below"] == 0.6
@@ -184,14 +203,14 @@ class TestRuns:
         upload(settings, "mine.jsonl", "\n".join(map(json.dumps, lines)).encode())
         ran(settings, Fake("same?", "lost?"), "mine", "2026-01-02T030405Z")
         ran(settings, Fake("same?", "mended?"), "mine", "2026-01-02T030406Z")
-        now, before = map(load, runs(settings, "mine"))
+        now, before = map(load_run, runs(settings, "mine"))
         comparison = against(before, now)
         assert comparison is not None
-        found = rows(now, comparison)
+        found = result_rows(now, comparison)
         assert [(row.now.question.id, row.change) for row in found] == [
-            ("lost", "regression"),
+            ("lost", "worse"),
             ("gone", ""),
-            ("mended", "mended"),
+            ("mended", "better"),
             ("same", ""),
         ]
         assert found[0].before is not None
@@ -213,9 +232,9 @@ class TestRuns:
         settings = Settings(index=tmp_path / "index", seeds=tmp_path / "none")
         upload(settings, "mine.csv", b"question\nRain?\nSnow?\n")
         jobs = Jobs()
-        (choice,) = (c for c in choices(settings, Store(tmp_path / "c.sqlite")) if c.name == "mine")
+        (choice,) = (c for c in question_sets(settings, Store(tmp_path / "c.sqlite")) if c.name == "mine")
         archive = Fake()
-        asked = work(choice, Chosen(cast(OnRecord, archive), "extractive", 0.6), settings)
+        asked = evaluation_work(choice, ConfiguredArchive(cast(OnRecord, archive), "extractive", 0.6), settings)
 
         def stopped(progress: Any) -> tuple[str, ...]:
             assert jobs.last is not None
@@ -223,7 +242,7 @@ class TestRuns:
             return tuple(asked(progress))
 
         jobs.start("evaluation", stopped)
-        ended(jobs)
+        wait_for_end(jobs)
         assert jobs.last is not None
         assert jobs.last.error == STOPPED
         assert (archive.asked, runs(settings, "mine")) == ([], [])
@@ -233,8 +252,8 @@ class TestRuns:
         empty = {"format": 1, "set": {}, "settings": {}, "results": [], **provenance()}
         for content in ("{", json.dumps(empty)):
             path.write_text(content)
-            with pytest.raises(EvalError, match="run the set again"):
-                load(path)
+            with pytest.raises(EvalError, match=r"(run|ask) the set again"):
+                load_run(path)
 
 
 class TestStrictness:
@@ -250,56 +269,28 @@ class TestStrictness:
             self.outcome(True, 0.1, "abstained"),
             self.outcome(None, 0.95),
         ]
-        assert expected(found, 0.7, 0.45) == "Expected: 33% of answers wrong, 3 of 5 questions answered"
-        assert expected(found, 0.81, 0.45) == "Expected: 0% of answers wrong, 1 of 5 questions answered"
-        assert expected(found, 0.2, 0.45) == "Expected: at least 50% of answers wrong, 4 of 5 questions answered"
-        assert expected(found, 1.0, 0.45) == "Expected: all of 5 questions refused"
+        assert error_above(found, 0.7, 0.45) == "Expected: 33% of answers wrong, 3 of 5 questions answered"
+        assert error_above(found, 0.81, 0.45) == "Expected: 0% of answers wrong, 1 of 5 questions answered"
+        assert error_above(found, 0.2, 0.45) == "Expected: at least 50% of answers wrong, 4 of 5 questions answered"
+        assert error_above(found, 1.0, 0.45) == "Expected: all of 5 questions refused"
 
     def test_it_is_told_of_the_last_run_once_there_is_one(self, tmp_path: Path) -> None:
         settings = Settings(index=tmp_path / "index", seeds=tmp_path / "none")
-        assert told(settings, 0.6) == UNKNOWN
+        assert expected_error(settings, 0.6) == UNKNOWN
         upload(settings, "mine.csv", b"question,answer\nRain?,fell\nSnow?,fell\n")
         ran(settings, Fake("Rain?"), "mine", "2026-01-02T030405Z")
         last = "(last evaluation, “mine”)"
-        assert told(settings, 0.6) == f"Expected: 0% of answers wrong, 1 of 2 questions answered {last}"
+        assert expected_error(settings, 0.6) == f"Expected: 0% of answers wrong, 1 of 2 questions answered {last}"
 
 
-class TestDiscarding:
-    def test_what_is_set_aside_comes_back_whole_and_is_gone_after_a_day(self, tmp_path: Path) -> None:
-        first, second, third = tmp_path / "sets" / "mine.csv", tmp_path / "run.json", tmp_path / "later.json"
-        first.parent.mkdir()
-        for path in (first, second, third):
-            path.write_text(path.name)
-        removed = discard(tmp_path, [first, second], "two files")
-        assert [path.exists() for path in (first, second, third)] == [False, False, True]
-        assert list(put_back(removed)) == []
-        assert [path.read_text() for path in (first, second)] == ["mine.csv", "run.json"]
-
-        removed = discard(tmp_path, [first, second], "two files")
-        old = time.time() - 25 * 3600
-        os.utime(tmp_path / ASIDE / "run.json", (old, old))
-        discard(tmp_path, [third], "one file")
-        assert list(put_back(removed)) == [second]
-        assert (first.exists(), second.exists()) == (True, False)
-
-    def test_nothing_is_written_over(self, tmp_path: Path) -> None:
-        path = tmp_path / "run.json"
-        path.write_text("old")
-        removed = discard(tmp_path, [path], "a run")
-        path.write_text("new")
-        assert list(put_back(removed)) == [path]
-        assert path.read_text() == "new"
-
-    def test_what_cannot_be_moved_is_said(self, tmp_path: Path) -> None:
-        with pytest.raises(EvalError, match=r"none\.json cannot be removed"):
-            discard(tmp_path, [tmp_path / "none.json"], "a run")
-
-
-def ended(jobs: Jobs) -> None:
-    deadline = time.monotonic() + 60
-    while jobs.running:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+def test_files_are_deleted_for_good_and_a_failure_is_said(tmp_path: Path) -> None:
+    first, second = tmp_path / "run.json", tmp_path / "folder.json"
+    first.write_text("{}")
+    second.mkdir()
+    with pytest.raises(EvalError, match=r"folder\.json cannot be deleted"):
+        delete_files([first, second])
+    assert not first.exists()
+    delete_files([first])
 
 
 # The page
@@ -332,7 +323,7 @@ def put(page: AppTest, name: str, *lines: dict[str, Any]) -> None:
 
 def ask(page: AppTest, index: Path) -> None:
     page.button(key="run").click().run()
-    ended(evaluation.evaluations(str(index)))
+    wait_for_end(evaluation.evaluations(str(index)))
     page.run()
     assert not page.exception
 
@@ -358,14 +349,14 @@ def test_a_set_is_uploaded_asked_and_its_regression_comes_first(
     with monkeypatch.context() as patch:
         patch.setattr(OnRecord, "stream", lambda self, question, *_, **__: iter([answer(question, False)]))
         ask(page, seed_index)
-    assert page.subheader[0].value == "1 regression"
-    assert [label[:5] for label in labels(page, "outcome-regressions-")] == ["✓ → ✗"]
-    page.button(key="outcome-regressions-1").click().run()
+    assert page.subheader[0].value == "1 answer got worse"
+    assert [label[:5] for label in labels(page, "outcome-worse-")] == ["✓ → ✗"]
+    page.button(key="outcome-worse-1").click().run()
     assert not page.exception
-    told = texts(page)
-    assert "Right would be: 75%" in told
-    assert "Now: ✗ abstained, confidence 0.10" in told
-    assert any(text.startswith("Before: ✓ answered, confidence ") for text in told)
+    words = texts(page)
+    assert "Right answer: 75%" in words
+    assert "Now: ✗ abstained, confidence 0.10" in words
+    assert any(text.startswith("Before: ✓ answered, confidence ") for text in words)
     shown = [json.loads(e.proto.mixed.json or e.proto.json)[0] for e in page.get("bidi_component")]
     assert [view["answer"]["status"] for view in shown] == ["abstained", "answered"]
     assert any("over 75% of Canadian exports" in c["quote"] for c in shown[1]["answer"]["citations"])
@@ -378,7 +369,7 @@ def test_nothing_of_a_set_is_markdown(page: AppTest, seed_index: Path) -> None:
     put(page, "mine.jsonl", row, {"question": HOSTILE, HOSTILE: "x"})
     ask(page, seed_index)
     page.button(key="outcome-all-0").click().run()
-    assert f"After: {HOSTILE}" in "\n".join(texts(page))
+    assert f"Asked after: {HOSTILE}" in "\n".join(texts(page))
     for element in [*page.markdown, *page.caption, *page.subheader, *page.title]:
         assert "onerror" not in element.value
     for label in labels(page, "outcome-all-"):
@@ -390,59 +381,67 @@ def test_a_bad_upload_and_a_wrong_gold_are_lines(page: AppTest, seed_index: Path
     assert "bad.jsonl:1 has no 'question'" in texts(page)
     put(page, "mine.jsonl", {"question": "?", "gold": [{"path": "003_ca2423bb0508c6d9.txt", "quote": "no such"}]})
     ask(page, seed_index)
-    told = "\n".join(texts(page))
-    assert "Evaluation: not done" in told
-    assert "Question 1: 'no such' is not in " in told
+    words = "\n".join(texts(page))
+    assert "Evaluation: not finished" in words
+    assert "Question 1: 'no such' is not in " in words
 
 
-def test_a_case_is_given_its_answer_asked_deleted_and_brought_back(
+def test_a_judged_answer_is_given_the_right_one_asked_deleted_and_brought_back(
     page: AppTest, seed_index: Path, tmp_path: Path
 ) -> None:
     store = Store(tmp_path / "conversations.sqlite")
     _, exchange = store.begin(EXPORTS)
-    store.settle(exchange, kept_answer(answer(EXPORTS, False)))
+    store.settle(exchange, answer_to_json(answer(EXPORTS, False)))
     judge(store, exchange, False)
     page.run()
-    page.selectbox(key="set").set_value(CASES).run()
-    assert "Of 1 case it is not said yet what is right: asked, but not judged." in texts(page)
+    page.selectbox(key="set").set_value(JUDGED).run()
+    assert "1 wrong answer still needs the right one. Until then it cannot be scored." in texts(page)
     page.text_input(key="expected-1").set_value("75%").run()
-    assert [(case.expected, case.decided) for case in cases(store)] == [("75%", True)]
+    assert [(case.expected, case.decided) for case in judged_answers(store)] == [("75%", True)]
     ask(page, seed_index)
     assert labels(page, "outcome-all-")[0].startswith("✓ What percentage")
     page.checkbox(key="refuse-1").check().run()
-    assert cases(store)[0].refuse
+    assert judged_answers(store)[0].refuse
     assert page.text_input(key="expected-1").disabled
-    page.button(key="delete-case-1").click().run()
-    assert (cases(store), page.selectbox(key="set").value) == ([], "seeds")
-    page.button(key="undo-case").click().run()
+    page.button(key="delete-judged-1").click().run()
+    assert (judged_answers(store), page.selectbox(key="set").value) == ([], "seeds")
+    page.button(key="undo-judged").click().run()
     assert not page.exception
-    assert len(cases(store)) == 1
+    assert len(judged_answers(store)) == 1
 
 
-def test_a_set_and_its_runs_are_removed_and_brought_back(page: AppTest, tmp_path: Path) -> None:
-    assert labels(page, "remove-") == []  # a set of the checkout stays, and has no runs here
+def delete(page: AppTest, key: str, answer: str = "confirm-delete") -> None:
+    """Press a button that deletes, and answer the question whether to."""
+    page.button(key=key).click().run()
+    assert not page.exception
+    page.button(key=answer).click().run()
+    assert not page.exception
+
+
+def test_a_set_and_its_runs_are_deleted_once_that_is_confirmed(page: AppTest, tmp_path: Path) -> None:
+    assert labels(page, "delete-") == []  # a set of the program stays, and has no runs here
     put(page, "mine.jsonl", {"question": EXPORTS, "answer": "75%"})
-    assert labels(page, "remove-") == ["Remove the set"]
+    assert labels(page, "delete-") == ["Delete this set"]
     settings = Settings(index=tmp_path / "index", seeds=tmp_path / "none")
     for day in (2, 3, 4):
         ran(settings, Fake(EXPORTS), "mine", f"2026-01-0{day}T030405Z")
-    page.run()
-    assert labels(page, "remove-") == ["Remove the set", "Remove this run", "Remove the 2 before it"]
-    page.button(key="remove-run").click().run()
-    assert not page.exception
-    assert [path.name[:10] for path in runs(settings, "mine")] == ["2026-01-03", "2026-01-02"]
-    assert page.button(key="undo-removed").label == "Undo"
-    page.button(key="remove-runs").click().run()
-    assert [path.name[:10] for path in runs(settings, "mine")] == ["2026-01-03"]
-    assert labels(page, "remove-") == ["Remove the set", "Remove this run"]
-    page.button(key="undo-removed").click().run()
-    assert [path.name[:10] for path in runs(settings, "mine")] == ["2026-01-03", "2026-01-02"]
 
-    page.button(key="remove-set").click().run()
+    def days() -> list[str]:
+        return [path.name[:10] for path in runs(settings, "mine")]
+
+    page.run()
+    assert labels(page, "delete-") == ["Delete this set", "Delete this run", "Delete 2 older runs"]
+    delete(page, "delete-run", "cancel-delete")
+    assert days() == ["2026-01-04", "2026-01-03", "2026-01-02"]
+    delete(page, "delete-run")
+    assert days() == ["2026-01-03", "2026-01-02"]
+    delete(page, "delete-older-runs")
+    assert days() == ["2026-01-03"]
+    assert labels(page, "delete-") == ["Delete this set", "Delete this run"]
+
+    page.button(key="delete-set").click().run()
+    assert "The set “mine” and its 1 run will be deleted. You cannot undo this." in texts(page)
+    page.button(key="confirm-delete").click().run()
     assert not page.exception
-    assert "Removed the set “mine” and its 2 runs." in texts(page)
-    assert (page.selectbox(key="set").value, runs(settings, "mine")) == ("seeds", [])
-    page.button(key="undo-removed").click().run()
-    assert not page.exception
-    assert page.selectbox(key="set").value == "mine"
-    assert len(runs(settings, "mine")) == 2
+    assert (page.selectbox(key="set").value, days()) == ("seeds", [])
+    assert [path for path in (tmp_path / "evaluations").rglob("*") if path.is_file()] == []

@@ -1,1 +1,1 @@
-"""The three pages: the chat, the archive, the evaluation."""
+"""The three pages: chat, archive, evaluation."""

@@ -1,4 +1,4 @@
-"""What `streamlit run` runs; `onrecord ui` starts it with the right options."""
+"""The script that `streamlit run` runs; `onrecord ui` starts it with the right options."""
 
 from ui.pages import navigation
 

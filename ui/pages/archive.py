@@ -1,4 +1,4 @@
-"""The archive page: what the archive holds and what could not be read, adding to it, building and mending the index."""
+"""The archive page: what the archive holds, what could not be read, adding articles, building and repairing."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from rag.filters import Filters
 from rag.index.check import status
 from rag.index.reader import Index
 from rag.index.statistics import listing
-from ui.parts import add_articles, maintenance, overview
+from ui.parts import add_articles, coverage_chart, maintenance
 from ui.parts.article_text import article_in_full
 from ui.state.archive import holdings
 from ui.views.article import byline, headline
 from ui.wording import capitalised, counted
 
-PAGE = 50  # articles in the table
+ARTICLES_PER_PAGE = 50
 _ALL = "All outlets"
 
 
@@ -34,7 +34,7 @@ def page() -> None:
     try:
         held = status(settings.index)
     except IndexMissingError:
-        st.text(f"There is no index yet. Put articles into {settings.seeds}, or add them here, and build it.")
+        st.text(f"There is no index yet. Put articles into {settings.seeds}, or add them here. Then build the index.")
     except OnRecordError as error:
         st.text(capitalised(str(error)))
     if held is not None:
@@ -44,15 +44,14 @@ def page() -> None:
     add_articles.draw(settings)
     if held is not None:
         _problems(held)
-        if chosen := overview.draw(settings):
-            _reading(settings, chosen, "chosen")
+        coverage_chart.draw(settings)
         _articles(settings, held)
 
 
 def _pending(held: dict[str, Any]) -> None:
     if held["pending"]:
-        told = f"{counted(held['pending'], 'passage')} of {held['passages']:,} have no vector yet"
-        st.text(f"{told} and are found by their words alone. Building the index goes on with them.")
+        pending = f"{held['pending']:,} of {counted(held['passages'], 'passage')}"
+        st.text(f"Not yet searchable by meaning: {pending}. Build the index to finish them.")
 
 
 def _work(settings: Settings) -> None:
@@ -60,11 +59,8 @@ def _work(settings: Settings) -> None:
         maintenance.button(settings, "build")
         maintenance.button(settings, "check")
         maintenance.button(settings, "repair")
-    st.caption("The chat goes on answering from the last index meanwhile.")
+    st.caption("Meanwhile the chat answers from the last index.")
     maintenance.follow(settings)
-
-
-# What there is
 
 
 def _problems(held: dict[str, Any]) -> None:
@@ -77,16 +73,16 @@ def _problems(held: dict[str, Any]) -> None:
 def _articles(settings: Settings, held: dict[str, Any]) -> None:
     st.subheader("Articles", anchor=False)
     with st.container(horizontal=True, vertical_alignment="bottom", key="article-filters"):
-        words = st.text_input("Words of title, outlet or file name", key="article-words")
+        words = st.text_input("Search title, outlet or file name", key="article-words")
         outlet = st.selectbox("Outlet", [_ALL, *held["publishers"]], key="article-outlet")
         year = st.selectbox("Year", ["All years", *_years(held)], key="article-year")
     day = year if year and year.isdecimal() else None
     filters = Filters(day, day, None if outlet == _ALL else outlet)
     place = st.session_state.get("article-page", 1)
-    rows, total = listing(settings.index, words, filters, PAGE, (place - 1) * PAGE)
+    rows, total = listing(settings.index, words, filters, ARTICLES_PER_PAGE, (place - 1) * ARTICLES_PER_PAGE)
     if not rows and place > 1:
         place = 1
-        rows, total = listing(settings.index, words, filters, PAGE)
+        rows, total = listing(settings.index, words, filters, ARTICLES_PER_PAGE)
     st.caption(f"{counted(total, 'article')}")
     chosen = st.dataframe(
         [
@@ -96,7 +92,7 @@ def _articles(settings: Settings, held: dict[str, Any]) -> None:
                 "published": row["published"] or "unknown",
                 "file": row["path"],
                 "characters": row["characters"],
-                "lines cut": row["removed"],
+                "lines removed": row["removed"],
             }
             for row in rows
         ],
@@ -105,8 +101,8 @@ def _articles(settings: Settings, held: dict[str, Any]) -> None:
         on_select="rerun",
         selection_mode="single-row",
     )
-    if total > PAGE:
-        st.pagination(-(-total // PAGE), key="article-page")
+    if total > ARTICLES_PER_PAGE:
+        st.pagination(-(-total // ARTICLES_PER_PAGE), key="article-page")
     for number in chosen["selection"]["rows"]:
         if number < len(rows):
             _reading(settings, rows[number]["id"])
@@ -117,12 +113,12 @@ def _years(held: dict[str, Any]) -> list[str]:
     return [str(year) for year in range(int(last[:4]), int(first[:4]) - 1, -1)] if first and last else []
 
 
-def _reading(settings: Settings, id_: str, key: str = "reading") -> None:
-    """The article that was chosen, in the table or on the map."""
+def _reading(settings: Settings, id_: str) -> None:
+    """Draw the article that was chosen in the table."""
     with Index.open(settings.index).snapshot() as snapshot:
         article = snapshot.article(id_)
     if article is not None:
-        with st.container(border=True, height=480, key=key):
+        with st.container(border=True, height=480, key="reading"):
             st.text(headline(article))
             st.text(f"{byline(article)} · {article.path}")
-            article_in_full(article, key)
+            article_in_full(article, "reading")

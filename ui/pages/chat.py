@@ -20,7 +20,7 @@ from rag.types import Answer, Claim
 from ui.pages import archive
 from ui.parts import components, maintenance, sidebar
 from ui.parts.feedback import thumbs
-from ui.parts.settings import Choices, restriction
+from ui.parts.settings import AnswerSettings, restriction
 from ui.state.answering import Asking
 from ui.state.archive import Desk, build_command, finder, holdings, open_archive, open_desk, open_store, searched
 from ui.state.session import Conversation, Exchange, ask, conversation, edit, name_address
@@ -28,40 +28,42 @@ from ui.views.answer import why
 from ui.wording import capitalised, counted, duration, plain_label
 
 TITLE = "On Record"
-PROMISE = "Ask a folder of news articles. Every sentence of an answer points at the exact words that carry it."
+PROMISE = "Ask questions about a folder of news articles. Every sentence of an answer shows the exact words behind it."
 STAGES = {
     "searching": "Searching the archive",
-    "reading": "Reading the passages found",
+    "reading": "Reading the passages",
     "writing": "Writing the answer",
 }
 CLOSED = {
     IndexMissingError: "There is no index yet",
     IndexDamagedError: "The index is damaged",
-    IndexIncompatibleError: "The index is of another kind",
+    IndexIncompatibleError: "The index does not fit the settings",
 }
-BROKEN = "Something went wrong inside the program. The question is kept, and the server's log says what happened."
-CUT_OFF = "The answer broke off before its end. The question is kept."
+INTERNAL_ERROR = (
+    "An error inside the program stopped the answer. The question is saved. The server's log has the details."
+)
+CUT_OFF = "The answer stopped before its end. The question is saved."
 INPUT = "question"
-PATIENCE = 1.0  # seconds after which an answer can be stopped: a button that comes and goes at once is no use
-TICK = 0.25  # seconds between looks at an answer that is being made
-AT_ONCE = 0.25  # seconds within which an answer comes at once
+STOPPABLE_AFTER_SECONDS = 1.0  # a button that comes and goes at once is of no use
+LOOK_EVERY_SECONDS = 0.25  # at an answer that is being made
+NO_PROGRESS_SECONDS = 0.25  # an answer that comes sooner is shown without its progress
 CHAT_WIDTH = 760  # pixels, about 90 characters a line
 LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Room:
-    """What a run of the page works with: without an archive there is no desk, and without that no choices.
+class PageContext:
+    """What one run of the page works with. Without an archive there is no desk, and then there are no choices.
 
     Attributes:
-        rest: draws what can wait for an answer that comes at once; the second time nothing more.
+        draw_later: draws the parts that need not come before a quick answer; the second call does nothing.
     """
 
     settings: Settings | None
     talk: Conversation
     desk: Desk | None
-    choices: Choices | None
-    rest: Callable[[], None]
+    choices: AnswerSettings | None
+    draw_later: Callable[[], None]
 
 
 def page() -> None:
@@ -72,14 +74,14 @@ def page() -> None:
     choices = sidebar.draw(settings, desk) if settings is not None else None
 
     @cache
-    def rest() -> None:
+    def draw_later() -> None:
         if settings is not None:
-            sidebar.draw_rest(settings, store, talk, desk)
+            sidebar.draw_lower(settings, store, talk, desk)
         name_address(talk)
 
-    room = Room(settings, talk, desk, choices, rest)
+    context = PageContext(settings, talk, desk, choices, draw_later)
     if all(exchange.settled for exchange in talk.exchanges):
-        rest()
+        draw_later()
     chat, beside = components.columns(talk)
     if talk.opened:
         with beside, st.container(key="article"):
@@ -91,18 +93,18 @@ def page() -> None:
             with st.container(border=True, key="trouble"):
                 st.text(capitalised(talk.trouble))
         _question_box(talk, enabled=desk is not None)
-        with st.empty():  # emptied at the first question, where it would else fade out under the answer
+        with st.empty():  # it is emptied at the first question, or it would fade out under the answer
             if settings is not None and desk is not None and not talk.exchanges:
                 _welcome(settings, desk, talk)
         with st.container(key="exchanges"):
             for exchange in talk.exchanges:
                 with st.container(key=f"exchange-{exchange.number}"):
-                    _draw(exchange, room)
-    rest()
+                    _draw(exchange, context)
+    draw_later()
 
 
 def _opened() -> tuple[Settings | None, Desk | None, OnRecordError | None]:
-    """The settings and the archive, each as far as it can be had, and why not all."""
+    """Return the settings and the archive, as far as they can be read, and the error if they cannot."""
     settings = None
     try:
         settings = load_settings()
@@ -112,16 +114,16 @@ def _opened() -> tuple[Settings | None, Desk | None, OnRecordError | None]:
 
 
 def _closed(error: OnRecordError, settings: Settings | None) -> None:
-    """Say why the archive cannot be opened, and offer what mends it."""
+    """Say why the archive cannot be opened, and offer the repair."""
     with st.container(border=True, key="closed"):
         if settings is not None and maintenance.jobs(str(settings.index)).running:
-            st.subheader("The archive is on its way", anchor=False)
+            st.subheader("Working on the index", anchor=False)
             maintenance.follow(settings)
             return
         st.subheader(CLOSED.get(type(error), "The archive cannot be opened"), anchor=False)
         st.text(capitalised(str(error)))
         if settings is not None and isinstance(error, IndexMissingError):
-            st.text(f"The articles are read from {settings.seeds}. In a terminal this does the same:")
+            st.text(f"The articles are read from {settings.seeds}. This command in a terminal does the same:")
             st.code(build_command(settings), language=None, wrap_lines=True)
             maintenance.button(settings, "build", first=True)
         elif settings is not None and isinstance(error, IndexDamagedError):
@@ -147,7 +149,7 @@ def _question_box(talk: Conversation, enabled: bool) -> None:
 
 
 def _welcome(settings: Settings, desk: Desk, talk: Conversation) -> None:
-    """The empty page: what this is, what the archive holds, and questions to begin with."""
+    """Draw the empty page: what this is, what the archive holds, and questions to begin with."""
     with st.container(key="welcome"):
         st.title(TITLE, anchor=False)
         st.text(PROMISE)
@@ -161,7 +163,7 @@ def _welcome(settings: Settings, desk: Desk, talk: Conversation) -> None:
 
 
 def _empty(settings: Settings) -> None:
-    """An index without an article: both ways to fill it, and what became of the last try."""
+    """Draw, for an index without articles, both ways to fill it, and the last job."""
     st.text(f"It is empty. Add articles on the Archive page, or put them into {settings.seeds} and build the index.")
     with st.container(horizontal=True, key="fill"):
         if st.button("Add articles", key="to-archive", icon=":material/note_add:"):
@@ -170,27 +172,27 @@ def _empty(settings: Settings) -> None:
     maintenance.follow(settings)
 
 
-def _draw(exchange: Exchange, room: Room) -> None:
-    """A question and what became of it; it is asked first when nothing has."""
+def _draw(exchange: Exchange, context: PageContext) -> None:
+    """Draw a question and its answer; a question without one is asked first."""
     with st.chat_message("user", avatar=":material/person:"):
         if exchange.editing:
-            _editor(exchange, room.talk)
+            _editor(exchange, context.talk)
         else:
-            components.question(room.talk, exchange)
+            components.question(context.talk, exchange)
     with st.chat_message("assistant", avatar=":material/format_quote:"):
-        if exchange.settled or room.desk is None or room.choices is None:
+        if exchange.settled or context.desk is None or context.choices is None:
             with st.container():
-                _settled(exchange, room)
+                _settled(exchange, context)
             return
         place = st.empty()
         with place.container():
-            _follow(exchange, room, room.desk, room.choices)
-        with place.container():  # where the next run of the page draws it too, so that nothing moves
-            _settled(exchange, room)
+            _follow(exchange, context, context.desk, context.choices)
+        with place.container():  # the next run of the page draws it here too, so that nothing moves
+            _settled(exchange, context)
 
 
 def _editor(exchange: Exchange, talk: Conversation) -> None:
-    """The question as a text to change."""
+    """Draw the question as a text that can be changed."""
     key = f"text-{exchange.number}"
 
     def submit() -> None:
@@ -201,7 +203,7 @@ def _editor(exchange: Exchange, talk: Conversation) -> None:
     with st.form(f"edit-form-{exchange.number}", border=False):
         st.text_area("The question", exchange.question, key=key, label_visibility="collapsed")
         if exchange is not talk.exchanges[-1]:
-            st.caption("It is asked in a new conversation that has what came before; this one stays as it is.")
+            st.caption("A new conversation begins with this question and those before it. This one does not change.")
         with st.container(horizontal=True):
             st.form_submit_button("Ask", type="primary", on_click=submit)
             st.form_submit_button("Cancel", on_click=_set_editing, args=(exchange, False))
@@ -211,23 +213,23 @@ def _set_editing(exchange: Exchange, editing: bool) -> None:
     exchange.editing = editing
 
 
-def _settled(exchange: Exchange, room: Room) -> None:
+def _settled(exchange: Exchange, context: PageContext) -> None:
     if exchange.answer is not None:
-        components.answer(room.talk, exchange)
+        components.answer(context.talk, exchange)
         if exchange.answer.hits:
             box = st.expander("Why these passages?", key=f"why-{exchange.number}", type="compact", on_change="rerun")
-            if box.open:  # a long conversation would else be a page of tables
-                told, rows = why(exchange.answer)
-                box.text(told)
+            if box.open:  # or a long conversation would be a page of tables
+                explanation, rows = why(exchange.answer)
+                box.text(explanation)
                 box.dataframe(rows, hide_index=True)
     elif exchange.error:
         with st.container(border=True, key=f"failed-{exchange.number}"):
             st.markdown("**This question was not answered.**")
             st.text(capitalised(exchange.error))
-            if exchange.damaged and room.settings is not None:
-                maintenance.button(room.settings, "repair", place=str(exchange.number))
-    if exchange.settled and not exchange.editing and room.desk is not None:
-        _actions(exchange, room.talk)
+            if exchange.damaged and context.settings is not None:
+                maintenance.button(context.settings, "repair", place=str(exchange.number))
+    if exchange.settled and not exchange.editing and context.desk is not None:
+        _actions(exchange, context.talk)
 
 
 def _actions(exchange: Exchange, talk: Conversation) -> None:
@@ -252,44 +254,50 @@ def _actions(exchange: Exchange, talk: Conversation) -> None:
         thumbs(exchange, talk)
 
 
-def _follow(exchange: Exchange, room: Room, desk: Desk, choices: Choices) -> None:
-    """Show the answer while it is made, and keep what it comes to in the exchange."""
-    talk = room.talk
+def _follow(exchange: Exchange, context: PageContext, desk: Desk, choices: AnswerSettings) -> None:
+    """Show the answer while it is made, and put the answer or the error into the exchange."""
+    talk = context.talk
     if exchange.asking is None:
         question, history = exchange.question, talk.history(before=exchange)
         talk.begin(
             exchange,
             lambda: desk.archive.stream(
-                question, history, choices.filters, choices.llm, refuse_below=choices.refuse_below
+                question,
+                history,
+                choices.filters,
+                choices.llm,
+                refuse_below=choices.refuse_below,
+                key=choices.key,
             ),
             searched(desk.status, restriction(choices.filters)),
             busy=choices.llm == "extractive",
         )
     assert exchange.asking is not None
     try:
-        _show_events(exchange.asking, exchange, room)
+        _show_events(exchange.asking, exchange, context)
     except OnRecordError as error:
         talk.fail(
             exchange, str(error), not isinstance(error, QuestionError), damaged=isinstance(error, IndexDamagedError)
         )
     except Exception:
         LOG.exception("answering failed")
-        talk.fail(exchange, BROKEN)
+        talk.fail(exchange, INTERNAL_ERROR)
     else:
         if not exchange.settled:
             talk.fail(exchange, CUT_OFF)
 
 
-def _show_events(asking: Asking[Event], exchange: Exchange, room: Room) -> None:
-    """Draw every event as it comes: the stages that are done with their times, the one under way, and the words. Of an
-    answer that comes at once nothing is drawn before it, for it would only wait until that is built and taken away.
+def _show_events(asking: Asking[Event], exchange: Exchange, context: PageContext) -> None:
+    """Draw the progress of an answer: the stages that are done with their times, the present one, and the words.
+
+    Nothing is drawn before a quick answer, which would only wait until that is drawn and removed again.
     """
     done: list[str] = []
     now, since = STAGES["searching"], asking.began
     text, checked = "", 0
     drawn: tuple[StatusContainer, DeltaGenerator, DeltaGenerator] | None = None
     stoppable = False
-    for at, event in asking.follow(TICK):
+    for at, event in asking.follow(LOOK_EVERY_SECONDS):
         match event:
             case Stage(name=name):
                 if STAGES[name] != now:
@@ -301,16 +309,16 @@ def _show_events(asking: Asking[Event], exchange: Exchange, room: Room) -> None:
                 checked += 1
             case Answer():
                 exchange.answer = event
-        if drawn is None and time.monotonic() - asking.began < AT_ONCE:
+        if drawn is None and time.monotonic() - asking.began < NO_PROGRESS_SECONDS:
             continue
         status, words, stop = drawn = drawn or (st.status(now, type="compact"), st.empty(), st.empty())
-        room.rest()
+        context.draw_later()
         if text:
             words.text(text)
         label = f"{now}, {counted(checked, 'sentence')} checked" if checked else now
-        if not stoppable and time.monotonic() - asking.began >= PATIENCE:
+        if not stoppable and time.monotonic() - asking.began >= STOPPABLE_AFTER_SECONDS:
             stoppable, key = True, f"stop-{exchange.number}"
-            stop.button("Stop", key=key, icon=":material/stop_circle:", on_click=room.talk.stop, args=(exchange,))
+            stop.button("Stop", key=key, icon=":material/stop_circle:", on_click=context.talk.stop, args=(exchange,))
         waited = time.monotonic() - since
-        # Saying so also when nothing came lets a click through: Streamlit stops a run only where it draws.
+        # It draws even without an event, because Streamlit can stop a run for a click only where it draws.
         status.update(label=" · ".join([*done, f"{label} · {waited:.0f} s" if waited >= 1 else label]))

@@ -1,4 +1,4 @@
-"""The evaluation page: a set of questions is chosen, asked in the background, and what came of it is shown."""
+"""The evaluation page: a set of questions is chosen and asked in the background, and its results are shown."""
 
 from __future__ import annotations
 
@@ -10,27 +10,35 @@ import streamlit as st
 from rag.config import Settings, load_settings
 from rag.errors import OnRecordError
 from rag.evaluation.questions import SUFFIXES
-from ui.parts import case_list, components, maintenance, removal, run_report
-from ui.parts.removal import SET
-from ui.parts.settings import choose_writer
+from ui.parts import components, delete_evaluations, judged_answer_list, maintenance, run_report
+from ui.parts.settings import AnswerSettings, choose_writer
 from ui.state.archive import open_archive, open_store
 from ui.state.jobs import Jobs
-from ui.state.question_sets import CASES, Choice, Chosen, choices, runs, upload, work
+from ui.state.question_sets import (
+    JUDGED,
+    ConfiguredArchive,
+    QuestionSetChoice,
+    evaluation_work,
+    question_sets,
+    runs,
+    upload,
+)
 from ui.state.store import Store
 from ui.wording import capitalised
 
-_ROUND, _REFUSED = "round of sets", "why no set was added"
-ABOUT = "Ask a set of questions of the archive as it is now, and see which answers are right."
-NONE = "There are no questions yet. Judge answers in the chat by the thumbs under them, or add a set of questions here."
+SET = "set"  # the one that the page shows, in the session's state
+_UPLOADS, _REFUSED = "number of uploads", "why no set was added"
+ABOUT = "Ask the archive a set of questions, and see which answers are right."
+NO_SETS = "There are no questions yet. Judge answers in the chat with the thumbs, or add a set of questions here."
 COLUMNS = (
-    "A CSV or JSON Lines file with the columns question and answer and, as you have them, id, kind, history, gold, "
-    "need and half: the file that `python -m eval answers FILE` reads."
+    "A CSV or JSON Lines file. It needs the column question. The column answer takes a few words that a right answer "
+    "contains. The columns id, kind, history, gold, need and half can be left out."
 )
 
 
 @st.cache_resource(show_spinner=False)
 def evaluations(index: str) -> Jobs:
-    """The evaluations over one index, which every session sees; building the index goes on beside them."""
+    """Return the evaluations over one index, which all sessions share. They do not hold up a build of the index."""
     return Jobs()
 
 
@@ -46,54 +54,54 @@ def page() -> None:
         try:
             settings = load_settings()
             store = open_store(settings)
-            known = choices(settings, store)
+            known = question_sets(settings, store)
         except OnRecordError as error:
             st.text(capitalised(str(error)))
             return
-        st.text(ABOUT if known else NONE)
-        case_list.undo(store)
-        removal.undo()
+        st.text(ABOUT if known else NO_SETS)
+        judged_answer_list.undo(store)
+        delete_evaluations.trouble()
         chosen = _choose(settings, known) if known else None
         _adding(settings, expanded=not known)
         if chosen is not None:
             _chosen(settings, store, chosen)
 
 
-def _choose(settings: Settings, known: list[Choice]) -> Choice:
-    """Which set, and the button that asks it; while one is asked, how far it is and a button that stops it."""
+def _choose(settings: Settings, known: list[QuestionSetChoice]) -> QuestionSetChoice:
+    """Draw the choice of a set with the button that asks it, or with the progress and the button that stops it."""
     by_name = {choice.name: choice for choice in known}
     if st.session_state.get(SET) not in by_name:
-        # A new session goes on with what was asked last; a set is gone when the last of its cases was deleted.
+        # A new session shows the set that was asked last. A set may have been deleted.
         st.session_state[SET] = max(known, key=lambda choice: _latest(settings, choice)).name
     with st.container(horizontal=True, vertical_alignment="bottom", key="which"):
-        name = st.selectbox("Questions", list(by_name), format_func=lambda n: by_name[n].label, key=SET)
+        name = st.selectbox("Set of questions", list(by_name), format_func=lambda n: by_name[n].label, key=SET)
         writer = choose_writer(settings)
         jobs = evaluations(str(settings.index))
         job = jobs.last
         if job is not None and job.running:
             st.button("Stop", key="stop", icon=":material/stop_circle:", on_click=job.stop)
-        elif st.button("Ask them", key="run", icon=":material/play_arrow:"):
-            _start(settings, by_name[name], writer.llm, writer.refuse_below)
-        removal.remove_set(settings, by_name[name], disabled=jobs.running)
+        elif st.button("Ask these questions", key="run", icon=":material/play_arrow:"):
+            _start(settings, by_name[name], writer)
+        delete_evaluations.delete_set(settings, by_name[name], disabled=jobs.running)
     job = jobs.last
     if job is not None and (job.running or job.error):
         maintenance.watch(job)
     return by_name[name]
 
 
-def _start(settings: Settings, choice: Choice, llm: str, refuse_below: float) -> None:
+def _start(settings: Settings, choice: QuestionSetChoice, writer: AnswerSettings) -> None:
     try:
-        archive = open_archive(settings)
+        archive = ConfiguredArchive(open_archive(settings), writer.llm, writer.refuse_below, writer.key)
     except OnRecordError as error:
         st.text(capitalised(str(error)))
         return
-    evaluations(str(settings.index)).start("evaluation", work(choice, Chosen(archive, llm, refuse_below), settings))
+    evaluations(str(settings.index)).start("evaluation", evaluation_work(choice, archive, settings))
     st.rerun()
 
 
 def _adding(settings: Settings, expanded: bool) -> None:
-    """Take a file of questions; what is wrong with it is said in a line."""
-    turn = st.session_state.setdefault(_ROUND, 0)
+    """Draw the field for a file of questions, and say what is wrong with the last one."""
+    turn = st.session_state.setdefault(_UPLOADS, 0)
     with st.expander("Add a set of questions", icon=":material/note_add:", key="adding-set", expanded=expanded):
         key = f"set-file-{turn}"
         kinds = [suffix[1:] for suffix in SUFFIXES]
@@ -108,22 +116,22 @@ def _take(settings: Settings, key: str) -> None:
     file = st.session_state[key]
     if file is None:
         return
-    st.session_state[_ROUND] += 1  # empties the field
+    st.session_state[_UPLOADS] += 1  # empties the field
     try:
         st.session_state[SET] = upload(settings, file.name, file.getvalue())
     except OnRecordError as error:
         st.session_state[_REFUSED] = str(error)
 
 
-def _chosen(settings: Settings, store: Store, choice: Choice) -> None:
-    """What there is of a set: its cases, if it is those, and its runs."""
-    if choice.name == CASES:
-        case_list.draw(store)
+def _chosen(settings: Settings, store: Store, choice: QuestionSetChoice) -> None:
+    """Draw a set: the judged answers, if it consists of them, and its runs."""
+    if choice.name == JUDGED:
+        judged_answer_list.draw(store)
     made = runs(settings, choice.name)
     if not made:
         st.text("These questions have not been asked yet.")
         return
-    place = _which_run(settings, made)
+    place = _which_run(made)
     try:
         result = run_report.result(made[place])
         before = run_report.result(made[place + 1]) if place + 1 < len(made) else None
@@ -133,23 +141,23 @@ def _chosen(settings: Settings, store: Store, choice: Choice) -> None:
     run_report.draw(settings, result, before)
 
 
-def _which_run(settings: Settings, made: list[Path]) -> int:
-    """Which of the runs of a set is shown, the latest first; it and those before it can be removed."""
-    labels = [run_report.told(_moment(path.name)) for path in made]
+def _which_run(made: list[Path]) -> int:
+    """Draw the choice of a run, the latest first, with buttons that delete it or the older ones."""
+    labels = [run_report.local_time(_moment(path.name)) for path in made]
     with st.container(horizontal=True, vertical_alignment="bottom", key="runs"):
         chosen = st.selectbox(
             "Run", made, format_func=lambda path: labels[made.index(path)], key=f"run-{made[0].name}", width=320
         )
         place = made.index(chosen)
-        removal.remove_runs(settings, made, place, labels[place])
+        delete_evaluations.delete_runs(made, place, labels[place])
     return place
 
 
-def _latest(settings: Settings, choice: Choice) -> str:
-    """When a set was last asked, as its run's file says; empty when it was not."""
+def _latest(settings: Settings, choice: QuestionSetChoice) -> str:
+    """Return when a set was last asked, by the name of its run's file; empty when it was not."""
     return next((path.name for path in runs(settings, choice.name)), "")
 
 
 def _moment(name: str) -> datetime:
-    """When a run was made, which is how its file's name begins."""
+    """Read when a run was made from the beginning of its file's name."""
     return datetime.strptime(name[:18], "%Y-%m-%dT%H%M%S%z")

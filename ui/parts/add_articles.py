@@ -1,4 +1,4 @@
-"""Adding articles on the archive page: files, a text or an address, each shown first as it would be read."""
+"""Adding articles on the archive page: files, a text or a web page, each with a preview first."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from rag.ingest.loaders import KINDS
 from rag.ingest.web import fetch
 from ui.parts.article_text import article_in_full
 from ui.parts.maintenance import jobs
-from ui.state.jobs import work
+from ui.state.jobs import index_work
 from ui.views.article import byline, headline
 from ui.wording import capitalised, counted
 
-_ADDED, _ROUND, _REFUSED = "articles added", "round of adding", "why nothing was added"
+_ADDED, _ADDITIONS, _REFUSED = "articles added", "number of additions", "why nothing was added"
 _PAGES = "pages fetched"
 
 
 def draw(settings: Settings) -> None:
-    """Take files, a text or an address, show what would become of them, and add them when told to."""
+    """Draw the fields for files, a text and an address, a preview of each article, and the button that adds them."""
     if _ADDED in st.session_state:
         _undo(settings)
     if refused := st.session_state.pop(_REFUSED, ""):
         st.text(capitalised(refused))
-    turn = st.session_state.setdefault(_ROUND, 0)
+    turn = st.session_state.setdefault(_ADDITIONS, 0)
     with st.expander("Add articles", icon=":material/note_add:", key="adding"):
         files = st.file_uploader("Files", [kind[1:] for kind in KINDS], accept_multiple_files=True, key=f"files-{turn}")
         pages = _pages(turn)
-        text = st.text_area("Or a text", key=f"paste-{turn}", height=160)
+        text = st.text_area("Or paste a text", key=f"paste-{turn}", height=160)
         with st.container(horizontal=True):
             title = st.text_input("Its title", key=f"paste-title-{turn}")
             outlet = st.text_input("Its outlet", key=f"paste-outlet-{turn}")
@@ -49,12 +49,12 @@ def draw(settings: Settings) -> None:
 
 
 def _pages(turn: int) -> Sequence[Draft]:
-    """The pages fetched so far. Nothing is fetched but at a click, and then the one address that stands there."""
+    """Return the pages that were fetched. A click fetches the one address in the field; nothing else is fetched."""
     pages: dict[str, Draft] = st.session_state.setdefault(_PAGES, {})
     with st.container(horizontal=True, vertical_alignment="bottom", key="fetching"):
-        url = st.text_input("Or an address", key=f"address-{turn}", placeholder="https://…", max_chars=2000)
+        url = st.text_input("Or a web address", key=f"address-{turn}", placeholder="https://…", max_chars=2000)
         wanted = st.button("Fetch the page", key="fetch", icon=":material/download:")
-    st.caption("Only when you press the button, and only from the open internet.")
+    st.caption("A page is fetched only when you press the button, and only from the public internet.")
     if wanted and url.strip():
         try:
             with st.spinner("Fetching the page…"):
@@ -71,17 +71,19 @@ def _draft(name: str, data: bytes) -> Draft:
 
 
 def _preview(draft: Draft, number: int) -> None:
-    """A file as it would be read: each article with its metadata, its words, and what was cut."""
+    """Draw a preview of a file: each article with its details, its text, and what was removed."""
     with st.container(border=True, key=f"draft-{number}"):
         st.text(draft.name)
         for place, article in enumerate(draft.articles):
-            st.text(f"{headline(article)} · {byline(article)}")  # no label: Markdown makes links even of escaped words
+            st.text(
+                f"{headline(article)} · {byline(article)}"
+            )  # not a label: Markdown makes links even of escaped words
             with st.expander("What would be added", key=f"draft-{number}-{place}"):
                 article_in_full(article, f"{number}-{place}")
         for failure in draft.failures:
             st.text(f"Not readable: {failure.path}: {failure.reason}")
         if draft.more:
-            st.caption("There is more in this file; only its beginning was read here.")
+            st.caption("This preview shows the beginning of the file. All of it will be added.")
         if draft in st.session_state[_PAGES].values():
             st.button("Leave it out", key=f"leave-{number}", type="tertiary", on_click=_leave_out, args=(draft,))
 
@@ -96,7 +98,7 @@ def _add(settings: Settings, drafts: list[Draft]) -> None:
     except OnRecordError as error:
         st.session_state[_REFUSED] = str(error)
         return
-    st.session_state[_ROUND] += 1  # empties the fields
+    st.session_state[_ADDITIONS] += 1  # empties the fields
     st.session_state[_PAGES] = {}
     _build(settings)
 
@@ -105,7 +107,7 @@ def _undo(settings: Settings) -> None:
     added: dict[str, str] = st.session_state[_ADDED]
     with st.container(border=True, key="added"):
         st.text(f"Added to {settings.seeds}: {', '.join(added)}")
-        label = "Undo: take out what was just added"
+        label = "Undo: remove what was just added"
         st.button(label, key="undo-add", icon=":material/undo:", on_click=_take_back, args=(settings, added))
 
 
@@ -113,9 +115,11 @@ def _take_back(settings: Settings, added: dict[str, str]) -> None:
     del st.session_state[_ADDED]
     changed = take_back(settings.seeds, added)
     if changed:
-        st.session_state[_REFUSED] = f"these files were changed since and stay: {', '.join(changed)}"
+        st.session_state[_REFUSED] = (
+            f"these files were changed after they were added, so they were not removed: {', '.join(changed)}"
+        )
     _build(settings)
 
 
 def _build(settings: Settings) -> None:
-    jobs(str(settings.index)).start("build", work("build", settings))
+    jobs(str(settings.index)).start("build", index_work("build", settings))

@@ -1,7 +1,7 @@
-"""The parts that Streamlit lacks: an answer with citation chips, an article with marks, a question as it was typed.
+"""Components that Streamlit lacks: an answer with citation chips, an article with marks, a question as it was typed.
 
-All are given JSON of `view` and put every text of it into the page as text nodes: nothing of an article, a question,
-a file name or a model's words is parsed as HTML, Markdown or LaTeX.
+They get JSON from `ui.views` and put every text of it into the page as text nodes. So nothing in an article, a
+question, a file name or an answer is parsed as HTML, Markdown or LaTeX.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from streamlit.delta_generator import DeltaGenerator
 from ui.state.session import Conversation, Exchange, Opened
 from ui.views.answer import answer_view
 from ui.views.article import Json, article_view, marks
-from ui.views.sources import standing
+from ui.views.sources import source_summary
 
 _STATIC = Path(__file__).parents[1] / "static"
 
@@ -25,14 +25,14 @@ def _read(name: str) -> str:
     return (_STATIC / name).read_text(encoding="utf-8")
 
 
-# What a component is given goes in a list of one: in a mapping Streamlit looks for data frames, and for that it imports
-# pandas, for which the first answer would wait a second.
-# All are one script, for the browser reads a script when the first part that has it is drawn: that is the page's own.
+# The data of a component is a list of one item. In a mapping Streamlit would look for data frames. For that it imports
+# pandas, and the first answer would wait a second for it.
+# All components share one script, so that the browser reads it with the first one, which is that of the page.
 _SCRIPT = "".join(_read(f"{name}.js") for name in ("dom", "question", "answer", "article", "parts"))
 
 
 def _component(name: str, isolate_styles: bool = True) -> Callable[..., Any]:
-    """Read `name`.css beside this file; registered once, mounted as often as needed."""
+    """Register a component with the style sheet `name`.css; it can be mounted any number of times."""
     css = _read(f"{name}.css")
     return st.components.v2.component(f"onrecord.{name}", css=css, js=_SCRIPT, isolate_styles=isolate_styles)
 
@@ -44,25 +44,25 @@ _article = _component("article")
 
 
 def page_style() -> None:
-    """The page's own constant style sheet."""
+    """Draw the style sheet of the page."""
     _page(key="page-style")
 
 
 def columns(talk: Conversation) -> tuple[DeltaGenerator, DeltaGenerator]:
-    """The page and the article beside it. Both columns are always there: only then does the page keep its state."""
+    """Return two columns, for the page and for the article beside it. Without the second the page loses its state."""
     left, right = st.columns([1, 0.9] if talk.opened else [1, 0.001], gap="medium" if talk.opened else None)
     return left, right
 
 
 def question(talk: Conversation, exchange: Exchange) -> None:
-    """Draw what was asked; scroll to it each time that the conversation shows it anew."""
+    """Draw a question; scroll to it each time the conversation shows it again."""
     number, serial = talk.shown or (None, 0)
     shown = serial if number == exchange.number else None
     _question(key=f"question-{exchange.number}", data=[{"question": exchange.question, "shown": shown}])
 
 
 def answer(talk: Conversation, exchange: Exchange) -> None:
-    """Draw the answer of a settled exchange; a click on a chip or a nearest passage opens its article."""
+    """Draw the answer of an exchange; a click on a chip or a nearest passage opens its article."""
     assert exchange.answer is not None
     key = f"answer-{exchange.number}"
 
@@ -75,7 +75,7 @@ def answer(talk: Conversation, exchange: Exchange) -> None:
         key=key,
         data=[
             {
-                "answer": answer_view(exchange.answer, exchange.searched) | standing(exchange.answer.citations),
+                "answer": answer_view(exchange.answer, exchange.searched) | source_summary(exchange.answer.citations),
                 "opened": opened.mark.n if opened is not None and cited else None,
             }
         ],
@@ -102,6 +102,6 @@ def article(talk: Conversation, opened: Opened) -> None:
 
 
 def _open(talk: Conversation, exchange: Exchange, target: Json | None) -> None:
-    """`target` comes from the browser: it opens a mark that exists, or nothing."""
+    """Open the mark that the browser names, if there is one."""
     if isinstance(target, dict):
         talk.open(exchange, target.get("kind"), target.get("n"))

@@ -1,4 +1,4 @@
-"""The thumbs under an answer: a click keeps it as a case, and says what becomes of that."""
+"""The thumbs under an answer: a click saves the judgement, and says what happens next."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import streamlit as st
 
 from ui.state.session import Conversation, Exchange
 
-GOOD = "Kept as a case that must stay right."
-BAD = "Kept as a case. The Evaluation page takes the right answer."
+GOOD = "Saved as right. The Evaluation page can check that it stays right."
+BAD = "Saved as wrong. Type the right answer on the Evaluation page."
 
 
 def thumbs(exchange: Exchange, talk: Conversation) -> None:
-    """Two buttons to judge an answer that is kept, or how it was judged with a way back."""
-    if exchange.answer is None or exchange.kept is None:
+    """Draw two buttons to judge an answer that is saved, or how it was judged with a way back."""
+    if exchange.answer is None or exchange.stored_id is None:
         return
     if exchange.good is None:
         _button(exchange, talk, "Right", "thumb_up", True)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -12,42 +11,59 @@ import streamlit as st
 from rag.config import Settings
 from rag.errors import ConfigError
 from rag.filters import Filters
-from rag.generation.registry import choices, generator
-from rag.generation.spec import SERVICES, read_spec
-from ui.state import strictness as strict
+from rag.generation.registry import choices
+from rag.generation.spec import SERVICES, Spec, read_spec
+from ui.state.strictness import expected_error
+from ui.state.typed_keys import TypedKeys
 from ui.wording import capitalised
 
 OTHER = "another model…"
-MEANT_WIDTH = 260  # pixels: a long line would widen the settings
+KEY_TYPED = "A key is set. Only this browser tab uses it, and it is never saved."
+KEY_IN_ENVIRONMENT = "The key of this computer is used. A key typed here replaces it in this browser tab."
+KEY_MISSING = "This model needs a key. Only this browser tab uses it, and it is never saved."
+KEY_MAY_BE_MISSING = "No key is set. If this server needs one, type it here. It is never saved."
+FACTS_WIDTH = 260  # pixels: a long line would widen the settings
 _ALL = "All outlets"
+_TYPED_KEYS = "typed keys"
 
 
 @dataclass(frozen=True)
-class Choices:
+class AnswerSettings:
     """What the questions of a session are asked with.
 
     Attributes:
-        refuse_below: confidence (0 to 1) under which the answer is that the archive does not say.
+        refuse_below: confidence (0 to 1) below which the answer is that the archive does not say.
+        key: what the reader typed for the model; no repr shows it.
     """
 
     llm: str
     refuse_below: float
     filters: Filters
+    key: str | None = field(default=None, repr=False)
 
 
-def choose(settings: Settings, status: dict[str, Any]) -> Choices:
+def typed_keys() -> TypedKeys:
+    """Return the keys of this session."""
+    keys: TypedKeys = st.session_state.setdefault(_TYPED_KEYS, TypedKeys())
+    return keys
+
+
+def choose(settings: Settings, status: dict[str, Any]) -> AnswerSettings:
     """Draw the settings, and return what they are set to."""
     with st.popover("Settings", icon=":material/tune:", width="stretch", key="settings"):
-        return Choices(_model(settings), _strictness(settings), _filters(status))
+        llm, key = _model(settings)
+        return AnswerSettings(llm, _strictness(settings), _filters(status), key)
 
 
-def choose_writer(settings: Settings) -> Choices:
+def choose_writer(settings: Settings) -> AnswerSettings:
     """Draw the same settings without those that leave articles out."""
     with st.popover("Settings", icon=":material/tune:", key="settings"):
-        return Choices(_model(settings), _strictness(settings), Filters())
+        llm, key = _model(settings)
+        return AnswerSettings(llm, _strictness(settings), Filters(), key)
 
 
-def _model(settings: Settings) -> str:
+def _model(settings: Settings) -> tuple[str, str | None]:
+    """Draw the choice of a model; return its name and the key that was typed for it."""
     known = choices(settings.llm)
     usable = {c.spec: c.label for c in known if c.spec == settings.llm or not (c.needs_model or c.why_not)}
     chosen = st.selectbox(
@@ -58,38 +74,51 @@ def _model(settings: Settings) -> str:
         persist_state="session",
     )
     if chosen != OTHER:
-        return chosen
+        return chosen, _typed_key(chosen)
     spec = st.text_input(
         "Model",
         key="model",
         placeholder="openai:MODEL, ollama:MODEL, local:/path/to/model.gguf",
-        help="Or anthropic:MODEL, google:MODEL; openai:MODEL@http://HOST:PORT/v1 names any server of that protocol.",
+        help="Or anthropic:MODEL, google:MODEL. For another server: openai:MODEL@http://HOST:PORT/v1",
         persist_state="session",
     ).strip()
     if not spec:
-        return settings.llm
+        return settings.llm, _typed_key(settings.llm)
     try:
         read = read_spec(spec)
     except ConfigError as error:
         st.text(capitalised(str(error)))
-        return settings.llm
+        return settings.llm, _typed_key(settings.llm)
     if read.kind in SERVICES:
-        _key(read.key_variables[0], bool(read.key))
-    return spec
+        _key_field(read)
+    return spec, typed_keys().get(read)
 
 
-def _key(variable: str, known: bool) -> None:
-    """Ask for the key of a hosted model. It stays in this process's memory, and goes with it."""
-    told = "A key is set. It is kept in memory until the chat ends." if known else "Kept in memory until the chat ends."
-    st.text_input("Key", type="password", key="model-key", on_change=_take_key, args=(variable,), autocomplete="off")
-    st.caption(told)
+def _typed_key(spec: str) -> str | None:
+    try:
+        return typed_keys().get(read_spec(spec))
+    except ConfigError:  # the question says so
+        return None
 
 
-def _take_key(variable: str) -> None:
-    """Move the key from the field, which the browser sees again, to where the model's client looks for it."""
+def _key_field(spec: Spec) -> None:
+    """Ask for the key of a hosted model."""
+    st.text_input("Key", type="password", key="model-key", on_change=_take_key, args=(spec,), autocomplete="off")
+    st.caption(_about_key(spec))
+
+
+def _about_key(spec: Spec) -> str:
+    if typed_keys().get(spec):
+        return KEY_TYPED
+    if spec.key:
+        return KEY_IN_ENVIRONMENT
+    return KEY_MISSING if spec.missing_key() else KEY_MAY_BE_MISSING
+
+
+def _take_key(spec: Spec) -> None:
+    """Move the key out of the field, whose content goes back to the browser."""
     if key := st.session_state.pop("model-key", "").strip():
-        os.environ[variable] = key
-        generator.cache_clear()  # a client made without it would go on without it
+        typed_keys().add(spec, key)
 
 
 def _strictness(settings: Settings) -> float:
@@ -100,14 +129,14 @@ def _strictness(settings: Settings) -> float:
         settings.refuse_below,
         0.01,
         key="refuse-below",
-        help="The confidence under which the answer is that the archive does not say.",
+        help="Below this confidence the answer is that the archive does not say.",
         persist_state="session",
     )
     with st.container(horizontal=True, horizontal_alignment="distribute"):
         st.caption("answer more", width="content")
         st.caption("refuse more", width="content")
-    with st.container(key="facts-strictness", width=MEANT_WIDTH):
-        st.text(strict.told(settings, strictness))
+    with st.container(key="facts-strictness", width=FACTS_WIDTH):
+        st.text(expected_error(settings, strictness))
     return strictness
 
 
@@ -115,7 +144,7 @@ def _filters(status: dict[str, Any]) -> Filters:
     first, last = status["first_published"], status["last_published"]
     since = until = None
     if first and last:
-        earliest, latest = _day(first, 1), _day(last, 12)
+        earliest, latest = _day(first, (1, 1)), _day(last, (12, 28))
         since = st.date_input("Published from", None, earliest, latest, key="since", persist_state="session")
         until = st.date_input("Published until", None, earliest, latest, key="until", persist_state="session")
     publisher = None
@@ -126,10 +155,11 @@ def _filters(status: dict[str, Any]) -> Filters:
     return Filters(_iso(since), _iso(until), publisher)
 
 
-def _day(published: str, month: int) -> date:
-    """A day of the catalog, which may be a year or a month alone."""
-    year, *rest = map(int, published.split("-"))
-    return date(year, rest[0] if rest else month, rest[1] if len(rest) > 1 else 28)
+def _day(published: str, month_and_day: tuple[int, int]) -> date:
+    """Return a publish date as a day; of one that is a year or a month alone, the missing parts are given."""
+    parts = [int(part) for part in published.split("-")]
+    year, month, day = [*parts, *month_and_day[len(parts) - 1 :]]
+    return date(year, month, day)
 
 
 def _iso(day: date | None) -> str | None:
@@ -137,7 +167,7 @@ def _iso(day: date | None) -> str | None:
 
 
 def restriction(filters: Filters) -> str:
-    """Which articles may answer, in words; empty when all may."""
+    """Say which articles may answer; empty when all may."""
     parts = [
         f"of {filters.publisher}" if filters.publisher else "",
         f"from {filters.since}" if filters.since else "",

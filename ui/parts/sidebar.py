@@ -1,4 +1,4 @@
-"""The sidebar of the chat: the settings, the conversation that is open, and those that were kept."""
+"""The sidebar of the chat: the settings, the open conversation, and those that were saved."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ import streamlit as st
 
 from rag.config import Settings
 from ui.parts import maintenance
-from ui.parts.settings import Choices, choose
+from ui.parts.settings import AnswerSettings, choose
 from ui.state.archive import Desk, holdings
-from ui.state.saved_answers import as_json, as_markdown
-from ui.state.session import Conversation, open_kept, show_question, start_over
-from ui.state.store import Entry, Kept, Store, StoreError
+from ui.state.saved_answers import conversation_to_json, conversation_to_markdown
+from ui.state.session import Conversation, open_stored, show_question, start_over
+from ui.state.store import ListedConversation, Store, StoredConversation, StoreError
 from ui.wording import capitalised, counted, plain_label
 
-LISTED = 30  # conversations, before "Show more"
-QUESTIONS = 3  # in a conversation, from which it has an index
+LISTED_AT_ONCE = 30  # conversations
+QUESTIONS_FOR_LIST = 3  # a shorter conversation needs no list of its questions
 _DELETED = "deleted conversation"
 _LISTED = "conversations listed"
 
 
-def draw(settings: Settings, desk: Desk | None) -> Choices | None:
-    """Draw the sidebar's top; return what the questions are to be asked with, None without an archive."""
+def draw(settings: Settings, desk: Desk | None) -> AnswerSettings | None:
+    """Draw the top of the sidebar, and return its settings; None without an archive."""
     with st.sidebar:
         st.button("New conversation", key="new", icon=":material/add:", width="stretch", on_click=start_over)
         return choose(settings, desk.status) if desk is not None else None
 
 
-def draw_rest(settings: Settings, store: Store | None, talk: Conversation, desk: Desk | None) -> None:
-    """Draw the sidebar's other parts."""
+def draw_lower(settings: Settings, store: Store | None, talk: Conversation, desk: Desk | None) -> None:
+    """Draw the other parts of the sidebar."""
     with st.sidebar:
         if store is not None:
             _this(store, talk)
@@ -45,7 +45,7 @@ def draw_rest(settings: Settings, store: Store | None, talk: Conversation, desk:
 
 
 def _archive(settings: Settings, desk: Desk) -> None:
-    """What the archive holds, and what mends what is wrong with its index or not there yet."""
+    """Draw what the archive holds, what is wrong with its index, and a button that repairs it."""
     with st.container(key="archive"):
         st.text("\n".join(["The archive", *holdings(desk.status), f"index: {settings.index}"]))
     for note in desk.notes:
@@ -56,7 +56,7 @@ def _archive(settings: Settings, desk: Desk) -> None:
 
 
 def _this(store: Store, talk: Conversation) -> None:
-    """What can be done with the conversation that is open."""
+    """Draw what can be done with the open conversation."""
     id_ = talk.id
     if id_ is None:
         return
@@ -66,7 +66,7 @@ def _this(store: Store, talk: Conversation) -> None:
         name = _file_name(talk.title)
         st.download_button(
             "Export as Markdown",
-            lambda: as_markdown(_kept(store, id_), datetime.now()),
+            lambda: conversation_to_markdown(_load(store, id_), datetime.now()),
             f"{name}.md",
             "text/markdown",
             key="export-markdown",
@@ -75,7 +75,7 @@ def _this(store: Store, talk: Conversation) -> None:
         )
         st.download_button(
             "Export as JSON",
-            lambda: json.dumps(as_json(_kept(store, id_)), ensure_ascii=False, indent=2),
+            lambda: json.dumps(conversation_to_json(_load(store, id_)), ensure_ascii=False, indent=2),
             f"{name}.json",
             "application/json",
             key="export-json",
@@ -87,15 +87,15 @@ def _this(store: Store, talk: Conversation) -> None:
         )
 
 
-def _kept(store: Store, id_: str) -> Kept:
-    kept = store.load(id_)
-    if kept is None:
+def _load(store: Store, id_: str) -> StoredConversation:
+    conversation = store.load(id_)
+    if conversation is None:
         raise StoreError("the conversation has been deleted in another window")
-    return kept
+    return conversation
 
 
 def _file_name(title: str) -> str:
-    """A name that every file system takes."""
+    """Return a name that every file system accepts."""
     return "-".join(re.findall(r"[a-z0-9]+", title.lower()))[:60].strip("-") or "conversation"
 
 
@@ -118,7 +118,7 @@ def _restore(store: Store, talk: Conversation, id_: str) -> None:
     _try(talk, lambda: store.restore(id_))
     if not talk.trouble:
         del st.session_state[_DELETED]
-        open_kept(id_)
+        open_stored(id_)
 
 
 def _try(talk: Conversation, act: Callable[[], None]) -> None:
@@ -130,8 +130,8 @@ def _try(talk: Conversation, act: Callable[[], None]) -> None:
 
 
 def _questions(talk: Conversation) -> None:
-    """The way to each question of a long conversation."""
-    if len(talk.exchanges) < QUESTIONS:
+    """Draw a list of the questions of a long conversation; a click scrolls to one."""
+    if len(talk.exchanges) < QUESTIONS_FOR_LIST:
         return
     with st.expander("Questions", expanded=True, key="questions"), st.container(key="question-index", gap=None):
         for place, exchange in enumerate(talk.exchanges):
@@ -141,7 +141,7 @@ def _questions(talk: Conversation) -> None:
 
 
 def _conversations(store: Store, talk: Conversation) -> None:
-    """The conversations that were kept, the latest first, by day."""
+    """Draw the conversations that were saved, the latest first, by day."""
     if _DELETED in st.session_state:
         id_, title = st.session_state[_DELETED]
         with st.container(border=True, key="deleted"):
@@ -150,7 +150,7 @@ def _conversations(store: Store, talk: Conversation) -> None:
     words = st.text_input(
         "Search conversations", key="find", placeholder="Search conversations", label_visibility="collapsed"
     )
-    limit = st.session_state.get(_LISTED, LISTED)
+    limit = st.session_state.get(_LISTED, LISTED_AT_ONCE)
     try:
         found, total = store.listing(words, limit)
     except StoreError as error:
@@ -167,7 +167,7 @@ def _conversations(store: Store, talk: Conversation) -> None:
                     key=f"open-{entry.id}",
                     type="tertiary",
                     icon=":material/chevron_right:" if entry.id == talk.id else None,
-                    on_click=open_kept,
+                    on_click=open_stored,
                     args=(entry.id,),
                 )
     if total > len(found):
@@ -175,10 +175,10 @@ def _conversations(store: Store, talk: Conversation) -> None:
 
 
 def _list_more() -> None:
-    st.session_state[_LISTED] = st.session_state.get(_LISTED, LISTED) + LISTED
+    st.session_state[_LISTED] = st.session_state.get(_LISTED, LISTED_AT_ONCE) + LISTED_AT_ONCE
 
 
-def _by_day(entries: Iterable[Entry], today: date) -> Iterator[tuple[str, list[Entry]]]:
+def _by_day(entries: Iterable[ListedConversation], today: date) -> Iterator[tuple[str, list[ListedConversation]]]:
     names = {today: "Today", today - timedelta(days=1): "Yesterday"}
     for day, group in groupby(entries, key=lambda entry: entry.updated.astimezone().date()):
         yield names.get(day, f"{day.day} {day:%B %Y}"), list(group)

@@ -1,1 +1,1 @@
-"""What outlasts a run of a page: the open archive, sessions, conversations, cases, jobs. No Streamlit here."""
+"""What lasts longer than one run of a page: the archive, sessions, conversations, judged answers, jobs."""

@@ -1,8 +1,8 @@
-"""A question being answered, apart from the page that shows it.
+"""Answer a question on a thread, apart from the page that shows it.
 
-Streamlit reruns the page from its top at every click and stops the run that was going on. An answer that takes
-seconds would be lost to a click on a citation, or asked twice. So the question runs on a thread of its own, which
-keeps what happened so far, and each run of the page follows it from the first event.
+At every click Streamlit stops the present run of the page and runs it again from its top. A click on a citation would
+lose an answer that takes seconds, or ask twice. So the question runs on a thread of its own, which collects the
+events, and each run of the page follows them from the first one.
 """
 
 from __future__ import annotations
@@ -19,41 +19,41 @@ Event = TypeVar("Event")
 
 
 @cache
-def _in_turn() -> ThreadPoolExecutor:
-    """Threads for what keeps a core busy, one for each: more of it at once would only be slower, and unfair."""
+def _pool() -> ThreadPoolExecutor:
+    """Return a thread for each core, for answers that compute: more at once would only be slower."""
     return ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="onrecord-asking")
 
 
 class Asking(Generic[Event]):
-    """Run `stream` to its end on a thread of its own; each event is given to `keep` before anybody sees it.
+    """Run `stream` to its end on a thread of its own; `save` gets each event before anybody sees it.
 
-    With `busy`, which says that it computes more than it waits, it takes its turn with the others that do.
+    `busy` means that it computes more than it waits. Then it waits until a core is free.
 
     Attributes:
         began: when, in seconds of `time.monotonic`.
     """
 
     def __init__(
-        self, stream: Callable[[], Iterator[Event]], keep: Callable[[Event], None] | None = None, busy: bool = False
+        self, stream: Callable[[], Iterator[Event]], save: Callable[[Event], None] | None = None, busy: bool = False
     ) -> None:
         self.began = time.monotonic()
-        self._keep = keep
+        self._save = save
         self._events: list[tuple[float, Event]] = []
         self._error: Exception | None = None
         self._done = False
         self._stopped = False
         self._news = threading.Condition()
         if busy:
-            _in_turn().submit(self._run, stream)
+            _pool().submit(self._run, stream)
         else:
             threading.Thread(target=self._run, args=(stream,), name="onrecord-asking", daemon=True).start()
 
     def stop(self) -> None:
-        """Let go of the answer: no further event is kept or shown."""
+        """Stop: no further event is saved or shown."""
         self._stopped = True
 
     def follow(self, tick: float) -> Iterator[tuple[float, Event | None]]:
-        """Yield every event from the first, with when it came; None each `tick` seconds in which nothing new did.
+        """Yield every event from the first, with its time; None after each `tick` seconds without an event.
 
         Raises:
             Exception: what the stream raised, after the events that came before it.
@@ -78,12 +78,12 @@ class Asking(Generic[Event]):
             for event in () if self._stopped else stream():
                 if self._stopped:
                     break
-                if self._keep is not None:
-                    self._keep(event)
+                if self._save is not None:
+                    self._save(event)
                 with self._news:
                     self._events.append((time.monotonic(), event))
                     self._news.notify_all()
-        except Exception as error:  # whatever it is, it belongs to whoever follows
+        except Exception as error:  # `follow` raises it
             self._error = error
         finally:
             with self._news:

@@ -1,4 +1,4 @@
-"""The product behind the page: opened once for all sessions, and what it holds, in words."""
+"""The archive behind the pages, opened once for all sessions, and its content in words."""
 
 from __future__ import annotations
 
@@ -30,26 +30,25 @@ EXAMPLES = (
     ("What does Brian Kingston expect from the meeting?", "002_7518e94f49f206c6.txt"),
     ("Whom is Carney meeting in Mexico City?", "001_3e22afcecaafb256.txt"),
 )
-TITLES_READ = 100  # articles looked at for questions to begin with
-
+MAX_TITLES_READ = 100  # articles that are looked at for questions to begin with
 
 _opening = threading.Lock()
 
 
 @st.cache_resource(show_spinner="Opening the archive…")
 def open_archive(settings: Settings) -> OnRecord:
-    """Open the index and warm its models; every session shares what comes back, and it follows rebuilds by itself.
+    """Open the index and load its models, once for all sessions; it follows rebuilds by itself.
 
     Raises:
-        OnRecordError: no index, a damaged one, or one of another encoder. Nothing is kept then.
+        OnRecordError: there is no index, or it is damaged, or of another encoder.
     """
-    with _opening:  # by the server's start, perhaps; then it is waited for
+    with _opening:  # the start of the server may be opening it
         return _opened(settings)
 
 
 @cache
 def _opened(settings: Settings) -> OnRecord:
-    asked = "What is in the news?"  # loads what opening alone does not, or the first question would wait
+    asked = "What is in the news?"  # loads what is only loaded for a question, so that the first one need not wait
     with ThreadPoolExecutor(1) as pool:
         reading = pool.submit(lambda: answer_reader().read(asked, [asked]))
         archive = OnRecord.open(settings)
@@ -59,28 +58,28 @@ def _opened(settings: Settings) -> OnRecord:
 
 
 def open_ahead() -> None:
-    """Open the archive while the first browser is still loading the page; what is wrong with it, that will say."""
+    """Open the archive while the first browser still loads the page, which will show any error."""
     with suppress(OnRecordError), _opening:
         _opened(load_settings())
 
 
 @st.cache_resource(show_spinner=False)
 def open_store(settings: Settings) -> Store:
-    """The conversations beside the index; what was deleted a day ago leaves the file now."""
+    """Return the conversations; what was deleted a day ago is removed from the file now."""
     store = Store(store_path(settings))
-    with suppress(StoreError):  # it is said where something is to be kept
+    with suppress(StoreError):  # the next question shows it
         store.purge()
     return store
 
 
 @dataclass(frozen=True)
 class Desk:
-    """What one run of the page works with.
+    """The open archive, for one run of a page.
 
     Attributes:
         status: what the archive holds now, as `onrecord status --json` gives it.
         examples: questions to begin with.
-        notes: what is wrong with the index, or not there yet, though it answers.
+        notes: what is wrong with the index, or still missing, although it answers.
     """
 
     archive: OnRecord
@@ -93,7 +92,7 @@ def open_desk(settings: Settings, archive: OnRecord) -> Desk:
     """Read what the archive holds now.
 
     Raises:
-        OnRecordError: what became of the index since it was opened.
+        OnRecordError: the index was deleted or damaged since it was opened.
     """
     with Index.open(settings.index).snapshot() as snapshot:
         generation = snapshot.generation
@@ -101,7 +100,7 @@ def open_desk(settings: Settings, archive: OnRecord) -> Desk:
 
 
 def finder(settings: Settings) -> FindArticle:
-    """Look articles up by their id, each once; one that cannot be read counts as not there."""
+    """Return a function that looks up articles by their id, each once. One that cannot be read counts as missing."""
 
     @cache
     def find(article_id: str) -> Article | None:
@@ -115,7 +114,7 @@ def finder(settings: Settings) -> FindArticle:
     return find
 
 
-# Counting a large archive takes a while, and every click runs the page: once a generation is enough.
+# Counting a large archive takes a while, and every click runs the page. So it is counted once for each generation.
 @st.cache_resource(show_spinner=False, max_entries=4, ttl=60)
 def _inventory(
     _archive: OnRecord, settings: Settings, generation: int
@@ -124,7 +123,7 @@ def _inventory(
 
 
 def build_command(settings: Settings) -> str:
-    """What to type to build the index that the page looks for."""
+    """Return the command that builds the index."""
     plain = Settings()
     folders = [("--seeds", settings.seeds, plain.seeds), ("--index", settings.index, plain.index)]
     options = [word for name, path, usual in folders if path != usual for word in (name, str(path))]
@@ -132,10 +131,10 @@ def build_command(settings: Settings) -> str:
 
 
 def holdings(status: dict[str, Any]) -> list[str]:
-    """What the archive holds, one fact an entry: articles, passages, publishers when known, dates, failures."""
+    """Return facts about the archive: articles, passages, outlets when known, dates, files that cannot be read."""
     facts = [counted(status["articles"], "article"), counted(status["passages"], "passage")]
     if status["publishers"]:
-        facts.append(counted(len(status["publishers"]), "publisher"))
+        facts.append(counted(len(status["publishers"]), "outlet"))
     facts.append(_dates(status["first_published"], status["last_published"], status["undated"]))
     if status["failures"]:
         facts.append(f"{counted(len(status['failures']), 'file')} not readable")
@@ -143,7 +142,7 @@ def holdings(status: dict[str, Any]) -> list[str]:
 
 
 def _dates(first: str | None, last: str | None, undated: int) -> str:
-    """First and last are ISO days; None when no article has a publish date."""
+    """Say from when to when; the days are ISO, and None when no article has a publish date."""
     if not first or not last:
         return "publish dates unknown"
     span = first if first == last else f"{first} to {last}"
@@ -151,16 +150,16 @@ def _dates(first: str | None, last: str | None, undated: int) -> str:
 
 
 def searched(status: dict[str, Any], only: str = "") -> str:
-    """What a question is looked for in; `only` says in words which articles may answer, if not all."""
-    told = f"{counted(status['passages'], 'passage')} of {counted(status['articles'], 'article')}"
-    return f"{told}; only articles {only}" if only else told
+    """Say what was searched; `only` says which articles may answer, if not all."""
+    scope = f"{counted(status['passages'], 'passage')} of {counted(status['articles'], 'article')}"
+    return f"{scope}; only articles {only}" if only else scope
 
 
 def examples(settings: Settings) -> tuple[str, ...]:
-    """Questions that the archive can answer: the examples whose article it holds, or else one about each title."""
+    """Return questions that the archive can answer: examples whose article it holds, or else one about each title."""
     with Index.open(settings.index).snapshot() as snapshot:
         fitting = tuple(question for question, path in EXAMPLES if snapshot.article(path))
         if fitting:
             return fitting
-        titles = (article.title for article in islice(snapshot.articles(), TITLES_READ) if article.title)
+        titles = (article.title for article in islice(snapshot.articles(), MAX_TITLES_READ) if article.title)
         return tuple(f"What do the articles say about “{title}”?" for title in islice(titles, len(EXAMPLES)))

@@ -1,15 +1,15 @@
-"""Sets of questions that the page can ask, and the runs of them. No Streamlit here.
+"""Sets of questions that the page can ask, and their runs. No Streamlit here.
 
-Runs and uploaded sets lie in `evaluations/` beside the conversations, as the files that `python -m eval answers` reads
-and writes. What asks, judges and measures is `rag.evaluation`, as it is there.
+Runs and sets that somebody added are in `evaluations/` beside the conversations, in the format of
+`python -m eval answers`. `rag.evaluation` asks the questions, judges the answers and measures.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -21,26 +21,26 @@ from rag.evaluation.runs import Run, new_run, read_run, write_run
 from rag.evaluation.types import Outcome, Question
 from rag.pipeline import OnRecord
 from rag.types import Answer, Turn
-from ui.state.cases import FILE, as_lines, cases
 from ui.state.jobs import Work
-from ui.state.saved_answers import kept_answer
+from ui.state.judged_answers import FILE, as_lines, judged_answers
+from ui.state.saved_answers import answer_to_json
 from ui.state.store import Json, Store, store_path
 from ui.wording import counted
 
-CASES = Path(FILE).stem
-MAX_STEM = 60  # characters of a set's name
+JUDGED = Path(FILE).stem  # the set of the judged answers
+MAX_NAME_CHARS = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class QuestionSetChoice:
     """A set that can be asked.
 
     Attributes:
         name: unique among the sets; names the files of its runs.
         label: what it is, for a list.
-        own: whether a reader made it of the archive's own answers: its quotes may have gone since, and then that is
-            what a run finds, not a fault of the set.
-        file: of an uploaded set, which can be removed; None for another.
+        own: whether it consists of judged answers. Their quotes may have left the archive since; then a run finds
+            that, and it is not a fault of the set.
+        file: of a set that somebody added, which can be deleted; None for another.
     """
 
     name: str
@@ -51,13 +51,13 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
-    """A run, whole.
+class RunResult:
+    """A run with its answers.
 
     Attributes:
         measures: key -> n, value, low, high over all its questions.
-        answers: by question id, as `stored.kept_answer` has them; those of a run of the command line are not kept.
-        generation: of the index at its beginning; None when not known.
+        answers: question id -> answer, made by `saved_answers.answer_to_json`. A run of the command line has none.
+        generation: of the index at its beginning; None when it is not known.
     """
 
     path: Path
@@ -68,43 +68,44 @@ class Result:
 
 
 def folder(settings: Settings) -> Path:
-    """Where runs and uploaded sets are kept."""
+    """Return the folder of the runs and of the sets that somebody added."""
     return store_path(settings).parent / "evaluations"
 
 
 # Sets
 
 
-def choices(settings: Settings, store: Store) -> list[Choice]:
-    """The sets that there are: those of the checkout, the cases of the chat, those that were uploaded."""
-    found = [_file(path.name, path, "of this checkout") for path in _built_in()]
-    kept = cases(store)
-    if kept:
-        label = f"{CASES}: {counted(len(kept), 'answer')} judged in the chat"
-        found.append(Choice(CASES, label, lambda: parse_set(Path(FILE), as_lines(kept).encode()), own=True))
+def question_sets(settings: Settings, store: Store) -> list[QuestionSetChoice]:
+    """Return all sets: those that come with the program, the judged answers, those that somebody added."""
+    found = [_file(path.name, path, "comes with On Record") for path in _built_in()]
+    judged = judged_answers(store)
+    if judged:
+        label = f"{counted(len(judged), 'answer')} that you judged in the chat"
+        read: Callable[[], QuestionSet] = lambda: parse_set(Path(FILE), as_lines(judged).encode())  # noqa: E731
+        found.append(QuestionSetChoice(JUDGED, label, read, own=True))
     uploaded = folder(settings) / "sets"
     files = sorted(uploaded.glob("*.*")) if uploaded.is_dir() else []
-    return found + [replace(_file(path.stem, path, "uploaded"), file=path) for path in files]
+    return found + [replace(_file(path.stem, path, "added by you"), file=path) for path in files]
 
 
 def _built_in() -> list[Path]:
     return sorted(path for path in SETS.iterdir() if path.is_dir()) if SETS.is_dir() else []
 
 
-def _file(name: str, path: Path, origin: str) -> Choice:
-    return Choice(name, f"{name}: {origin}", lambda: read_set(str(path)))
+def _file(name: str, path: Path, origin: str) -> QuestionSetChoice:
+    return QuestionSetChoice(name, f"{name}: {origin}", lambda: read_set(str(path)))
 
 
 def upload(settings: Settings, name: str, data: bytes) -> str:
-    """Keep a file of questions among the sets, in place of an earlier one of its name; return the set's name.
+    """Save a file of questions as a set, in place of an earlier one of its name; return the set's name.
 
     Raises:
-        EvalError: it is no question set, and why; or it cannot be kept.
+        EvalError: it is no question set, or it cannot be saved.
     """
     shown = Path(re.split(r"[/\\]", name)[-1] or "questions")
     parse_set(shown, data)
-    stem = re.sub(r"[^\w-]+", "-", shown.stem)[:MAX_STEM].strip("-_") or "questions"
-    if stem in (CASES, *(path.name for path in _built_in())):
+    stem = re.sub(r"[^\w-]+", "-", shown.stem)[:MAX_NAME_CHARS].strip("-_") or "questions"
+    if stem in (JUDGED, *(path.name for path in _built_in())):
         stem = f"my-{stem}"
     sets = folder(settings) / "sets"
     try:
@@ -113,29 +114,43 @@ def upload(settings: Settings, name: str, data: bytes) -> str:
             earlier.unlink()
         (sets / f"{stem}{shown.suffix.lower()}").write_bytes(data)
     except OSError as error:
-        raise EvalError(f"{shown} cannot be kept in {sets} ({error.strerror}): see to the folder") from error
+        raise EvalError(f"{shown} cannot be saved in {sets} ({error.strerror}): check the folder") from error
     return stem
+
+
+def delete_files(paths: Iterable[Path]) -> None:
+    """Delete files of sets and runs for good.
+
+    Raises:
+        EvalError: one of them cannot be deleted.
+    """
+    for path in paths:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise EvalError(f"{path} cannot be deleted ({error.strerror}): check the folder") from error
 
 
 # Runs
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
-    """The archive asked with what a reader has set; an `Asker`."""
+class ConfiguredArchive:
+    """The archive with what a reader has set; an `Asker`."""
 
     archive: OnRecord
     llm: str
     refuse_below: float
+    key: str | None = field(default=None, repr=False)
 
     def ask(self, question: str, *, history: Sequence[Turn]) -> Answer:
         """Answer one question after those before it."""
-        events = self.archive.stream(question, history, llm=self.llm, refuse_below=self.refuse_below)
+        events = self.archive.stream(question, history, llm=self.llm, refuse_below=self.refuse_below, key=self.key)
         return next(event for event in events if isinstance(event, Answer))
 
 
-def work(choice: Choice, chosen: Chosen, settings: Settings) -> Work:
-    """What asks the set, and writes the run with its whole answers."""
+def evaluation_work(choice: QuestionSetChoice, archive: ConfiguredArchive, settings: Settings) -> Work:
+    """Return the work that asks a set and writes the run with its answers."""
 
     def ask(progress: Callable[[str, int, int], None]) -> tuple[str, ...]:
         questions = choice.read()
@@ -145,14 +160,14 @@ def work(choice: Choice, chosen: Chosen, settings: Settings) -> Work:
         answers: Json = {}
 
         def keep(question: Question, answer: Answer) -> None:
-            row = kept_answer(answer)
+            row = answer_to_json(answer)
             answers[question.id] = row if answer.status == "abstained" else {**row, "hits": []}
 
         progress("asking", 0, len(questions.questions))
-        told: Callable[[int, int], None] = lambda done, total: progress("asking", done, total)  # noqa: E731
-        outcomes = run(chosen, questions.questions, seeds, told, keep)
-        used = replace(settings, llm=chosen.llm, refuse_below=chosen.refuse_below)
-        # Named as it was chosen, so that its runs are found again.
+        report: Callable[[int, int], None] = lambda done, total: progress("asking", done, total)  # noqa: E731
+        outcomes = run(archive, questions.questions, seeds, report, keep)
+        used = replace(settings, llm=archive.llm, refuse_below=archive.refuse_below)
+        # The run has the name of the choice, so that it is found again.
         named = replace(questions, name=choice.name)
         write_run(new_run(named, "all", used, False, outcomes), folder(settings), answers)
         return (f"{counted(len(outcomes), 'question')} asked.",)
@@ -161,28 +176,28 @@ def work(choice: Choice, chosen: Chosen, settings: Settings) -> Work:
 
 
 def runs(settings: Settings, name: str) -> list[Path]:
-    """The files of a set's runs, the latest first."""
+    """Return the files of a set's runs, the latest first."""
     return _runs(settings, re.escape(name))
 
 
 def latest(settings: Settings) -> Path | None:
-    """The file of the latest run of all."""
+    """Return the file of the latest run of all sets; None when there is none."""
     return next(iter(_runs(settings, ".+")), None)
 
 
 def _runs(settings: Settings, name: str) -> list[Path]:
-    """The files of the runs of sets whose names match, the latest first."""
+    """Return the files of the runs of sets whose names match, the latest first."""
     pattern = re.compile(rf"\d{{4}}-\d\d-\d\dT\d{{6}}Z-answers-{name}\.json")
-    kept = folder(settings)
-    files = kept.iterdir() if kept.is_dir() else iter(())
+    made = folder(settings)
+    files = made.iterdir() if made.is_dir() else iter(())
     return sorted((path for path in files if pattern.fullmatch(path.name)), reverse=True)
 
 
-def load(path: Path) -> Result:
+def load_run(path: Path) -> RunResult:
     """Read a run.
 
     Raises:
-        EvalError: it cannot be read, or is none.
+        EvalError: it cannot be read, or is no run.
     """
     found = read_run(path)
     try:
@@ -191,12 +206,12 @@ def load(path: Path) -> Result:
         answers = dict(content.get("answers", {}))
         generations = {answer["generation"] for answer in answers.values()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise EvalError(f"{path} is not a result of a run ({error!r}): run the set again") from error
-    return Result(path, found, whole, answers, min(generations, default=None))
+        raise EvalError(f"{path} is not a result of a run ({error!r}): ask the set again") from error
+    return RunResult(path, found, whole, answers, min(generations, default=None))
 
 
-def against(before: Result, after: Result) -> Comparison | None:
-    """The two runs side by side; None when they share no question."""
+def against(before: RunResult, after: RunResult) -> Comparison | None:
+    """Compare two runs; None when they share no question."""
     try:
         return compare(before.run, after.run)
     except EvalError:
@@ -204,20 +219,20 @@ def against(before: Result, after: Result) -> Comparison | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """A question of a run, and what became of it in the run before; None where that did not ask it."""
+class ResultRow:
+    """A question of a run, with its outcome in the run before; None where that did not ask it."""
 
     now: Outcome
     before: Outcome | None = None
-    change: Literal["regression", "mended", ""] = ""
+    change: Literal["worse", "better", ""] = ""
 
 
-def rows(result: Result, comparison: Comparison | None) -> list[Row]:
-    """The questions of a run, regressions first, then what is wrong, what is mended, and the rest."""
-    changed: dict[str, Row] = {}
+def result_rows(result: RunResult, comparison: Comparison | None) -> list[ResultRow]:
+    """Return the questions of a run: first those that got worse, then the wrong ones, those that got better, others."""
+    changed: dict[str, ResultRow] = {}
     if comparison is not None:
-        changed = {now.question.id: Row(now, before) for before, now in comparison.pairs}
-        changed |= {now.question.id: Row(now, before, "regression") for before, now in comparison.regressions}
-        changed |= {now.question.id: Row(now, before, "mended") for before, now in comparison.mended}
-    found = [changed.get(outcome.question.id, Row(outcome)) for outcome in result.run.outcomes]
-    return sorted(found, key=lambda row: (row.change != "regression", row.now.right is not False, row.change == ""))
+        changed = {now.question.id: ResultRow(now, before) for before, now in comparison.pairs}
+        changed |= {now.question.id: ResultRow(now, before, "worse") for before, now in comparison.regressions}
+        changed |= {now.question.id: ResultRow(now, before, "better") for before, now in comparison.mended}
+    found = [changed.get(outcome.question.id, ResultRow(outcome)) for outcome in result.run.outcomes]
+    return sorted(found, key=lambda row: (row.change != "worse", row.now.right is not False, row.change == ""))

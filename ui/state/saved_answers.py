@@ -1,4 +1,4 @@
-"""Answers as they are kept and exported: to JSON, back from it whatever became of their articles, and to Markdown."""
+"""Answers as JSON, to be saved; back from JSON, even if their articles have changed; and as Markdown."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 
 from rag.serialization import answer_json, hit_json, passage_json
 from rag.types import Answer, Article, Citation, Claim, Disagreement, Hit, Passage
-from ui.state.store import Json, Kept
+from ui.state.store import Json, StoredConversation
 from ui.views.article import CHANGED, CLOSED, GONE, UNKNOWN_DATE
 
 FindArticle = Callable[[str], Article | None]  # by article id; None when the archive has none
@@ -16,21 +16,21 @@ FindArticle = Callable[[str], Article | None]  # by article id; None when the ar
 _MARKUP = re.compile(r"([\\`*_\[\]<>#|$~!&])|^([-+=]|\d+[.)])(?=\s)", re.MULTILINE)
 
 
-def kept_answer(answer: Answer) -> Json:
-    """An answer as JSON: that of the command line, with what each stage made of its passages, and what repeats them."""
-    return {**answer_json(answer), "hits": [_kept_hit(hit) for hit in answer.hits]}
+def answer_to_json(answer: Answer) -> Json:
+    """Return an answer as JSON: that of the command line, with the scores and the repetitions of its passages."""
+    return {**answer_json(answer), "hits": [_hit_to_json(hit) for hit in answer.hits]}
 
 
-def _kept_hit(hit: Hit) -> Json:
+def _hit_to_json(hit: Hit) -> Json:
     also = [passage_json(passage) for passage in hit.also]
     return hit_json(hit, explain=True) | ({"also": also} if also else {})
 
 
-def restored(row: Json, find: FindArticle | None) -> Answer:
-    """The answer that was kept; `find` None means that the archive cannot be opened.
+def answer_from_json(row: Json, find: FindArticle | None) -> Answer:
+    """Return the answer of a JSON object; `find` is None when the archive cannot be opened.
 
-    A citation whose words no longer stand where they stood is given an article that has nothing but these words, and
-    says why in `provenance["text"]`: a quotation is never moved to other words, and never lost.
+    When the cited words are no longer in their place, the citation gets an article that holds only these words and says
+    why in `provenance["text"]`. So a quotation never points at other words, and is never lost.
     """
     cited = [(c, *_placed(c, c["quote"], find)) for c in row["citations"]]
     found = [(h, *_placed(h, h["text"], find)) for h in row["hits"]]
@@ -63,7 +63,7 @@ def restored(row: Json, find: FindArticle | None) -> Answer:
 
 
 def _placed(row: Json, words: str, find: FindArticle | None) -> tuple[Article, int, int]:
-    """The article that has `words`, and where: as kept, or elsewhere in it when they stand there only once."""
+    """Return the article that has `words`, and their span: the old one, or another where they occur only once."""
     article = find(row["article_id"]) if find is not None else None
     if article is not None:
         if article.text[row["start"] : row["end"]] == words:
@@ -85,26 +85,26 @@ def _placed(row: Json, words: str, find: FindArticle | None) -> tuple[Article, i
     return stand_in, 0, len(words)
 
 
-def as_json(kept: Kept) -> Json:
-    """A conversation for other programs: every answer as `onrecord ask --json` gives it."""
+def conversation_to_json(conversation: StoredConversation) -> Json:
+    """Return a conversation for other programs, every answer as `onrecord ask --json` prints it."""
     return {
-        "title": kept.title,
+        "title": conversation.title,
         "exchanges": [
             {"question": e.question, "asked": e.asked.isoformat(), "answer": e.answer, "error": e.error}
-            for e in kept.exchanges
+            for e in conversation.exchanges
         ],
     }
 
 
-def as_markdown(kept: Kept, exported: datetime) -> str:
-    """A conversation to read and print. What it quotes is escaped: no viewer takes words of an article for markup."""
-    lines = [f"# {_plain(kept.title)}", "", f"Exported from On Record on {exported:%Y-%m-%d %H:%M}.", ""]
-    for number, exchange in enumerate(kept.exchanges, start=1):
-        lines += [f"## {number}. {_plain(exchange.question)}", "", *_answered(exchange.answer, exchange.error), ""]
+def conversation_to_markdown(conversation: StoredConversation, exported: datetime) -> str:
+    """Return a conversation to read and print. Everything is escaped: no words of an article become markup."""
+    lines = [f"# {_plain(conversation.title)}", "", f"Exported from On Record on {exported:%Y-%m-%d %H:%M}.", ""]
+    for number, exchange in enumerate(conversation.exchanges, start=1):
+        lines += [f"## {number}. {_plain(exchange.question)}", "", *_answer_lines(exchange.answer, exchange.error), ""]
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _answered(answer: Json | None, error: str) -> Iterable[str]:
+def _answer_lines(answer: Json | None, error: str) -> Iterable[str]:
     if answer is None:
         yield f"*Not answered.* {_plain(error)}".rstrip()
         return
@@ -127,11 +127,11 @@ def _answered(answer: Json | None, error: str) -> Iterable[str]:
 
 
 def _line(text: str) -> str:
-    """A line of an answer, its citation numbers and a short answer's bold type left as they are."""
+    """Escape a line of an answer, except its citation numbers and the bold type of a short answer."""
     line = re.sub(r"\\\[(\d+)\\\]", r"[\1]", _plain(text))
     return re.sub(r"^\\\*\\\*(.+?)\\\*\\\*", r"**\1**", line)
 
 
 def _plain(text: str) -> str:
-    """Words in one line with what Markdown would read escaped."""
+    """Put a text into one line, and escape what Markdown would read."""
     return _MARKUP.sub(lambda m: "\\" + m[0], " ".join(text.split()))

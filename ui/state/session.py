@@ -1,6 +1,6 @@
-"""The conversation of one browser session: what was asked, what came back, which citation is open.
+"""The conversation of one browser session: its questions and answers, and which citation is open.
 
-Every question and answer is kept in the store as it comes. When that fails, the conversation goes on in memory and
+Every question and answer is saved in the store as it comes. When that fails, the conversation goes on in memory and
 says so.
 """
 
@@ -18,39 +18,39 @@ import streamlit as st
 from rag.answer.writer import Event
 from rag.types import Answer, Turn
 from ui.state.answering import Asking
-from ui.state.cases import judge
-from ui.state.saved_answers import FindArticle, kept_answer, restored
-from ui.state.store import Kept, KeptExchange, Store, StoreError
+from ui.state.judged_answers import judge
+from ui.state.saved_answers import FindArticle, answer_from_json, answer_to_json
+from ui.state.store import Store, StoredConversation, StoredExchange, StoreError
 from ui.views.article import Mark, marks
 
 KEY = "conversation"
-PENDING = "pending question"  # to be asked first thing in the conversation that is opened next
+PENDING = "pending question"  # to be asked first in the conversation that is opened next
 STOPPED = "You stopped this answer."
 INTERRUPTED = "The chat ended before this was answered."
 NO_SUCH = "There is no conversation at this address. It may have been deleted."
 _numbers = itertools.count(1)
-# Answers that are being made, by where they are kept: whoever opens their conversation follows them.
+# Answers that are being made, by the file and the id of their question. A second window follows them there.
 _live: WeakValueDictionary[tuple[str, int], Asking[Any]] = WeakValueDictionary()
 LOG = logging.getLogger(__name__)
 
 
 @dataclass
 class Exchange:
-    """A question and what became of it: an answer, a message of what went wrong, or neither yet.
+    """A question with its answer, or with a message that says why there is none, or with neither yet.
 
     Attributes:
-        number: unique in the process, so that a widget of one exchange is never taken for another's.
-        kept: its id in the store; None when it is not kept.
+        number: unique in the process, so that no two exchanges share a widget.
+        stored_id: its id in the store; None when it is not saved.
         searched: what the archive held when the answer was made.
         retry: whether asking the same again could help after `error`.
-        damaged: whether `error` is a damage that a repair mends.
+        damaged: whether `error` is damage that a repair can mend.
         editing: whether the question is being changed.
         good: whether a reader judged the answer right; None when nobody did.
     """
 
     question: str
     number: int = field(default_factory=lambda: next(_numbers))
-    kept: int | None = None
+    stored_id: int | None = None
     asking: Asking[Any] | None = None
     answer: Answer | None = None
     searched: str = ""
@@ -62,6 +62,7 @@ class Exchange:
 
     @property
     def settled(self) -> bool:
+        """Whether there is an answer or an error."""
         return self.answer is not None or bool(self.error)
 
 
@@ -70,7 +71,7 @@ class Opened:
     """The mark that the article pane shows.
 
     Attributes:
-        serial: grows with every opening, so that opening the same mark again scrolls to it again.
+        serial: grows each time a mark is opened, so that the same mark is scrolled to again.
     """
 
     exchange: Exchange
@@ -83,11 +84,11 @@ class Conversation:
     """Exchanges, oldest first, and what the page shows of them.
 
     Attributes:
-        store: where they are kept; None when nowhere.
+        store: where they are saved; None when nowhere.
         id: in the store; None before the first question.
-        shown: the number of the exchange to bring into sight, and a serial that grows each time.
-        trouble: why something is not kept or could not be opened.
-        closed: it was opened while the archive could not be, so its articles are still to be looked up.
+        shown: the number of the exchange to scroll to, and a serial that grows each time.
+        trouble: why something was not saved or could not be opened.
+        closed: the archive could not be opened when this was, so the articles must still be looked up.
     """
 
     store: Store | None = None
@@ -100,75 +101,82 @@ class Conversation:
     closed: bool = False
 
     def ask(self, question: str) -> None:
+        """Add a question, which the next run of the page asks."""
         exchange = Exchange(question)
         self.exchanges.append(exchange)
 
         def begin(store: Store) -> None:
-            self.id, exchange.kept = store.begin(question, self.id)
+            self.id, exchange.stored_id = store.begin(question, self.id)
 
-        self._keep(begin)
+        self._save(begin)
         self.title = self.title or question
         self.show(exchange)
 
     def ask_again(self, exchange: Exchange, question: str | None = None) -> None:
-        """Forget what became of a question, so that the next run of the page asks it, or another one, anew."""
+        """Delete the answer of a question, so that the next run of the page asks it again, or another one."""
         self.drop(exchange)
         if self.opened is not None and self.opened.exchange is exchange:
             self.opened = None
         exchange.question = question or exchange.question
         exchange.asking, exchange.answer, exchange.error, exchange.editing = None, None, "", False
         exchange.good = None
-        self._keep(lambda store: store.begin_again(exchange.kept, exchange.question) if exchange.kept else None)
+        self._save(
+            lambda store: store.begin_again(exchange.stored_id, exchange.question) if exchange.stored_id else None
+        )
         self.show(exchange)
 
     def stop(self, exchange: Exchange) -> None:
-        """Let go of an answer that is being made; the question stays."""
+        """Stop an answer that is being made; the question remains."""
         if not exchange.settled:
             self.drop(exchange)
             self.fail(exchange, STOPPED)
 
     def drop(self, exchange: Exchange) -> None:
+        """Stop an answer that is being made, without a message."""
         if exchange.asking is not None:
             exchange.asking.stop()
             exchange.asking = None
 
     def fail(self, exchange: Exchange, error: str, retry: bool = True, damaged: bool = False) -> None:
+        """Say why a question was not answered."""
         exchange.error, exchange.retry, exchange.damaged = error, retry, damaged
-        self._keep(lambda store: store.settle(exchange.kept, None, error=error) if exchange.kept else None)
+        self._save(lambda store: store.settle(exchange.stored_id, None, error=error) if exchange.stored_id else None)
 
     def begin(
         self, exchange: Exchange, stream: Callable[[], Iterator[Event]], searched: str, busy: bool = False
     ) -> Asking[Event]:
-        """Ask a question; its answer is kept by the thread that makes it, whether or not the page is still there."""
+        """Ask a question. The thread that makes the answer saves it, whether or not the page is still open."""
 
-        def keep(event: Event) -> None:
+        def save(event: Event) -> None:
             if isinstance(event, Answer):
-                self._keep_answer(exchange, event)
+                self._save_answer(exchange, event)
 
         exchange.searched = searched
-        exchange.asking = asking = Asking(stream, keep, busy)
-        if self.store is not None and exchange.kept is not None:
-            _live[str(self.store.path), exchange.kept] = asking
+        exchange.asking = asking = Asking(stream, save, busy)
+        if self.store is not None and exchange.stored_id is not None:
+            _live[str(self.store.path), exchange.stored_id] = asking
         return asking
 
-    def _keep_answer(self, exchange: Exchange, answer: Answer) -> None:
-        row = kept_answer(answer)
-        self._keep(lambda store: store.settle(exchange.kept, row, exchange.searched) if exchange.kept else None)
+    def _save_answer(self, exchange: Exchange, answer: Answer) -> None:
+        row = answer_to_json(answer)
+        self._save(
+            lambda store: store.settle(exchange.stored_id, row, exchange.searched) if exchange.stored_id else None
+        )
 
     def judge(self, exchange: Exchange, good: bool | None) -> None:
-        """Keep an answer as a case, right or wrong; None takes that back."""
+        """Save that an answer is right or wrong; None takes that back."""
         trouble, self.trouble = self.trouble, ""
-        self._keep(lambda store: judge(store, exchange.kept, good) if exchange.kept else None)
+        self._save(lambda store: judge(store, exchange.stored_id, good) if exchange.stored_id else None)
         if not self.trouble:
             exchange.good, self.trouble = good, trouble
 
     def history(self, before: Exchange) -> list[Turn]:
-        """The answered turns before an exchange, oldest first."""
+        """Return the answered turns before an exchange, oldest first."""
         earlier = itertools.takewhile(lambda e: e is not before, self.exchanges)
         return [Turn(e.question, e.answer.text, e.answer.standalone_question) for e in earlier if e.answer is not None]
 
     def show(self, exchange: Exchange) -> None:
-        """Bring a question into sight."""
+        """Scroll to a question."""
         self.shown = exchange.number, next(_numbers)
 
     def open(self, exchange: Exchange, kind: object, n: object) -> None:
@@ -180,9 +188,10 @@ class Conversation:
             self.opened = Opened(exchange, mark, next(_numbers))
 
     def close(self) -> None:
+        """Close the article."""
         self.opened = None
 
-    def _keep(self, act: Callable[[Store], None]) -> None:
+    def _save(self, act: Callable[[Store], None]) -> None:
         if self.store is None:
             return
         try:
@@ -192,16 +201,16 @@ class Conversation:
             self.trouble = str(error)
 
 
-def opened_from(kept: Kept, store: Store, find: FindArticle | None) -> Conversation:
-    """A conversation as it was kept, its citations looked up in the archive as it is now."""
-    exchanges = [_exchange(row, find, _live.get((str(store.path), row.id))) for row in kept.exchanges]
-    return Conversation(store, kept.id, kept.title, exchanges, closed=find is None)
+def conversation_from_store(stored: StoredConversation, store: Store, find: FindArticle | None) -> Conversation:
+    """Return a conversation that was saved, its citations looked up in the archive as it is now."""
+    exchanges = [_exchange(row, find, _live.get((str(store.path), row.id))) for row in stored.exchanges]
+    return Conversation(store, stored.id, stored.title, exchanges, closed=find is None)
 
 
-def _exchange(row: KeptExchange, find: FindArticle | None, asking: Asking[Any] | None) -> Exchange:
-    exchange = Exchange(row.question, kept=row.id, searched=row.searched, error=row.error, good=row.good)
+def _exchange(row: StoredExchange, find: FindArticle | None, asking: Asking[Any] | None) -> Exchange:
+    exchange = Exchange(row.question, stored_id=row.id, searched=row.searched, error=row.error, good=row.good)
     if row.answer is not None:
-        exchange.answer = restored(row.answer, find)
+        exchange.answer = answer_from_json(row.answer, find)
     elif not row.error and asking is not None:
         exchange.asking = asking
     elif not row.error:
@@ -213,7 +222,7 @@ def _exchange(row: KeptExchange, find: FindArticle | None, asking: Asking[Any] |
 
 
 def conversation(store: Store | None, find: FindArticle | None) -> Conversation:
-    """The conversation that the page's address names, or else that which is open, or else a new one."""
+    """Return the conversation that the page's address names, or else the open one, or else a new one."""
     current: Conversation | None = st.session_state.get(KEY)
     wanted = st.query_params.get("chat")
     if current is None or (wanted and wanted != current.id):
@@ -237,20 +246,20 @@ def _named(wanted: str | None, store: Store | None, find: FindArticle | None) ->
     if not wanted or store is None:
         return Conversation(store)
     try:
-        kept = store.load(wanted)
+        stored = store.load(wanted)
     except StoreError as error:
         return Conversation(store, trouble=str(error))
-    if kept is None:
+    if stored is None:
         return Conversation(store, trouble=NO_SUCH)
-    current = opened_from(kept, store, find)
+    current = conversation_from_store(stored, store, find)
     place = st.query_params.get("q", "")
     if place.isdecimal() and 1 <= int(place) <= len(current.exchanges):
         current.show(current.exchanges[int(place) - 1])
     return current
 
 
-def open_kept(id_: str) -> None:
-    """Leave the conversation for one that was kept; the next run of the page opens it."""
+def open_stored(id_: str) -> None:
+    """Leave the conversation for one that was saved; the next run of the page opens it."""
     _leave()
     st.query_params.from_dict({"chat": id_})
 
@@ -262,10 +271,10 @@ def start_over() -> None:
 
 
 def _leave() -> None:
-    """The answers of the conversation are still made and kept, unless there is nowhere to keep them."""
+    """Leave the conversation. Its answers are still made and saved, unless there is nowhere to save them."""
     current: Conversation | None = st.session_state.pop(KEY, None)
     for exchange in current.exchanges if current is not None else ():
-        if exchange.kept is None and current is not None:
+        if exchange.stored_id is None and current is not None:
             current.drop(exchange)
 
 
@@ -276,14 +285,15 @@ def ask(talk: Conversation, question: str) -> None:
 
 
 def show_question(talk: Conversation, place: int) -> None:
-    """Bring the question at `place` (from 0) into sight, and into the page's address."""
+    """Scroll to the question at `place` (from 0), and put it into the page's address."""
     talk.show(talk.exchanges[place])
     st.query_params["q"] = str(place + 1)
 
 
 def edit(talk: Conversation, exchange: Exchange, question: str) -> None:
-    """Ask another question in place of one. In place of an earlier one it goes on in a new conversation, so that what
-    came after it is not lost.
+    """Ask another question in place of one.
+
+    In place of an earlier one, it begins a new conversation, so that the later questions are not lost.
     """
     exchange.editing = False
     if exchange is talk.exchanges[-1]:
@@ -292,9 +302,9 @@ def edit(talk: Conversation, exchange: Exchange, question: str) -> None:
     before = talk.exchanges[: talk.exchanges.index(exchange)]
     start_over()
     st.session_state[PENDING] = question
-    if before and talk.store is not None and talk.id is not None and exchange.kept is not None:
+    if before and talk.store is not None and talk.id is not None and exchange.stored_id is not None:
         try:
-            open_kept(talk.store.fork(talk.id, exchange.kept))
+            open_stored(talk.store.fork(talk.id, exchange.stored_id))
         except StoreError as error:
             st.session_state[KEY] = Conversation(talk.store, exchanges=before, trouble=str(error))
     elif before:

@@ -1,4 +1,4 @@
-"""The conversations, kept in one SQLite file so that they outlast the server. No Streamlit here.
+"""The conversations, in one SQLite file, so that they outlast the server. No Streamlit here.
 
 The file belongs to one person on one computer: every browser that can reach the chat sees all of them.
 """
@@ -23,10 +23,10 @@ Json = dict[str, Any]
 
 APPLICATION_ID = 0x4F6E4368  # "OnCh", in the file's header: says whose SQLite file it is
 BUSY_SECONDS = 5.0  # how long a connection waits for another one's lock
-KEPT_DELETED = timedelta(hours=24)  # how long a deleted conversation can be brought back
+UNDO_PERIOD = timedelta(hours=24)  # how long a deleted conversation can be brought back
 TITLE_CHARS = 80
 
-# What brings a file from each format to the next; its user_version counts those it has. Only ever add to the end.
+# The statements that bring a file from each format to the next; its user_version counts them. Only add to the end.
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         """CREATE TABLE conversations (
@@ -67,11 +67,11 @@ _KNOWN = """FROM conversations AS c WHERE deleted IS NULL AND (holds(c.title) OR
 
 
 class StoreError(OnRecordError):
-    """Conversations that cannot be read or kept."""
+    """Conversations that cannot be read or saved."""
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ListedConversation:
     """A conversation as it is listed."""
 
     id: str
@@ -80,9 +80,13 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class KeptExchange:
-    """A question and what became of it, as kept: `answer` is its JSON, None when there is none; `good` says whether a
-    reader judged it right, None when nobody did.
+class StoredExchange:
+    """A question with its answer or its error.
+
+    Attributes:
+        searched: what the archive held then.
+        answer: as JSON; None when there is none.
+        good: whether a reader judged it right; None when nobody did.
     """
 
     id: int
@@ -95,16 +99,16 @@ class KeptExchange:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class StoredConversation:
     """A conversation with its exchanges, oldest first."""
 
     id: str
     title: str
-    exchanges: tuple[KeptExchange, ...]
+    exchanges: tuple[StoredExchange, ...]
 
 
 def store_path(settings: Settings) -> Path:
-    """The file of the conversations; a relative one counts from the folder that holds the index."""
+    """Return the file of the conversations; a relative one counts from the folder that holds the index."""
     return settings.index.parent / settings.conversations
 
 
@@ -115,8 +119,9 @@ class Store:
         self.path = path
 
     def begin(self, question: str, conversation: str | None = None) -> tuple[str, int]:
-        """Keep a question in a conversation, which brings it back when it was deleted; in a new one when none is named,
-        or that one is gone for good. Return both their ids.
+        """Save a question in a conversation, and return the ids of both.
+
+        A deleted conversation comes back. A new one begins when none is named, or when it is gone for good.
         """
         with self.writing() as connection:
             change = "UPDATE conversations SET updated = ?, deleted = NULL WHERE id = ?"
@@ -131,40 +136,40 @@ class Store:
             return conversation, made.lastrowid
 
     def begin_again(self, exchange: int, question: str) -> None:
-        """Ask a kept question anew, or another one in its place: what became of it is forgotten."""
+        """Replace a question, or ask it again; its answer is deleted."""
         change = "UPDATE exchanges SET question = ?, asked = ?, answer = NULL, said = '', error = '' WHERE id = ?"
         with self.writing() as connection:
             connection.execute(change, (question, now(), exchange))
             connection.execute("UPDATE cases SET exchange = NULL WHERE exchange = ?", (exchange,))
 
     def settle(self, exchange: int, answer: Json | None, searched: str = "", error: str = "") -> None:
-        """Keep what became of a question; an answer that is there stays there."""
+        """Save the answer or the error of a question; an answer that is there is not replaced."""
         encoded, said = (None, "") if answer is None else (json.dumps(answer, ensure_ascii=False), answer["text"])
         change = "UPDATE exchanges SET answer = ?, said = ?, searched = ?, error = ? WHERE id = ? AND answer IS NULL"
         with self.writing() as connection:
             connection.execute(change, (encoded, said, searched, error, exchange))
 
-    def listing(self, words: str = "", limit: int = 50) -> tuple[list[Entry], int]:
-        """The latest conversations that hold all `words` in a title, a question or an answer; and how many do."""
+    def listing(self, words: str = "", limit: int = 50) -> tuple[list[ListedConversation], int]:
+        """Return the latest conversations with all `words` in titles, questions or answers; and how many there are."""
         with self.connected() as connection:
             wanted = words.casefold().split()
             connection.create_function("holds", 1, lambda text: all(w in text.casefold() for w in wanted))
             rows = connection.execute(f"SELECT id, title, updated {_KNOWN} ORDER BY updated DESC LIMIT ?", (limit,))
-            found = [Entry(id_, title, datetime.fromisoformat(updated)) for id_, title, updated in rows]
+            found = [ListedConversation(id_, title, datetime.fromisoformat(updated)) for id_, title, updated in rows]
             return found, connection.execute(f"SELECT count(*) {_KNOWN}").fetchone()[0]
 
-    def load(self, conversation: str) -> Kept | None:
-        """A conversation that was not deleted; None when there is none with this id."""
+    def load(self, conversation: str) -> StoredConversation | None:
+        """Return a conversation that was not deleted; None when there is none with this id."""
         with self.connected() as connection:
             query = "SELECT title FROM conversations WHERE id = ? AND deleted IS NULL"
             row = connection.execute(query, (conversation,)).fetchone()
             query = """SELECT e.id, asked, e.question, searched, e.answer, error, good FROM exchanges AS e
                 LEFT JOIN cases AS c ON c.exchange = e.id AND c.deleted IS NULL WHERE conversation = ? ORDER BY e.id"""
             rows = connection.execute(query, (conversation,)).fetchall()
-        return None if row is None else Kept(conversation, row[0], tuple(map(_exchange, rows)))
+        return None if row is None else StoredConversation(conversation, row[0], tuple(map(_exchange, rows)))
 
     def fork(self, conversation: str, before: int) -> str:
-        """Copy what a conversation held before one of its exchanges into a new one; return the new one's id."""
+        """Copy the part of a conversation before one of its exchanges into a new one; return the new one's id."""
         made = secrets.token_urlsafe(9)
         columns = "asked, question, searched, answer, said, error"
         with self.writing() as connection:
@@ -180,6 +185,7 @@ class Store:
         return made
 
     def rename(self, conversation: str, title: str) -> None:
+        """Give a conversation another title."""
         with self.writing() as connection:
             connection.execute("UPDATE conversations SET title = ? WHERE id = ?", (title[:TITLE_CHARS], conversation))
 
@@ -189,18 +195,19 @@ class Store:
             connection.execute("UPDATE conversations SET deleted = ? WHERE id = ?", (now(), conversation))
 
     def restore(self, conversation: str) -> None:
+        """Bring back a conversation that was deleted."""
         with self.writing() as connection:
             connection.execute("UPDATE conversations SET deleted = NULL WHERE id = ?", (conversation,))
 
     def purge(self) -> None:
-        """Take out of the file what was deleted a day ago or longer."""
+        """Remove from the file what was deleted a day ago or earlier."""
         with self.writing() as connection:
-            connection.execute("DELETE FROM conversations WHERE deleted <= ?", (now(-KEPT_DELETED),))
-            connection.execute("DELETE FROM cases WHERE deleted <= ?", (now(-KEPT_DELETED),))
+            connection.execute("DELETE FROM conversations WHERE deleted <= ?", (now(-UNDO_PERIOD),))
+            connection.execute("DELETE FROM cases WHERE deleted <= ?", (now(-UNDO_PERIOD),))
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """A connection in a transaction, which is kept when the block ends and undone when it raises."""
+        """Open a transaction, which is committed when the block ends and undone when it raises."""
         with self.connected() as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -212,11 +219,11 @@ class Store:
 
     @contextmanager
     def connected(self) -> Iterator[sqlite3.Connection]:
-        """A connection to the file, in the present format; what goes wrong with it is a `StoreError`."""
+        """Open a connection to the file, in the present format; every failure is a `StoreError`."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             if not self.path.exists():
-                self.path.touch(mode=0o600)  # what was asked is nobody else's business
+                self.path.touch(mode=0o600)  # nobody else may read what was asked
             connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
             try:
                 self._prepare(connection)
@@ -225,13 +232,13 @@ class Store:
                 connection.close()
         except (sqlite3.Error, OSError, ValueError) as error:
             raise StoreError(
-                f"conversations cannot be kept in {self.path} ({error}): see to the file, or name another one with "
+                f"conversations cannot be saved in {self.path} ({error}): check the file, or name another one with "
                 "`conversations` in onrecord.toml"
             ) from error
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         """Bring the file to the present format; refuse one of another program or of a later version."""
-        connection.execute("BEGIN")  # of one moment: another process may be making the file just now
+        connection.execute("BEGIN")  # read all at one moment: another process may be making the file now
         (format_,) = connection.execute("PRAGMA user_version").fetchone()
         (owner,) = connection.execute("PRAGMA application_id").fetchone()
         empty = not connection.execute("SELECT EXISTS (SELECT 1 FROM sqlite_master)").fetchone()[0]
@@ -243,12 +250,12 @@ class Store:
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA secure_delete = ON")
         if format_ < len(MIGRATIONS):
-            with suppress(sqlite3.OperationalError):  # locked: by another that does just this
+            with suppress(sqlite3.OperationalError):  # locked by another process that does the same
                 connection.execute("PRAGMA journal_mode = WAL")
             self._migrate(connection)
 
     def _migrate(self, connection: sqlite3.Connection) -> None:
-        connection.execute("BEGIN IMMEDIATE")  # another process may be at it: whoever comes second finds it done
+        connection.execute("BEGIN IMMEDIATE")  # a second process waits here and finds it done
         (format_,) = connection.execute("PRAGMA user_version").fetchone()
         for statement in chain.from_iterable(MIGRATIONS[format_:]):
             connection.execute(statement)
@@ -258,12 +265,12 @@ class Store:
 
 
 def now(after: timedelta = timedelta()) -> str:
-    """The moment as the file writes it: ISO 8601, UTC."""
+    """Return the time `after` from now, as the file writes it: ISO 8601, UTC."""
     return (datetime.now(UTC) + after).isoformat(timespec="milliseconds")
 
 
-def _exchange(row: tuple[int, str, str, str, str | None, str, int | None]) -> KeptExchange:
+def _exchange(row: tuple[int, str, str, str, str | None, str, int | None]) -> StoredExchange:
     id_, asked, question, searched, answer, error, good = row
     decoded = None if answer is None else json.loads(answer)
     known = None if good is None else bool(good)
-    return KeptExchange(id_, datetime.fromisoformat(asked), question, searched, decoded, error, known)
+    return StoredExchange(id_, datetime.fromisoformat(asked), question, searched, decoded, error, known)

@@ -1,1 +1,1 @@
-"""Answers and articles as the JSON that the components draw. No Streamlit here, and no markup."""
+"""Turn answers and articles into the JSON that the components draw. No Streamlit here, and no markup."""

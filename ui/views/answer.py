@@ -1,6 +1,6 @@
-"""Answers as the JSON that the page's components draw. No Streamlit here, and no markup.
+"""Turn answers into the JSON that the components draw. No Streamlit here, and no markup.
 
-The components put every text of these dictionaries into the page as text nodes.
+The components put every text of it into the page as text nodes.
 """
 
 from __future__ import annotations
@@ -10,33 +10,34 @@ from collections.abc import Iterable, Sequence
 
 from rag.types import Answer, Article, Citation, Claim, Support
 from ui.views.article import Json, byline, headline, why_lost
-from ui.wording import capitalised, counted, duration
+from ui.wording import capitalised, counted, duration, written_by
 
 SUPPORT_SIGNS: dict[Support, tuple[str, str, str]] = {
     "verbatim": ("✓", "verbatim", "The article says it in these words."),
-    "supported": ("≈", "supported", "The article carries it in other words."),
-    "unsupported": ("!", "unsupported", "The cited words do not carry this sentence."),
+    "supported": ("≈", "supported", "The article says it in other words."),
+    "unsupported": ("!", "unsupported", "The cited words do not support this sentence."),
 }
-STAGES = {  # stage of the search -> heading, and what its score is
-    "bm25": ("words", "BM25 of the question's words"),
-    "dense": ("meaning", "cosine of the vectors"),
-    "date": ("days", "1 for an article of the days asked for"),
-    "outlet": ("outlet", "1 for an article of the outlet asked for"),
-    "reranker": ("read again", "what the reranker says, 0 to 1"),
+STAGES = {  # stage of the search -> heading, and the meaning of its score
+    "bm25": ("words", "how well the words match those of the question"),
+    "dense": ("meaning", "how close the meaning is to the question, up to 1"),
+    "date": ("days", "1 for an article from the days in the question"),
+    "outlet": ("outlet", "1 for an article from the outlet in the question"),
+    "reranker": ("second look", "how well a second model finds that it answers, 0 to 1"),
 }
-LAPS = {  # stage as it is shown -> the laps of `Answer.timings_ms` that it is made of
+LAPS = {  # stage as it is shown -> the laps of `Answer.timings_ms` that belong to it
     "searching": ("condense", "encode", "retrieve"),
     "reading": ("evidence",),
     "writing and checking": ("generate",),
 }
-PASSAGE_SHOWN = 160  # characters
+MAX_PASSAGE_CHARS = 160
+LEAST_SHOWN_MS = 0.5  # a stage that took less would read "0 ms"
 _MARKER = re.compile(r"\s*\[(\d+)\]")
 _LEAD = re.compile(r"\*\*([^*]+)\*\*")  # a short answer in bold type, before the sentences that carry it
 _BULLET = re.compile(r"^\s*[-•*]\s+")
 
 
 def answer_view(answer: Answer, searched: str) -> Json:
-    """One answer; `searched` says in a few words what was looked through."""
+    """Return an answer; `searched` says what was searched."""
     return {
         "status": answer.status,
         "notice": answer.notice,
@@ -51,8 +52,8 @@ def answer_view(answer: Answer, searched: str) -> Json:
 
 
 def why(answer: Answer) -> tuple[str, list[Json]]:
-    """What the stages of the search are, and a row for each passage that was read with what each made of it."""
-    shown = {name: told for name, told in STAGES.items() if any(name in hit.stages for hit in answer.hits)}
+    """Explain the stages of the search, and return a row of scores for each passage that was read."""
+    shown = {name: words for name, words in STAGES.items() if any(name in hit.stages for hit in answer.hits)}
     meanings = "; ".join(f"{heading}: {meaning}" for heading, meaning in shown.values())
     rows = [
         {
@@ -64,22 +65,22 @@ def why(answer: Answer) -> tuple[str, list[Json]]:
             },
             "article": hit.passage.article.label,
             "published": hit.passage.article.published or "unknown",
-            "passage": " ".join(hit.passage.text.split())[:PASSAGE_SHOWN],
+            "passage": " ".join(hit.passage.text.split())[:MAX_PASSAGE_CHARS],
         }
         for hit in answer.hits
     ]
-    return f"The passages that were read, best first. Of their scores, {meanings}.", rows
+    return f"The passages that were read, the best first. Their scores: {meanings}.", rows
 
 
 def answer_lines(answer: Answer) -> list[Json]:
-    """The answer's text as lines: a claim with its citations and support, or the words between claims."""
+    """Cut the answer's text into lines: a claim with its citations and support, or the words between claims."""
     titles = _titles(answer)
     known = {c.n for c in answer.citations}
     lines: list[Json] = []
     cursor = 0
     for claim, shown, found in _placed(answer):
         before = ""
-        if found >= 0:  # what stands before a sentence in its line stays there, but for a bullet
+        if found >= 0:  # what precedes a sentence in its line remains there, except a bullet
             above, _, before = answer.text[cursor:found].rpartition("\n")
             lines += _plain_lines(above, known, titles)
             before = _BULLET.sub("", before)
@@ -95,29 +96,30 @@ def answer_lines(answer: Answer) -> list[Json]:
 
 
 def _placed(answer: Answer) -> list[tuple[Claim, str, int]]:
-    """Each claim as it stands in the answer's text and where, in the order of the text; -1 where it lacks one.
+    """Return each claim with its words in the answer's text and their offset, in the order of the text.
 
-    An answer that tells how a thing developed has its claims in the order of days, which is not that of the numbers.
+    The offset is -1 where the text lacks the claim. The order of the text may differ from that of the numbers: claims
+    about a development are ordered by day.
     """
     taken: list[tuple[int, int]] = []
-    found: list[tuple[Claim, str, int]] = []
+    placed: list[tuple[Claim, str, int]] = []
     shown = [
         (claim, f"**{claim.text}**" if answer.text.startswith(f"**{claim.text}**") else claim.text)
         for claim in answer.claims[:1]
     ]
     shown += [(claim, claim.text) for claim in answer.claims[1:]]
-    for claim, words in sorted(shown, key=lambda pair: -len(pair[1])):  # a short one may stand inside a long one
+    for claim, words in sorted(shown, key=lambda pair: -len(pair[1])):  # a short one may be part of a long one
         at = answer.text.find(words)
         while any(at < end and start < at + len(words) for start, end in taken) and at >= 0:
             at = answer.text.find(words, at + 1)
         if at >= 0:
             taken.append((at, at + len(words)))
-        found.append((claim, words, at))
-    return sorted(found, key=lambda placed: placed[2])
+        placed.append((claim, words, at))
+    return sorted(placed, key=lambda one: one[2])
 
 
 def _titles(answer: Answer) -> re.Pattern[str]:
-    """Finds the titles that an answer puts between asterisks; nothing else between asterisks is one."""
+    """Return the pattern of the titles that an answer puts between asterisks; other words there are no titles."""
     articles = [c.article for c in answer.citations] + [h.passage.article for h in answer.hits]
     labels = sorted({a.label for a in articles}, key=len, reverse=True)
     return re.compile("|".join(rf"\*({re.escape(label)})\*" for label in labels) or r"(?!)")
@@ -168,7 +170,7 @@ def _sources(citations: Sequence[Citation]) -> str:
 
 
 def cited_articles(citations: Iterable[Citation]) -> list[Article]:
-    """The articles of citations, each once, in their order."""
+    """Return the articles of citations, each once, in their order."""
     return list({(c.article.id, c.article.path): c.article for c in citations}.values())
 
 
@@ -186,8 +188,11 @@ def _nearest(answer: Answer) -> list[Json]:
 
 
 def _made(answer: Answer) -> str:
-    """Who wrote the answer, and how long each stage took."""
+    """Say who wrote the answer, and how long each stage took."""
     spent = answer.timings_ms
     stages = {name: sum(spent.get(lap, 0.0) for lap in laps) for name, laps in LAPS.items()}
-    facts = [answer.generator, *(f"{name} {duration(ms)}" for name, ms in stages.items() if ms >= 0.5)]
+    facts = [
+        capitalised(written_by(answer.generator)),
+        *(f"{name} {duration(ms)}" for name, ms in stages.items() if ms >= LEAST_SHOWN_MS),
+    ]
     return " · ".join(facts if "total" not in spent else [*facts, f"{duration(spent['total'])} in all"])

@@ -1,6 +1,6 @@
-"""An article as the JSON that the page's components draw: its words cut at the marks in it, and what is known of it.
+"""Turn an article into the JSON that the components draw: its text cut at the marks in it, and its details.
 
-Offsets are counted here, in characters as Python counts them, and never in the browser, which counts UTF-16 units.
+Offsets are in characters as Python counts them. The browser, which counts UTF-16 units, never counts them.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Mark:
 
 
 def marks(answer: Answer) -> tuple[Mark, ...]:
-    """Everything of an answer that can be opened, in the order the reader meets it."""
+    """Return everything in an answer that can be opened, in the order of the page."""
     cited = [Mark("citation", c.n, c.article, c.start, c.end, c.speaker) for c in answer.citations]
     if answer.status != "abstained":
         return tuple(cited)
@@ -47,61 +47,61 @@ def marks(answer: Answer) -> tuple[Mark, ...]:
 
 
 def headline(article: Article) -> str:
-    """The title, or its opening words marked as such."""
+    """Return the title, or "untitled" with the opening words."""
     return article.title or f"untitled: “{article.label}”"
 
 
 def byline(article: Article) -> str:
-    """Who published it and when, each only as far as the article itself says."""
+    """Say who published it and when, as far as the article itself says so."""
     day = article.published[:10] if article.published else UNKNOWN_DATE
     return f"{article.publisher} · {day}" if article.publisher else day
 
 
 def why_lost(article: Article) -> str:
-    """Why nothing but the quoted words of an article are left, as `stored` says it; empty when it is whole."""
+    """Say why only the quoted words of an article are left, by `saved_answers`; empty when it is complete."""
     reason = article.provenance.get("text", "")
     return reason if reason in (GONE, CHANGED, CLOSED) else ""
 
 
 def article_view(open_marks: Sequence[Mark], current: Mark) -> Json:
-    """The article of `current`, its text cut at every mark in it, and the way to the marks before and after."""
+    """Return the article of `current`, its text cut at every mark in it, with the marks before and after."""
     article = current.article
     place = open_marks.index(current)
-    kin = [m for m in open_marks if m.kind == current.kind]
+    same_kind = [m for m in open_marks if m.kind == current.kind]
     name = "Citation" if current.kind == "citation" else "Nearest passage"
     return {
         "headline": headline(article),
         "lost": capitalised(why_lost(article)),
         "details": list(filter(None, [byline(article), ", ".join(article.authors), article.path, article.url])),
-        "position": f"{name} {kin.index(current) + 1} of {len(kin)}",
+        "position": f"{name} {same_kind.index(current) + 1} of {len(same_kind)}",
         "kind": current.kind,
         "n": current.n,
         "speaker": current.speaker,
-        "previous": _way(open_marks, place - 1),
-        "next": _way(open_marks, place + 1),
+        "previous": _target(open_marks, place - 1),
+        "next": _target(open_marks, place + 1),
         "paragraphs": paragraphs(article.text, [m for m in open_marks if m.article == article], current),
         "removed": [{"line": r.line, "text": r.text, "reason": r.reason} for r in article.removed],
         "copy": attributed(current),
     }
 
 
-def _way(open_marks: Sequence[Mark], place: int) -> Json | None:
+def _target(open_marks: Sequence[Mark], place: int) -> Json | None:
     if not 0 <= place < len(open_marks):
         return None
     return {"kind": open_marks[place].kind, "n": open_marks[place].n}
 
 
 def attributed(mark: Mark) -> str:
-    """The marked words with who said them and where, for the clipboard."""
+    """Return the marked words with their speaker and their article, for the clipboard."""
     words = mark.article.text[mark.start : mark.end]
     origin = ", ".join(filter(None, [mark.speaker, headline(mark.article), byline(mark.article)]))
     return f"“{words}” ({origin}; {mark.article.path})"
 
 
 def paragraphs(text: str, spans: Iterable[Mark], current: Mark) -> list[list[Json]]:
-    """Cut `text` into lines of segments, each plain, marked, or the current mark.
+    """Cut `text` into lines of segments. Each is plain, a mark, or the current mark.
 
-    Joining the segments of a line, and the lines with a line feed, gives `text` back.
+    The joined segments of all lines, with a line feed between the lines, are `text` again.
     """
     spans = list(spans)
     cuts = sorted({0, len(text)} | {m.start for m in spans} | {m.end for m in spans})
