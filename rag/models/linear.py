@@ -1,4 +1,4 @@
-"""The small linear models: weights that were fitted to named features, and the probabilities that they give.
+"""The small logistic models: weights that were fitted to named features, and the probabilities that they give.
 
 The weights of `evidence.json` are fitted by `python -m eval fit`, those of `verifier.json` by
 `python -m eval faithfulness DIR --fit`.
@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from types import MappingProxyType
 
 import numpy as np
 
 from rag.models.base import Floats
+
+INTERCEPT = "intercept"  # its name among the weights
 
 
 @dataclass(frozen=True)
@@ -43,15 +47,25 @@ def linear_model(name: str, features: tuple[str, ...]) -> LinearModel:
     """Load a model for features in the order given.
 
     Args:
-        name: the file under `rag/models/data/` and, after a slash, the model in it where it holds several:
-            "evidence/sentence", "verifier".
+        name: as `read_weights` takes it.
         features: their names.
+    """
+    table = read_weights(name)
+    weights = np.array([table[feature] for feature in features], dtype=np.float32)
+    return LinearModel(weights, np.float32(table[INTERCEPT]))
+
+
+@cache
+def read_weights(name: str) -> Mapping[str, float]:
+    """Return the weights of a model by the names of their features, and its intercept.
+
+    Args:
+        name: the file in `rag/models/data/` and, after a slash, the model in it where it holds several:
+            "evidence/sentence", "verifier".
     """
     file, _, model = name.partition("/")
     table = json.loads(resources.files("rag.models").joinpath(f"data/{file}.json").read_text("utf-8"))
-    fitted = table[model] if model else table
-    weights = np.array([fitted[feature] for feature in features], dtype=np.float32)
-    return LinearModel(weights, np.float32(fitted["intercept"]))
+    return MappingProxyType(table[model] if model else table)
 
 
 def sigmoid(x: float) -> float:
