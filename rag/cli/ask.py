@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from rag.cli.batch import asked_on, read_history, rows_of, turns
+from rag.cli.batch import Json, Row, read_history, run_batch, turns
 from rag.cli.options import Commands, add_command, add_filter_options, read_filters
 from rag.cli.output import print_answer, print_json
 from rag.cli.startup import open_archive
@@ -37,17 +37,18 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
         options.parser.error("give a QUESTION or --batch FILE, one of them")
     app = open_archive(settings)
     filters = read_filters(options)
+
+    def answer_row(row: Row) -> Json:
+        question, history = row.text("question"), turns(row.fields.get("history"))
+        return answer_json(app.ask(question, history, filters, asked_on=row.asked_on(options.asked_on)), row.id)
+
+    def unasked_row(row: Row, reason: str) -> Json:
+        return answer_json(app.unasked(row.text_or_empty("question"), QuestionError(reason)), row.id)
+
     if options.batch is not None:
-        for row in rows_of(options.batch, "question"):
-            try:
-                answer = app.ask(
-                    row["question"], turns(row.get("history")), filters, asked_on=asked_on(row, options.asked_on)
-                )
-            except QuestionError as error:
-                answer = app.unasked(row["question"], error)
-            print_json(answer_json(answer, row.get("id")))
-        return 0
-    history = turns(read_history(options.history)) if options.history else []
+        summary = "questions were not asked: the text in each row says why"
+        return run_batch(options.batch, answer_row, unasked_row, summary)
+    history = read_history(options.history) if options.history else []
     answer = app.ask(options.question, history, filters, asked_on=options.asked_on)
     if options.json:
         print_json(answer_json(answer))

@@ -71,7 +71,9 @@ def print_verdict(verdict: dict[str, Any], source: str | None) -> None:
 
 def print_json(row: dict[str, Any]) -> None:
     """Print one object as one line, at once: whoever reads a batch gets each row as it is done."""
-    print(json.dumps(row, ensure_ascii=False), flush=True)
+    text = json.dumps(row, ensure_ascii=False)
+    # JSON may hold half of a surrogate pair, which UTF-8 cannot: it is printed as the escape that JSON has for it.
+    print(text.encode("utf-8", "backslashreplace").decode("utf-8"), flush=True)
 
 
 def print_message(text: str) -> None:

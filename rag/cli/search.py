@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import argparse
 from datetime import date
-from typing import Any
 
-from rag.cli.batch import asked_on, rows_of
+from rag.cli.batch import Json, Row, run_batch
 from rag.cli.options import Commands, add_command, add_filter_options, positive, read_filters
 from rag.cli.output import print_hit, print_json
 from rag.cli.startup import open_archive
@@ -31,16 +30,23 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     app = open_archive(settings)
     filters = read_filters(options)
 
-    def hits_json(query: str, day: date | None) -> dict[str, Any]:
+    def hits_json(query: str, day: date | None) -> Json:
         hits = app.search(query, options.k, filters, day)
         return {"query": query, "hits": [hit_json(hit, options.explain) for hit in hits]}
 
+    def hits_row(row: Row) -> Json:
+        return {"id": row.id, **hits_json(row.text("query"), row.asked_on(options.asked_on))}
+
     if options.batch is not None:
-        for row in rows_of(options.batch, "query"):
-            print_json({"id": row.get("id"), **hits_json(row["query"], asked_on(row, options.asked_on))})
-    elif options.json:
+        summary = "queries were not searched: the error in each row says why"
+        return run_batch(options.batch, hits_row, _failed_row, summary)
+    if options.json:
         print_json(hits_json(options.query, options.asked_on))
     else:
         for hit in app.distinct(options.query, options.k, filters, options.asked_on):
             print_hit(hit, options.explain)
     return 0
+
+
+def _failed_row(row: Row, reason: str) -> Json:
+    return {"id": row.id, "query": row.text_or_empty("query"), "hits": [], "error": reason}

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from rag.cli.batch import objects_of
+from rag.cli.batch import Json, Row, run_batch
 from rag.cli.options import Commands, add_command
 from rag.cli.output import print_json, print_verdict
 from rag.config import Settings
@@ -44,9 +44,8 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
         options.parser.error("each row of a batch names its own source: leave --source out")
     checker = Checker(lambda: load_encoder(settings.encoder), lambda: OnRecord.open(settings))
     if options.batch is not None:
-        for row in objects_of(options.batch):
-            print_json(checker.row(row))
-        return 0
+        summary = "sentences were not checked: the error in each row says why"
+        return run_batch(options.batch, checker.row, _failed_row, summary)
     source = None if options.source is None else read_source(options.source)
     verdict = {"id": None, **checker.check(options.sentence, source)}
     if options.json:
@@ -81,7 +80,7 @@ class Checker:
     def _archive(self) -> Archive:
         return self._open()
 
-    def check(self, sentence: Any, source: Any = None) -> dict[str, Any]:
+    def check(self, sentence: Any, source: Any = None) -> Json:
         """Return the support, the score and the evidence; without a source, also the article that has it.
 
         Raises:
@@ -101,14 +100,20 @@ class Checker:
         text = _text(source, "source", MAX_SOURCE_CHARS, SourceError)
         return _json(self._verifier.check(sentence, [SourceText(text)]))
 
-    def row(self, row: dict[str, Any]) -> dict[str, Any]:
-        """Return the result of one line of a batch; the result of a line that cannot be checked has an `error`."""
-        from rag.verification.verifier import NOTHING
+    def row(self, row: Row) -> Json:
+        """Return the result of one line of a batch.
 
-        try:
-            return {"id": row.get("id"), **self.check(row.get("sentence"), row.get("source"))}
-        except (QuestionError, SourceError) as error:
-            return {"id": row.get("id"), **_json(NOTHING), "error": str(error)}
+        Raises:
+            QuestionError, SourceError, IndexMissing, IndexDamaged, IndexIncompatible: as `check` does.
+        """
+        row.check()
+        return {"id": row.id, **self.check(row.fields.get("sentence"), row.fields.get("source"))}
+
+
+def _failed_row(row: Row, reason: str) -> Json:
+    from rag.verification.verifier import NOTHING
+
+    return {"id": row.id, **_json(NOTHING), "error": reason}
 
 
 def read_source(path: str) -> str:
@@ -133,6 +138,6 @@ def _text(value: Any, name: str, most: int, error: type[OnRecordError]) -> str:
     return _LONE_SURROGATE.sub("\ufffd", value)
 
 
-def _json(verdict: Verdict) -> dict[str, Any]:
+def _json(verdict: Verdict) -> Json:
     evidence = None if verdict.evidence is None else list(verdict.evidence)
     return {"support": verdict.support, "score": round(verdict.score, 4), "evidence": evidence}

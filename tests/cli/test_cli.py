@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import subprocess
 import sys
@@ -14,6 +13,7 @@ import pytest
 from rag import pipeline
 from rag.cli import main, output
 from rag.models.base import Encoder
+from tests.cli.stdin import give_stdin
 from tests.conftest import SEEDS
 
 
@@ -93,20 +93,6 @@ def test_ask_in_a_batch_keeps_ids_and_order(
     ]  # fmt: skip
 
 
-def test_a_question_that_cannot_be_asked_stops_no_batch(
-    capsys: pytest.CaptureFixture[str], seed_index: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    rows = [{"id": 1, "question": " "}, {"id": 2, "question": "Who is Brian Kingston?"}]
-    monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(map(json.dumps, rows))))
-    status, out, _ = run(capsys, "ask", "--batch", "-", "--index", str(seed_index))
-    empty, asked = map(json.loads, out.splitlines())
-    assert status == 0
-    assert set(empty) == ANSWER_KEYS
-    assert (empty["id"], empty["status"], empty["notice"]) == (1, "abstained", "not asked")
-    assert empty["text"].startswith("the question is empty")
-    assert (asked["id"], asked["status"]) == (2, "answered")
-
-
 def test_only_the_articles_of_an_author_are_searched(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "seeds").mkdir()
     lines = [
@@ -134,7 +120,7 @@ def test_a_question_may_say_when_it_is_asked(
     assert run(capsys, "build", "--seeds", str(tmp_path / "seeds"), "--index", index)[0] == 0
     days = ("2025/10/31", "2023-01-02", "1999-01-01")
     rows = [json.dumps({"id": day, "query": "a deal this week", "date": day}) for day in days]
-    monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(rows)))
+    give_stdin(monkeypatch, "\n".join(rows))
     status, out, _ = run(capsys, "search", "--batch", "-", "--explain", "--index", index)
     assert status == 0
     of_the_days = [
@@ -146,9 +132,6 @@ def test_a_question_may_say_when_it_is_asked(
         {"2025-10-30": 0.0, "2023-01-01": 1.0},
         {"2025-10-30": None, "2023-01-01": None},  # nothing here is of 1999
     ]
-    monkeypatch.setattr("sys.stdin", io.StringIO('{"id": 3, "query": "a deal", "date": "soon"}'))
-    status, _, said = run(capsys, "search", "--batch", "-", "--index", index)
-    assert (status, said) == (1, "onrecord: \"date\" of 3 is 'soon': give the day it is asked, as 2025-03-31\n")
     with pytest.raises(SystemExit):
         run(capsys, "search", "lumber", "--asked-on", "soon", "--index", index)
 
@@ -156,7 +139,7 @@ def test_a_question_may_say_when_it_is_asked(
 def test_search_in_a_batch_and_alone(
     capsys: pytest.CaptureFixture[str], seed_index: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sys.stdin", io.StringIO('{"id": 1, "query": "lumber"}\n\n{"id": 2, "query": "wife"}\n'))
+    give_stdin(monkeypatch, '{"id": 1, "query": "lumber"}\n\n{"id": 2, "query": "wife"}\n')
     status, out, _ = run(capsys, "search", "--batch", "-", "-k", "2", "--index", str(seed_index))
     rows = [json.loads(line) for line in out.splitlines()]
     assert status == 0
@@ -252,14 +235,6 @@ def test_a_full_disk_behind_stdout_gets_one_line(seed_index: Path) -> None:
             run = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
         assert (run.returncode, run.stderr.count("\n")) == (1, 1)
         assert run.stderr.startswith("onrecord: the system refuses: ")
-
-
-def test_a_bad_line_of_a_batch_is_named(capsys: pytest.CaptureFixture[str], seed_index: Path, tmp_path: Path) -> None:
-    file = tmp_path / "q.jsonl"
-    file.write_text('{"id": 1, "question": "Who is Brian Kingston?"}\n{"id": 2}\n', "utf-8")
-    status, out, err = run(capsys, "ask", "--batch", str(file), "--index", str(seed_index))
-    assert (status, len(out.splitlines())) == (1, 1)
-    assert "q.jsonl:2" in err
 
 
 def test_nothing_from_an_article_drives_the_terminal(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

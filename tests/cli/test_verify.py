@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from rag.cli.main import main
+from tests.cli.stdin import give_stdin
 
 TEXT = "The harbour opened in 1912.\r\nTariffs of 25 per cent begin on November 1, officials said."
 CARRIED = "Tariffs of 25 per cent begin on November 1"
@@ -50,10 +49,11 @@ def test_without_a_source_the_archive_is_searched(seed_index: Path, capsys: pyte
     assert found["article_id"] is None
 
 
-def batch(lines: list[Any], path: Path, capsys: pytest.CaptureFixture[str], *more: str) -> list[Any]:
-    path.write_text("\n".join(json.dumps(line) for line in lines), encoding="utf-8")
-    assert main(["verify", "--batch", str(path), *more]) == 0
-    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+def batch(lines: list[Any], path: Path, capsys: pytest.CaptureFixture[str], *more: str) -> tuple[int, list[Any], str]:
+    path.write_text("\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines), encoding="utf-8")
+    status = main(["verify", "--batch", str(path), *more])
+    out, err = capsys.readouterr()
+    return status, [json.loads(line) for line in out.splitlines()], err
 
 
 def test_a_batch_answers_in_order_and_no_row_stops_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -67,8 +67,11 @@ def test_a_batch_answers_in_order_and_no_row_stops_it(tmp_path: Path, capsys: py
         {"id": "no text", "sentence": CARRIED, "source": ""},
         {"id": "surrogate", "sentence": "Tariffs \ud800 begin", "source": "\udfff Tariffs begin."},
         {"sentence": "Tariffs of 35 per cent begin on November 1", "source": TEXT},
+        "[1]",
+        "{",
     ]
-    found = batch(rows, tmp_path / "batch.jsonl", capsys, "--index", str(tmp_path / "none"))
+    status, found, err = batch(rows, tmp_path / "batch.jsonl", capsys, "--index", str(tmp_path / "none"))
+    assert (status, err) == (1, "onrecord: 7 of 11 sentences were not checked: the error in each row says why\n")
     refused = {"support": "unsupported", "score": 0.0, "evidence": None}
     assert found[:7] == [
         {"id": 1, "support": "verbatim", "score": 1.0, "evidence": [29, 29 + len(CARRIED)]},
@@ -79,15 +82,17 @@ def test_a_batch_answers_in_order_and_no_row_stops_it(tmp_path: Path, capsys: py
         {"id": "list", **refused, "error": '"source" is not a text: give it as a text'},
         {"id": "no text", **refused},
     ]
-    assert [row["id"] for row in found[7:]] == ["surrogate", None]
+    assert [row["id"] for row in found[7:]] == ["surrogate", None, None, None]
     assert found[8]["support"] == "unsupported"
+    assert found[9] == {"id": None, **refused, "error": "line 10 is not a JSON object: correct it"}
+    assert found[10]["error"].startswith("line 11 is not JSON (")
 
 
 def test_a_batch_may_ask_the_archive(
     seed_index: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     row = {"id": "a", "sentence": "an auto sector deal with Canada is “not on the table right now.”", "source": None}
-    monkeypatch.setattr(sys, "stdin", io.StringIO(json.dumps(row)))
+    give_stdin(monkeypatch, json.dumps(row))
     assert main(["verify", "--batch", "-", "--index", str(seed_index)]) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["id"], found["support"], found["path"]) == ("a", "verbatim", "000_8f4dada0abc948e8.txt")
@@ -114,16 +119,10 @@ def test_what_cannot_be_checked_is_said_in_one_line(
     assert message in err
 
 
-def test_a_line_that_is_no_object_and_a_missing_archive_are_said_in_one_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path = tmp_path / "batch.jsonl"
-    for line, message in (("[1]", "is not a JSON object"), ("{", "is not JSON"), ('{"sentence": "So."}', "no index")):
-        path.write_text(line, encoding="utf-8")
-        assert main(["verify", "--batch", str(path), "--index", str(tmp_path / "none")]) == 1
-        out, err = capsys.readouterr()
-        assert (out, err.count("\n")) == ("", 1)
-        assert message in err
+def test_a_missing_archive_is_reported_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, rows, err = batch([{"sentence": "So."}], tmp_path / "b.jsonl", capsys, "--index", str(tmp_path / "none"))
+    assert (status, rows, err.count("\n")) == (1, [], 1)
+    assert "no index" in err
 
 
 @pytest.mark.parametrize(
