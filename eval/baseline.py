@@ -24,7 +24,7 @@ BM25 = 0.1  # what a point of BM25 counts, beside the cosine
 Doubles = NDArray[np.float64]
 
 
-class Plain:
+class PlainBaseline:
     """Answers from all the sentences of some articles, held in memory."""
 
     def __init__(self, articles: Sequence[Article], encoder: Encoder) -> None:

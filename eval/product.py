@@ -19,7 +19,7 @@ from rag.index.staging import Progress
 from rag.models.base import Encoder
 
 if TYPE_CHECKING:
-    from eval.baseline import Plain
+    from eval.baseline import PlainBaseline
     from rag.pipeline import OnRecord
 
 Opener = Callable[[Settings, bool], AbstractContextManager[Asker]]
@@ -39,19 +39,19 @@ def open_product(settings: Settings, fresh: bool) -> Iterator[OnRecord]:
 
 
 @contextmanager
-def open_plain(settings: Settings, fresh: bool) -> Iterator[Plain]:
+def open_plain(settings: Settings, fresh: bool) -> Iterator[PlainBaseline]:
     """Open the plain way to answer on the articles that `open_product` would answer from.
 
     Raises:
         OnRecordError: as there.
     """
-    from eval.baseline import Plain
+    from eval.baseline import PlainBaseline
     from rag.index.reader import Index
     from rag.models.registry import load_encoder
 
     encoder = load_encoder(settings.encoder)
     with _indexed(settings, fresh) as settings, Index.open(settings.index, encoder).snapshot() as snapshot:
-        yield Plain(list(snapshot.articles()), encoder)
+        yield PlainBaseline(list(snapshot.articles()), encoder)
 
 
 @contextmanager

@@ -29,6 +29,16 @@ def answer_json(answer: Answer, id: str | int | None = None) -> Json:
     }
 
 
+def whole_answer_json(answer: Answer) -> Json:
+    """Return what `answer_json` does, with the stages of every hit and the passages that repeat it."""
+    return {**answer_json(answer), "hits": [_whole_hit_json(hit) for hit in answer.hits]}
+
+
+def _whole_hit_json(hit: Hit) -> Json:
+    also = [passage_json(passage) for passage in hit.also]
+    return hit_json(hit, explain=True) | ({"also": also} if also else {})
+
+
 def claim_json(claim: Claim) -> Json:
     return {
         "text": claim.text,

@@ -8,8 +8,7 @@ from dataclasses import asdict
 import numpy as np
 from rich.table import Table
 
-from eval.datasets.confidence_rows import REFUSED_ANSWERABLE, Row
-from eval.report import plain_table
+from eval.datasets.confidence_rows import REFUSED_ANSWERABLE, ConfidenceRow
 from rag.evaluation.calibration import (
     Floats,
     Labels,
@@ -23,13 +22,14 @@ from rag.evaluation.calibration import (
     threshold_for,
     threshold_interval,
 )
+from rag.evaluation.report import plain_table
 from rag.evaluation.runs import Json, provenance
 from rag.evidence.confidence import probability
 
 COVERAGES = tuple(n / 10 for n in range(1, 11))
 
 
-def measured(rows: Sequence[Row], name: str, refuse_below: float) -> Json:
+def measured(rows: Sequence[ConfidenceRow], name: str, refuse_below: float) -> Json:
     """The whole result: measures per source and half, and the rows they come from."""
     found: Json = {}
     sources = [*dict.fromkeys(r.source for r in rows), "all"]
@@ -61,13 +61,13 @@ def measured(rows: Sequence[Row], name: str, refuse_below: float) -> Json:
     }
 
 
-def _columns(rows: Sequence[Row]) -> tuple[Floats, Labels, Labels]:
+def _columns(rows: Sequence[ConfidenceRow]) -> tuple[Floats, Labels, Labels]:
     """Confidence, whether the archive answers, and whether the answer given is right."""
     sure = np.array([probability(r.vector()) for r in rows], dtype=np.float64)
     return sure, np.array([r.answerable for r in rows]), np.array([r.right for r in rows])
 
 
-def _measures(rows: Sequence[Row], refuse_below: float) -> Json:
+def _measures(rows: Sequence[ConfidenceRow], refuse_below: float) -> Json:
     sure, answerable, right = _columns(rows)
     curve = risks(sure, right)
     return {

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.datasets.qrels import words_of
-from eval.datasets.ramdocs import Case
+from eval.datasets.ramdocs import RamdocsCase
 from rag.config import Settings
 from rag.evaluation.runner import Asker, Progress
 from rag.evaluation.runs import Json
@@ -27,7 +27,7 @@ from rag.types import Answer
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class DisagreementOutcome:
     """What became of one question; holds no text.
 
     Attributes:
@@ -49,7 +49,7 @@ class Judged:
         return sum(held > 0 for held in self.sides) > 1 and self.shown > 1
 
 
-def open_cases(cases: Sequence[Case], cache: Path, encoder: Encoder, told: Callable[..., None]) -> OnRecord:
+def open_cases(cases: Sequence[RamdocsCase], cache: Path, encoder: Encoder, told: Callable[..., None]) -> OnRecord:
     """Index all documents in `cache`, each with its case's id for a publisher, and open the product over them."""
     from rag.index.build import build
     from rag.index.reader import Index
@@ -67,7 +67,9 @@ def open_cases(cases: Sequence[Case], cache: Path, encoder: Encoder, told: Calla
     return OnRecord(Settings(index=index, seeds=seeds), Index.open(index, encoder), encoder)
 
 
-def ask_cases(app: OnRecord, cases: Sequence[Case], progress: Progress = lambda done, total: None) -> list[Judged]:
+def ask_cases(
+    app: OnRecord, cases: Sequence[RamdocsCase], progress: Progress = lambda done, total: None
+) -> list[DisagreementOutcome]:
     """Ask each question of its own documents."""
     found = []
     for done, case in enumerate(cases, start=1):
@@ -76,7 +78,7 @@ def ask_cases(app: OnRecord, cases: Sequence[Case], progress: Progress = lambda 
     return found
 
 
-def judge(case: Case, answer: Answer) -> Judged:
+def judge(case: RamdocsCase, answer: Answer) -> DisagreementOutcome:
     """Hold the sides of an answer against what the documents answer."""
     quotes = {citation.n: words_of(citation.quote) for citation in answer.citations}
     sides = [
@@ -85,10 +87,12 @@ def judge(case: Case, answer: Answer) -> Judged:
         for side in disagreement.sides
     ]
     shown = set().union(*sides) if sides else set()
-    return Judged(case.id, case.half, answer.status, len(case.distinct), tuple(len(held) for held in sides), len(shown))
+    return DisagreementOutcome(
+        case.id, case.half, answer.status, len(case.distinct), tuple(len(held) for held in sides), len(shown)
+    )
 
 
-def measured(judged: Sequence[Judged]) -> Json:
+def measured(judged: Sequence[DisagreementOutcome]) -> Json:
     """Precision and recall of "disputed", of two answers shown apart, and of the answers shown at all; with counts."""
     disputed = [j for j in judged if j.status == "disputed"]
     differ = [j for j in judged if j.answers > 1]
@@ -110,7 +114,7 @@ def _share(part: int, whole: int) -> float | None:
     return part / whole if whole else None
 
 
-def by_half(judged: Sequence[Judged]) -> dict[str, Json]:
+def by_half(judged: Sequence[DisagreementOutcome]) -> dict[str, Json]:
     return {half: measured([j for j in judged if j.half == half]) for half in ("tune", "test")}
 
 

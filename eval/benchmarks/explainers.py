@@ -14,8 +14,8 @@ from rich.table import Table
 from eval.datasets.ranking_examples import folded_sentences
 from eval.datasets.sections import Section, sections
 from eval.datasets.squad import half_of
-from eval.report import plain_table
 from rag.config import Settings
+from rag.evaluation.report import plain_table
 from rag.evaluation.runs import Json, provenance
 from rag.evidence.scoring import ScoredSentence, SentenceScorer
 from rag.evidence.selection import select
@@ -34,7 +34,7 @@ MEASURES = {
 }
 
 
-def asked_in(snap: Snapshot, articles: Collection[str]) -> list[tuple[Article, Section]]:
+def questions_in(snap: Snapshot, articles: Collection[str]) -> list[tuple[Article, Section]]:
     """The sections of some articles, those that are not in the archive left out."""
     held = (article for id_ in sorted(articles) if (article := snap.article(id_)))
     return [(article, part) for article in held for part in sections(article.text)]
@@ -62,7 +62,7 @@ def run(
     }
 
 
-def put(reader: SentenceScorer, article: Article, asked: str) -> tuple[Query, list[ScoredSentence]]:
+def score_article(reader: SentenceScorer, article: Article, asked: str) -> tuple[Query, list[ScoredSentence]]:
     """The question read, and the article's sentences judged, its own questions taken out."""
     question = analyse(checked(asked))
     lines = (line for line in article.text.split("\n") if not line.rstrip().endswith("?"))
@@ -72,7 +72,7 @@ def put(reader: SentenceScorer, article: Article, asked: str) -> tuple[Query, li
 
 def _row(reader: SentenceScorer, article: Article, part: Section) -> Iterator[Json]:
     """One row; none when nothing can be looked for, or nothing under the question is a sentence as it is read."""
-    question, judged = put(reader, article, part.question)
+    question, judged = score_article(reader, article, part.question)
     under = {sentence for line in part.lines for sentence in folded_sentences(line)}
     found = [_of(under, one.evidence) for one in judged]
     if question.terms and any(found):

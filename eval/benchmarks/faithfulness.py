@@ -15,8 +15,8 @@ from rich.table import Table
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from eval.datasets.claims import Example
-from eval.report import plain_table
+from eval.datasets.claims import ClaimExample
+from rag.evaluation.report import plain_table
 from rag.evaluation.runs import Json, provenance
 from rag.models.base import Encoder, Floats
 from rag.types import Support
@@ -25,7 +25,7 @@ from rag.verification.verifier import SUPPORTED, SourceText, Verifier
 
 RESAMPLES = 1000
 C = 0.1  # of the regression
-FREE = 3.0  # scale of the sets' own intercepts: regularised less than the signs
+FREE = 3.0  # scale of the sets' own intercepts: regularised less than the features
 MADE = ("edited",)  # sets that are all but copies of their source: they say nothing of where to draw the line
 
 Labels = npt.NDArray[np.bool_]
@@ -34,7 +34,7 @@ Told = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class ClaimVerdict:
     """An example's verdict: ids and numbers, no text.
 
     Attributes:
@@ -53,7 +53,7 @@ class Judged:
     chars: int
 
 
-def run(encoder: Encoder, examples: Sequence[Example], name: str, half: str, seed: int, told: Told) -> Json:
+def run(encoder: Encoder, examples: Sequence[ClaimExample], name: str, half: str, seed: int, told: Told) -> Json:
     """Check every example and return what is written: what it was done with, the measures, the single verdicts."""
     judged = judge(Verifier(encoder), examples, told)
     weights = json.loads(resources.files("rag.models").joinpath("data/verifier.json").read_text("utf-8"))
@@ -67,19 +67,21 @@ def run(encoder: Encoder, examples: Sequence[Example], name: str, half: str, see
     }
 
 
-def judge(verifier: Verifier, examples: Sequence[Example], told: Told) -> list[Judged]:
+def judge(verifier: Verifier, examples: Sequence[ClaimExample], told: Told) -> list[ClaimVerdict]:
     """Check every example."""
     found = []
     for number, e in enumerate(examples, start=1):
         started = time.perf_counter()
         verdict = verifier.check(e.sentence, [SourceText(e.source)])
         ms = (time.perf_counter() - started) * 1000
-        found.append(Judged(e.id, e.of, e.kind, e.half, e.supported, verdict.support, verdict.score, ms, len(e.source)))
+        found.append(
+            ClaimVerdict(e.id, e.of, e.kind, e.half, e.supported, verdict.support, verdict.score, ms, len(e.source))
+        )
         told(number, len(examples))
     return found
 
 
-def measures(judged: Sequence[Judged], seed: int) -> Json:
+def measures(judged: Sequence[ClaimVerdict], seed: int) -> Json:
     """Each set's AUROC with its 95 % interval, precision and recall of what is accepted, and the accepted of each kind.
 
     `supported` is the share of the examples that people call supported; p50 and p95 are of `ms`.
@@ -103,7 +105,7 @@ def measures(judged: Sequence[Judged], seed: int) -> Json:
     return sets
 
 
-def _accepted(rows: Sequence[Judged]) -> Iterator[tuple[str, Json]]:
+def _accepted(rows: Sequence[ClaimVerdict]) -> Iterator[tuple[str, Json]]:
     """The share accepted of each kind, apart for what is supported and what is not."""
     for kind, label in dict.fromkeys((j.kind, j.supported) for j in rows if j.kind):
         taken = [j.support != "unsupported" for j in rows if (j.kind, j.supported) == (kind, label)]
@@ -149,26 +151,26 @@ def _shown(value: float | None) -> str:
 # Fitting
 
 
-def fit(encoder: Encoder, examples: Sequence[Example], weights: Path, told: Told) -> dict[str, float]:
+def fit(encoder: Encoder, examples: Sequence[ClaimExample], weights: Path, told: Told) -> dict[str, float]:
     """Fit the verifier's weights on the examples, each set weighing the same, and write them to `weights`.
 
-    A summary has the mean signs of its sentences, which gives it the mean of their log odds.
+    A summary has the mean features of its sentences, which gives it the mean of their log odds.
     """
-    verifier, signs, kept = Verifier(encoder), [], []
+    verifier, features, kept = Verifier(encoder), [], []
     for number, example in enumerate(examples, start=1):
         found = [
             verifier.read(example.sentence[a:b], [SourceText(example.source)]) for a, b in statements(example.sentence)
         ]
         if rows := [reading.signs.vector() for reading in found if reading]:
-            signs.append(np.mean(rows, axis=0))
+            features.append(np.mean(rows, axis=0))
             kept.append(example)
         told(number, len(examples))
-    table = regression(np.array(signs), kept)
+    table = regression(np.array(features), kept)
     weights.write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
     return table
 
 
-def regression(signs: Floats, examples: Sequence[Example]) -> dict[str, float]:
+def regression(features: Floats, examples: Sequence[ClaimExample]) -> dict[str, float]:
     """Return the weight of each sign and the intercept.
 
     First each set has an intercept of its own, so that the weights tell supported from unsupported within a set and not
@@ -179,13 +181,13 @@ def regression(signs: Floats, examples: Sequence[Example]) -> dict[str, float]:
     label = np.array([e.supported for e in examples])
     sets = np.array([e.of for e in examples])
     weight = np.array([1 / np.sum((sets == e.of) & (label == e.supported)) for e in examples])
-    spread = signs.std(axis=0)
+    spread = features.std(axis=0)
     spread[size] = np.inf
     own = np.stack([sets == of for of in dict.fromkeys(sets)], axis=1) * FREE
-    first = _logistic(np.hstack([signs / spread, own]), label, weight)
-    inner = first.coef_[0][: signs.shape[1]] / spread
+    first = _logistic(np.hstack([features / spread, own]), label, weight)
+    inner = first.coef_[0][: features.shape[1]] / spread
     kept = ~np.isin(sets, MADE)
-    second = _logistic(np.stack([signs @ inner, signs[:, size]], axis=1)[kept], label[kept], weight[kept])
+    second = _logistic(np.stack([features @ inner, features[:, size]], axis=1)[kept], label[kept], weight[kept])
     scale, slope = second.coef_[0]
     weights, intercept = scale * inner, float(second.intercept_[0])
     weights[size] = slope
@@ -195,6 +197,6 @@ def regression(signs: Floats, examples: Sequence[Example]) -> dict[str, float]:
     }
 
 
-def _logistic(signs: Floats, label: Labels, weight: Scores) -> LogisticRegression:
+def _logistic(features: Floats, label: Labels, weight: Scores) -> LogisticRegression:
     model = LogisticRegression(C=C, max_iter=5000)
-    return model.fit(signs, label, sample_weight=weight * len(label) / weight.sum())
+    return model.fit(features, label, sample_weight=weight * len(label) / weight.sum())

@@ -26,6 +26,7 @@ from rag.generation.base import Rewriter
 from rag.index.reader import Index
 from rag.models.base import Encoder
 from rag.pipeline import REMEMBERED
+from rag.query.analysis import analyse
 from rag.query.followups import contextualise
 from rag.query.rewriting import NOT_ASKED, Rewrite, rewritten
 from rag.retrieval.hybrid import retrieve
@@ -119,7 +120,7 @@ def write_pool(folder: Path, path: Path) -> None:
 
 
 @dataclass(frozen=True)
-class Person:
+class HumanRewriter:
     """The person who rewrote a follow-up, in a model's place: what the guard leaves of the best there is."""
 
     one: FollowUp
@@ -204,7 +205,7 @@ def _ranked(system: str, queries: Mapping[str, str], index: Index, encoder: Enco
                 ids = [id_ for id_, _ in snap.lexical.search(query, DEPTH)]
                 found[name] = Ranking(tuple(dict.fromkeys(p.article.id for p in snap.passages(ids))))
             else:
-                found[name] = ranking(retrieve(snap, encoder, query, DEPTH, asked_on=NEVER), 0.0)
+                found[name] = ranking(retrieve(snap, encoder, analyse(query, NEVER), DEPTH), 0.0)
     return found
 
 

@@ -14,8 +14,8 @@ import numpy as np
 from rich.table import Table
 
 from eval.datasets.qrels import ARTICLES, QUESTIONS
-from eval.report import plain_table
 from rag.evaluation.questions import EvalError, json_rows
+from rag.evaluation.report import plain_table
 from rag.evaluation.runs import Json, provenance
 from rag.evidence.scoring import MAX_READ, ScoredSentence, SentenceScorer
 from rag.index.reader import Index
@@ -42,7 +42,7 @@ Told = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Quizzed:
+class ChoiceQuestion:
     """A question with its choices.
 
     Attributes:
@@ -61,7 +61,7 @@ class Quizzed:
         return self.date[:4] if self.date else "no date"
 
 
-def read_quiz(folder: Path) -> tuple[Path, list[Quizzed]]:
+def read_quiz(folder: Path) -> tuple[Path, list[ChoiceQuestion]]:
     """Read a folder of `articles.jsonl[.gz]` and `questions.jsonl` (`id`, `question`, `choices`, `answer`, `date`).
 
     Returns:
@@ -77,21 +77,21 @@ def read_quiz(folder: Path) -> tuple[Path, list[Quizzed]]:
     return articles[0], [_quizzed(row, f"{path}:{line}") for line, row in json_rows(path, path.read_text("utf-8"))]
 
 
-def _quizzed(row: Mapping[str, Any], where: str) -> Quizzed:
+def _quizzed(row: Mapping[str, Any], where: str) -> ChoiceQuestion:
     try:
         choices = tuple(str(choice) for choice in row["choices"])
         right = frozenset(int(number) for number in row["answer"])
         if not choices or not right <= set(range(len(choices))):
             raise ValueError(f"answer {sorted(right)} of {len(choices)} choices")
         day = iso_date(row["date"]) if row.get("date") else None
-        return Quizzed(str(row["id"]), checked(row["question"]), choices, right, day and day[:10])
+        return ChoiceQuestion(str(row["id"]), checked(row["question"]), choices, right, day and day[:10])
     except (KeyError, TypeError, ValueError) as error:
         raise EvalError(
             f"{where} is no question with choices ({error!r}): give id, question, choices and answer"
         ) from error
 
 
-def chosen_of(quiz: Sequence[Quizzed], half: str, limit: int | None) -> list[Quizzed]:
+def choose_questions(quiz: Sequence[ChoiceQuestion], half: str, limit: int | None) -> list[ChoiceQuestion]:
     """The questions of one half of the days (see `eval.datasets.qrels.choose`), and of these `limit`, evenly spread."""
     days = sorted({q.date for q in quiz if q.date})
     tune = frozenset(days[: (len(days) + 1) // 2])
@@ -160,14 +160,14 @@ def pick(support: Sequence[float]) -> tuple[int, float]:
     return order[0], (best - second) / best if best > 0 else 0.0
 
 
-def run(quiz: Sequence[Quizzed], name: str, index: Index, encoder: Encoder, passages: int, told: Told) -> Json:
+def run(quiz: Sequence[ChoiceQuestion], name: str, index: Index, encoder: Encoder, passages: int, told: Told) -> Json:
     """Choose for every question and return the result, which has ids and numbers and no text."""
     reader = SentenceScorer(encoder)
     rows: list[Json] = []
     with index.snapshot() as snap:
         for done, one in enumerate(quiz, start=1):
             asked_on = Day.fromisoformat(one.date) if one.date else None
-            hits = retrieve(snap, encoder, one.question, passages, asked_on=asked_on)
+            hits = retrieve(snap, encoder, analyse(one.question, asked_on), passages)
             values = support(one.question, one.choices, hits, reader.score(analyse(one.question), hits))
             best, lead = pick(values)
             rows.append({"id": one.id, "year": one.year, "right": best in one.right, "lead": round(lead, 4)})

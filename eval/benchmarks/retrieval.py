@@ -25,7 +25,7 @@ COMPARED = ("Hits@5", "MRR@10")  # kept question by question
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
+class RetrievalOptions:
     """What is run.
 
     Attributes:
@@ -55,7 +55,9 @@ class Options:
         check_systems(self.names)
 
 
-def benchmark(of: RetrievalSet, index: Index, encoder: Encoder, cache: Path, options: Options, told: Progress) -> Json:
+def benchmark(
+    of: RetrievalSet, index: Index, encoder: Encoder, cache: Path, options: RetrievalOptions, told: Progress
+) -> Json:
     """Put every question to every system and return the whole result, which has ids and numbers and no text.
 
     Raises:
@@ -112,7 +114,9 @@ def _size(index: Path) -> Json:
     return {key: found[key] for key in ("articles", "passages", "generation")}
 
 
-def _measured(qrels: Qrels, rankings: Mapping[str, Mapping[str, Ranking]], snap: Snapshot, options: Options) -> Json:
+def _measured(
+    qrels: Qrels, rankings: Mapping[str, Mapping[str, Ranking]], snap: Snapshot, options: RetrievalOptions
+) -> Json:
     """Measure all systems over the questions of one qrels."""
     wanted = {id_ for articles in qrels.relevant.values() for id_ in articles}
     texts = {id_: article.text for id_ in wanted if (article := snap.article(id_))}

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from eval.ranking import MEASURES
-from eval.report import plain_table
 from rag.evaluation.messages import visible
+from rag.evaluation.report import plain_table
 from rag.evaluation.runs import Json
 
 

@@ -51,7 +51,7 @@ TIMEOUT = 1800.0  # seconds for one command
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
+class SpeedOptions:
     """What is measured.
 
     Attributes:
@@ -74,7 +74,7 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class Figure:
     """A figure.
 
     Attributes:
@@ -96,7 +96,7 @@ class Row:
         return self.value >= self.target if self.least else self.value <= self.target
 
 
-def bench(options: Options, encoder: Encoder, told: Callable[[str], None], progress: Progress) -> Json:
+def bench(options: SpeedOptions, encoder: Encoder, told: Callable[[str], None], progress: Progress) -> Json:
     """Measure everything, in a folder that is removed afterwards.
 
     Raises:
@@ -164,7 +164,7 @@ def _size(index: Path) -> Json:
 # --- all articles, with random vectors
 
 
-def _large(folder: Path, questions: Path | None, told: Callable[[str], None], progress: Progress) -> list[Row]:
+def _large(folder: Path, questions: Path | None, told: Callable[[str], None], progress: Progress) -> list[Figure]:
     seeds, index = folder / "seeds", folder / "index"
     words_s, writing_s = _words_first(seeds, index, progress)
     told("the rest, cut off once")
@@ -190,18 +190,18 @@ def _large(folder: Path, questions: Path | None, told: Callable[[str], None], pr
     ours, bare = _beside_faiss(index, queries[:QUERIES])
     fifty = _read_again(index, queries[:QUERIES])
     return [
-        Row("an archive answers by its words", "large", words_s, "s", 60),
-        Row("of that, writing the word index", "large", writing_s, "s"),
-        Row("encoded again after a build was cut off", "large", twice, "texts", ENCODE_WINDOW),
-        Row("build, nothing changed", "large", unchanged, "s", 2),
-        Row("build, one article added", "large", median(added), "s", 3),
-        Row("cold `onrecord ask`", "large", median(asked), "s", 1.5),
-        Row("warm retrieval, p50", "large", nearest_rank(plain["ms"], 50), "ms", 25),
-        Row("warm retrieval, p95", "large", nearest_rank(plain["ms"], 95), "ms", 60),
-        Row("warm search, the best read again, p50", "large", nearest_rank(again["ms"], 50), "ms"),
-        Row("warm search, the best read again, p95", "large", nearest_rank(again["ms"], 95), "ms", 250),
-        Row(f"{READ_AGAIN} passages read again, median", "large", fifty, "ms", 150),
-        Row("vector search / bare FAISS, float32", "large", ours / bare, "×", 1),
+        Figure("an archive answers by its words", "large", words_s, "s", 60),
+        Figure("of that, writing the word index", "large", writing_s, "s"),
+        Figure("encoded again after a build was cut off", "large", twice, "texts", ENCODE_WINDOW),
+        Figure("build, nothing changed", "large", unchanged, "s", 2),
+        Figure("build, one article added", "large", median(added), "s", 3),
+        Figure("cold `onrecord ask`", "large", median(asked), "s", 1.5),
+        Figure("warm retrieval, p50", "large", nearest_rank(plain["ms"], 50), "ms", 25),
+        Figure("warm retrieval, p95", "large", nearest_rank(plain["ms"], 95), "ms", 60),
+        Figure("warm search, the best read again, p50", "large", nearest_rank(again["ms"], 50), "ms"),
+        Figure("warm search, the best read again, p95", "large", nearest_rank(again["ms"], 95), "ms", 250),
+        Figure(f"{READ_AGAIN} passages read again, median", "large", fifty, "ms", 150),
+        Figure("vector search / bare FAISS, float32", "large", ours / bare, "×", 1),
         *_memory_rows("large", plain),
         *_memory_rows("large", again, "reader that reads again"),
     ]
@@ -269,10 +269,12 @@ def _readers(index: Path, queries: Sequence[str]) -> tuple[Json, Json]:
     return _reader(asked | {"reranker": NONE}), _reader(asked)
 
 
-def _memory_rows(over: str, reader: Json, who: str = "reader") -> list[Row]:
+def _memory_rows(over: str, reader: Json, who: str = "reader") -> list[Figure]:
     target = 600 if over == "large" else None
     return [
-        Row(f"memory of a {who}, {key.upper()}", over, None if reader[key] is None else reader[key] / 1e6, "MB", target)
+        Figure(
+            f"memory of a {who}, {key.upper()}", over, None if reader[key] is None else reader[key] / 1e6, "MB", target
+        )
         for key in ("rss", "uss")
     ]
 
@@ -318,8 +320,8 @@ def _read_again(index: Path, queries: Sequence[str]) -> float | None:
 
 
 def _small(
-    folder: Path, encoder: Encoder, options: Options, told: Callable[[str], None], progress: Progress
-) -> list[Row]:
+    folder: Path, encoder: Encoder, options: SpeedOptions, told: Callable[[str], None], progress: Progress
+) -> list[Figure]:
     seeds, index = folder / "seeds", folder / "index"
     twice = Twice(encoder)
     encoder.encode(["The first one takes longer."] * ENCODE_WINDOW)
@@ -329,12 +331,12 @@ def _small(
     queries = (questions_of(options.questions) if options.questions else openings(index))[:QUERIES]
     bulk_per_s, cosine = _bulk(encoder, twice.texts)
     found = [
-        Row("build", "small", seconds, "s"),
-        Row("bare encoder", "small", len(twice.texts) / twice.seconds, "passages/s"),
-        Row("bare encoder of thousands of texts", "small", bulk_per_s, "passages/s"),
-        Row("cosine of its vectors to those, mean", "small", cosine, "", 0.999, True),
-        Row("build / bare encoder", "small", seconds / twice.seconds, "×", 1.15),
-        Row(f"recall@{TOP} of float16 against float32", "small", _recall(index, encoder, queries), "", 0.999, True),
+        Figure("build", "small", seconds, "s"),
+        Figure("bare encoder", "small", len(twice.texts) / twice.seconds, "passages/s"),
+        Figure("bare encoder of thousands of texts", "small", bulk_per_s, "passages/s"),
+        Figure("cosine of its vectors to those, mean", "small", cosine, "", 0.999, True),
+        Figure("build / bare encoder", "small", seconds / twice.seconds, "×", 1.15),
+        Figure(f"recall@{TOP} of float16 against float32", "small", _recall(index, encoder, queries), "", 0.999, True),
     ]
     if options.peer:
         told(options.peer)
@@ -363,19 +365,19 @@ def _recall(index: Path, encoder: Encoder, queries: Sequence[str]) -> float:
     return sum(len(a & b) for a, b in zip(found, exact, strict=True)) / sum(map(len, exact))
 
 
-def _peer(index: Path, texts: Sequence[str], queries: Sequence[str], encoder: Encoder, build_s: float) -> list[Row]:
+def _peer(index: Path, texts: Sequence[str], queries: Sequence[str], encoder: Encoder, build_s: float) -> list[Figure]:
     """Give the same passages and the same model to txtai, hybrid search and all else as it comes."""
     theirs = _reader({"texts": list(texts), "model": model_path(encoder.name), "queries": queries, "k": K})
     plain, again = _readers(index, queries)
     p95, p95_again, p95_theirs = (nearest_rank(reader["ms"], 95) for reader in (plain, again, theirs))
     memory = None if plain["rss"] is None else plain["rss"] / theirs["rss"]
     return [
-        Row("build by txtai", "peer", theirs["build_s"], "s"),
-        Row("build, On Record / txtai", "peer", build_s / theirs["build_s"], "×", 1),
-        Row("search p95 of txtai", "peer", p95_theirs, "ms"),
-        Row("search p95, On Record / txtai", "peer", p95 / p95_theirs, "×", 1),
-        Row("the same with the best read again", "peer", p95_again / p95_theirs, "×"),
+        Figure("build by txtai", "peer", theirs["build_s"], "s"),
+        Figure("build, On Record / txtai", "peer", build_s / theirs["build_s"], "×", 1),
+        Figure("search p95 of txtai", "peer", p95_theirs, "ms"),
+        Figure("search p95, On Record / txtai", "peer", p95 / p95_theirs, "×", 1),
+        Figure("the same with the best read again", "peer", p95_again / p95_theirs, "×"),
         *_memory_rows("peer", theirs, "process of txtai"),
         *_memory_rows("peer", plain, "reader of On Record"),
-        Row("memory, On Record / txtai", "peer", memory, "×", 1),
+        Figure("memory, On Record / txtai", "peer", memory, "×", 1),
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.table import Table
 
-from eval.report import MET, MISSED, plain_table
+from rag.evaluation.report import MET, MISSED, plain_table
 from rag.evaluation.runs import Json
 
 

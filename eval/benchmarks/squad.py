@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from rich.table import Table
 
-from eval.datasets.squad import Asked, exact, f1, given
-from eval.report import plain_table
+from eval.datasets.squad import SquadQuestion, exact, f1, score_paragraph
 from rag.evaluation.calibration import auroc
+from rag.evaluation.report import plain_table
 from rag.evaluation.runs import Json, provenance
 from rag.evidence.confidence import confidence
 from rag.evidence.scoring import SentenceScorer
@@ -22,12 +22,12 @@ from rag.models.base import Encoder
 Told = Callable[[int, int], None]
 
 
-def run(asked: Sequence[Asked], encoder: Encoder, refuse_below: float, told: Told) -> Json:
+def run(asked: Sequence[SquadQuestion], encoder: Encoder, refuse_below: float, told: Told) -> Json:
     """Answer every question from its paragraph and return the result, which has ids and numbers and no text."""
     reader = SentenceScorer(encoder)
     rows = []
     for done, one in enumerate(asked, start=1):
-        question, judged = given(reader, one.question, one.paragraph, one.id)
+        question, judged = score_paragraph(reader, one.question, one.paragraph, one.id)
         short = find_short_answer(question, [j.evidence for j in judged], encoder)
         text = short.run.text if short else ""
         sure = confidence(question, judged)

@@ -19,6 +19,7 @@ from rag.index.reader import Index, Snapshot
 from rag.ingest.publish_dates import iso_date
 from rag.models.base import EMBEDDED, EMBEDDED_NAMES, Encoder, Floats, TokenVectors
 from rag.models.registry import load_encoder
+from rag.query.analysis import analyse
 from rag.retrieval.hybrid import retrieve
 from rag.retrieval.near_duplicates import fold_near_duplicates
 from rag.retrieval.rerankers import Reranker, load_reranker
@@ -27,7 +28,7 @@ from rag.types import Article, Hit, Passage
 NEVER = Day.max  # a day on which no article's week was "this week"
 RRF_K = 60  # as in Cormack, Clarke and Büttcher (2009)
 
-Ranking = Sequence[tuple[int, float]]  # (passage id, score), best first
+ScoredPassages = Sequence[tuple[int, float]]  # (passage id, score), best first
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,17 +85,17 @@ def rrf(bench: Bench, snap: Snapshot, query: str, date: str | None) -> list[Hit]
 
 def fused(bench: Bench, snap: Snapshot, query: str, date: str | None) -> list[Hit]:
     """Search by words and meaning, with no regard to the day and without reading."""
-    return retrieve(snap, bench.encoder, query, k=bench.depth, asked_on=NEVER)
+    return retrieve(snap, bench.encoder, analyse(query, NEVER), k=bench.depth)
 
 
 def dated(bench: Bench, snap: Snapshot, query: str, date: str | None) -> list[Hit]:
     """Search by words and meaning, on the day the question was asked, without reading."""
-    return retrieve(snap, bench.encoder, query, k=bench.depth, asked_on=_day(date))
+    return retrieve(snap, bench.encoder, analyse(query, _day(date)), k=bench.depth)
 
 
 def default(bench: Bench, snap: Snapshot, query: str, date: str | None) -> list[Hit]:
     """Search as On Record does when nothing is configured, on the day the question was asked."""
-    return retrieve(snap, bench.encoder, query, k=bench.depth, asked_on=_day(date), reranker=usual_reranker())
+    return retrieve(snap, bench.encoder, analyse(query, _day(date)), k=bench.depth, reranker=default_reranker())
 
 
 def collapsed(bench: Bench, snap: Snapshot, query: str, date: str | None) -> list[Hit]:
@@ -103,7 +104,7 @@ def collapsed(bench: Bench, snap: Snapshot, query: str, date: str | None) -> lis
 
 
 @cache
-def usual_reranker() -> Reranker | None:
+def default_reranker() -> Reranker | None:
     """Return what reads the best passages when nothing is configured."""
     return load_reranker(Settings().reranker)
 
@@ -147,7 +148,7 @@ def check_systems(names: Sequence[str]) -> None:
             raise EvalError(f"{name} needs {package}: run `pip install -e '.[bench]'`, or leave it out of --systems")
 
 
-def fuse_ranks(rankings: Sequence[Ranking], k: int = RRF_K) -> Ranking:
+def fuse_ranks(rankings: Sequence[ScoredPassages], k: int = RRF_K) -> ScoredPassages:
     """Reciprocal rank fusion: Σ 1 / (k + rank) over the rankings that have the passage, ranks from 1; ties by id."""
     sums: dict[int, float] = {}
     for ranking in rankings:
@@ -156,7 +157,7 @@ def fuse_ranks(rankings: Sequence[Ranking], k: int = RRF_K) -> Ranking:
     return sorted(sums.items(), key=lambda hit: (-hit[1], hit[0]))
 
 
-def _hits(snap: Snapshot, ranking: Ranking) -> list[Hit]:
+def _hits(snap: Snapshot, ranking: ScoredPassages) -> list[Hit]:
     passages = snap.passages(id_ for id_, _ in ranking)
     return [
         Hit(rank, score, passage)

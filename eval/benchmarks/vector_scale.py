@@ -16,10 +16,9 @@ import numpy as np
 from rich.table import Table
 
 from eval.datasets.synthetic_vectors import Drawn, real_blocks
-from eval.plot import log_log
 from eval.ranking import nearest_rank
-from eval.report import plain_table
 from rag.evaluation.questions import EvalError, json_rows
+from rag.evaluation.report import plain_table
 from rag.evaluation.runs import Json, provenance
 from rag.index import vectors
 from rag.index.reader import Index
@@ -30,7 +29,6 @@ TOP = 10
 DEPTH = 100  # passages that `rag.retrieval.hybrid` asks for
 QUERIES = 200
 FORMAT = 1
-BUDGET_MS = 60  # for the 95th percentile of all retrieval
 
 Blocks = Callable[[], Iterable[tuple[Ints, Floats]]]
 
@@ -94,7 +92,7 @@ def scale(
     return {
         "format": FORMAT,
         "command": "scale",
-        "set": {"name": "dense", "vectors": own, "queries": len(queries)},
+        "set": {"name": "drawn" if sizes else "archive", "vectors": own, "queries": len(queries)},
         "settings": {"large": vectors.LARGE, "probed": vectors.PROBED, "encoder": encoder.name, "depth": DEPTH},
         **provenance(),
         "costs": costs,
@@ -196,14 +194,3 @@ def scale_table(result: Json) -> Table:
         shown = ("–" if number is None else f"{number:,}" for number in numbers)
         table.add_row(f"{cost['vectors']:,}", kind, cells, *shown)
     return table
-
-
-def scale_plot(result: Json) -> str:
-    """Return an SVG of milliseconds against vectors, both logarithmic."""
-    lines = {}
-    built = [cost for cost in result["costs"] if cost["build_s"] is not None]
-    for name, divided in (("all scanned", False), ("cells", True)):
-        costs = [cost for cost in built if bool(cost["cells"]) == divided]
-        for percent in ("p50", "p95"):
-            lines[f"{name}, {percent}"] = [(cost["vectors"], cost[f"{percent}_ms"]) for cost in costs]
-    return log_log("vectors in a segment", "milliseconds for a search", lines, (BUDGET_MS, f"{BUDGET_MS} ms"))

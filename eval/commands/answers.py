@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
 from eval.commands.common import Commands, add_result_options, own_seeds
 from eval.product import Opener, open_plain
-from eval.report import Reporter
 from rag.config import Settings, load_settings
 from rag.evaluation.compare import compare
 from rag.evaluation.measures import BY_KEY
-from rag.evaluation.questions import EvalError, check_gold, read_set
+from rag.evaluation.questions import EvalError, check_gold, questions_of_half, read_set
+from rag.evaluation.report import Reporter, wrong_outcomes
 from rag.evaluation.runner import run
-from rag.evaluation.runs import Json, Run, new_run, read_run, summary, write_run
+from rag.evaluation.runs import Run, new_run, read_run, result_name, run_json, summary, write_result
+from rag.evaluation.thresholds import parse_threshold
 
 
 def add_answers(commands: Commands) -> None:
@@ -50,7 +50,7 @@ def add_answers(commands: Commands) -> None:
     parser.add_argument("--show-misses", action="store_true", help="print every question that went wrong")
     parser.add_argument(
         "--fail-under",
-        type=_threshold,
+        type=parse_threshold,
         action="append",
         default=[],
         metavar="MEASURE=VALUE",
@@ -66,27 +66,17 @@ def _answers(arguments: argparse.Namespace) -> int:
     reporter = Reporter(as_json=arguments.json)
     finished = _run_set(arguments, reporter)
     numbers = summary(finished)
-    file = write_run(finished, arguments.out)
-    misses = [outcome for outcome in finished.outcomes if outcome.right is False or outcome.error]
-    reporter.run(numbers, misses if arguments.show_misses else None, str(file))
-    notices = [outcome.notice for outcome in finished.outcomes if outcome.notice]
-    if notices:
-        reporter.note(f"{len(notices)} answers carry a notice, the first: {notices[0]}")
+    file = write_result(run_json(finished), result_name("answers", finished.record["set"]), arguments.out)
+    reporter.run(numbers, wrong_outcomes(finished.outcomes) if arguments.show_misses else None, str(file))
+    reporter.notices(finished.outcomes)
     reporter.note(f"written to {file}")
-    failed = missed(arguments.fail_under, numbers)
-    for line in failed:
-        reporter.note(f"error: {line}")
-    return 1 if failed else 0
+    return reporter.thresholds(arguments.fail_under, numbers)
 
 
 def _run_set(arguments: argparse.Namespace, reporter: Reporter) -> Run:
     questions = read_set(arguments.set)
-    if questions.unused:
-        reporter.note(f"not used in {questions.path}: {', '.join(questions.unused)}")
-    asked = tuple(q for q in questions.questions if arguments.half in ("all", q.half))
-    if not asked:
-        raise EvalError(f"{questions.path} has no question of half {arguments.half!r}: leave --half out")
-
+    reporter.unused_columns(questions)
+    asked = questions_of_half(questions, arguments.half)
     folder = arguments.seeds or own_seeds(questions)
     settings = load_settings(index=arguments.index, seeds=folder, llm="plain" if arguments.plain else arguments.llm)
     fresh = arguments.index is None and folder is not None
@@ -114,31 +104,3 @@ def _compare(arguments: argparse.Namespace) -> int:
 def _files_of(settings: Settings, known: bool) -> Path | None:
     """The folder that the index was built from; None when not known, as with an index given alone."""
     return settings.seeds if known and settings.seeds.is_dir() else None
-
-
-def _threshold(text: str) -> tuple[str, float]:
-    key, _, number = text.partition("=")
-    if key not in BY_KEY:
-        raise argparse.ArgumentTypeError(f"no measure {key!r}; there are {', '.join(BY_KEY)}")
-    try:
-        return key, float(number)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not MEASURE=VALUE with a number") from None
-
-
-def missed(floors: Sequence[tuple[str, float]], numbers: Json) -> list[str]:
-    """A line for each floor that its measure over the whole run does not meet or has no value for."""
-    (*_, whole) = numbers["measures"].values()
-    lines = []
-    for key, floor in floors:
-        found = whole.get(key)
-        if found is None:
-            lines.append(
-                f"{key} has no value on this set: leave --fail-under {key} out, or give questions that have it"
-            )
-        elif not BY_KEY[key].meets(found["value"], floor):
-            side = "over" if BY_KEY[key].lower_is_better else "under"
-            lines.append(
-                f"{key} is {found['value']:.4g}, {side} {floor}: --show-misses tells which questions went wrong"
-            )
-    return lines

@@ -10,10 +10,10 @@ from typing import TypeAlias
 from rich.table import Table
 
 from eval.product import build_index
-from eval.report import Reporter
 from rag.cli.output import bars
 from rag.evaluation.questions import SETS, QuestionSet
-from rag.evaluation.runs import RESULTS, ROOT, Json, write_result
+from rag.evaluation.report import Reporter
+from rag.evaluation.runs import RESULTS, ROOT, Json, result_name, write_result
 from rag.models.base import Encoder
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -37,7 +37,7 @@ def finish(
     """Write the result whole, print what is `shown` of it (all but its single questions unless told), and say the
     notes and where it is.
     """
-    file = write_result(result, command, arguments.out)
+    file = write_result(result, result_name(command, result["set"]), arguments.out)
     reporter.data((without_rows(result) if shown is None else shown) | {"file": str(file)}, tables)
     for note in (*notes, f"written to {file}"):
         reporter.note(note)

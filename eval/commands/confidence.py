@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 from eval.commands.common import Commands, add_result_options, count, finish, index_of, own_seeds
 from eval.datasets.qrels import read_retrieval_set
 from eval.product import open_product
-from eval.report import Reporter
 from rag.cli.output import bars
 from rag.config import load_settings
 from rag.evaluation.questions import EvalError, read_set
+from rag.evaluation.report import Reporter
 from rag.evaluation.runs import ROOT
 from rag.index.reader import Index
 from rag.models.registry import load_encoder
 
 if TYPE_CHECKING:
-    from eval.datasets.confidence_rows import Row
+    from eval.datasets.confidence_rows import ConfidenceRow
 
 REFUSED_SHARE = "on the tuning halves at most {:.0%} of the questions with an answer, of any source, lie below"
 
@@ -62,7 +62,7 @@ def _calibration(arguments: argparse.Namespace) -> int:
     return finish(arguments, reporter, "calibration", result, tables(result), [told], shown)
 
 
-def _read_sources(arguments: argparse.Namespace, reporter: Reporter) -> list[Row]:
+def _read_sources(arguments: argparse.Namespace, reporter: Reporter) -> list[ConfidenceRow]:
     """Read every source that was given, and say which were not."""
     from eval.datasets.confidence_rows import archive_rows, seeds_rows, squad_rows
 
@@ -109,7 +109,7 @@ def _fit(arguments: argparse.Namespace) -> int:
     if bool(arguments.squad) != bool(arguments.archive):
         raise EvalError("short answers are fitted on both: give --squad and --archive")
     reporter = Reporter(as_json=False)
-    path = ROOT / "rag" / "data" / "evidence.json"
+    path = ROOT / "rag" / "models" / "data" / "evidence.json"
     weights = json.loads(path.read_text(encoding="utf-8"))
     with open_product(load_settings(seeds=folder), fresh=True) as app:
         weights["sentence"] = fit_sentences(app, tune, reporter.note)

@@ -13,7 +13,7 @@ from eval.benchmarks.attribution import measured
 from eval.benchmarks.disagreement import alarms, ask_cases, by_half, open_cases, over_questions
 from eval.benchmarks.followups import (
     FollowUp,
-    Person,
+    HumanRewriter,
     forms,
     overlap,
     read_followups,
@@ -25,11 +25,11 @@ from eval.benchmarks.followups import (
 from eval.commands.common import Commands, add_result_options, finish
 from eval.datasets.ramdocs import read_cases
 from eval.product import open_product
-from eval.report import Reporter, plain_table
 from rag.cli.output import bars
 from rag.config import load_settings
 from rag.evaluation.messages import visible
 from rag.evaluation.questions import EvalError, read_set
+from rag.evaluation.report import Reporter, plain_table
 from rag.evaluation.runs import ROOT, Json, provenance
 from rag.generation.base import Rewriter
 from rag.generation.registry import load_generator
@@ -134,7 +134,7 @@ def _followups(arguments: argparse.Namespace) -> int:
 
 def _rewriter(spec: str) -> Callable[[FollowUp], Rewriter]:
     if spec == "human":
-        return Person
+        return HumanRewriter
     model = load_generator(spec)
     if not isinstance(model, Rewriter):
         raise EvalError(f"{spec} is no language model: leave --llm out, or name one")

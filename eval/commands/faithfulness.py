@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 
 from eval.commands.common import Commands, add_result_options, finish, names, without_rows
-from eval.report import Reporter
 from rag.config import load_settings
 from rag.evaluation.questions import SETS, EvalError
+from rag.evaluation.report import Reporter
 from rag.evaluation.runs import ROOT
 from rag.models.registry import load_encoder
 
@@ -31,15 +31,15 @@ def add_faithfulness(commands: Commands) -> None:
 
 def _faithfulness(arguments: argparse.Namespace) -> int:
     from eval.benchmarks.faithfulness import fit, run, tables
-    from eval.datasets.claims import examples
+    from eval.datasets.claims import claim_examples
 
     reporter = Reporter(as_json=arguments.json)
-    known = examples(arguments.set, SETS / "seeds", ROOT / "seeds", arguments.seed)
+    known = claim_examples(arguments.set, SETS / "seeds", ROOT / "seeds", arguments.seed)
     encoder = load_encoder(load_settings().encoder)
     if arguments.fit:
         tune = [example for example in known if example.half == "tune"]
         with reporter.progress("fitting") as told:
-            fit(encoder, tune, ROOT / "rag" / "data" / "verifier.json", told)
+            fit(encoder, tune, ROOT / "rag" / "models" / "data" / "verifier.json", told)
     asked = [e for e in known if arguments.half in ("all", e.half) and (not arguments.only or e.of in arguments.only)]
     if not asked:
         raise EvalError(f"{arguments.set} has no such examples: leave --half and --only out")

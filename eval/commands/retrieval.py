@@ -5,15 +5,15 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from eval.benchmarks.retrieval import Options, benchmark, compare_results, read_result, without_questions
+from eval.benchmarks.retrieval import RetrievalOptions, benchmark, compare_results, read_result, without_questions
 from eval.benchmarks.retrieval_report import comparison_tables, result_tables
 from eval.benchmarks.systems import SYSTEMS, USUAL
 from eval.commands.common import Commands, add_result_options, count, finish, index_of, names
 from eval.datasets.qrels import read_retrieval_set
 from eval.ranking import MEASURES
-from eval.report import Reporter
 from rag.cli.output import bars
 from rag.config import load_settings
+from rag.evaluation.report import Reporter
 from rag.evaluation.runs import ROOT
 from rag.index.reader import Index
 from rag.models.registry import load_encoder
@@ -59,7 +59,7 @@ def _retrieval(arguments: argparse.Namespace) -> int:
             reporter.note("the two results are of different articles, questions or qrels")
         reporter.data(found, comparison_tables(found))
         return 0
-    options = Options(
+    options = RetrievalOptions(
         systems=arguments.systems or USUAL,
         **{key: getattr(arguments, key) for key in ("baseline", "half", "limit", "joined", "depth", "seed")},
     )
@@ -75,4 +75,12 @@ def _retrieval(arguments: argparse.Namespace) -> int:
         for name, qrels in result["qrels"].items()
         if qrels["missing"]
     ]
-    return finish(arguments, reporter, "retrieval", result, result_tables(shown), notes, shown)
+    return finish(
+        arguments,
+        reporter,
+        "retrieval-joined" if options.joined else "retrieval",
+        result,
+        result_tables(shown),
+        notes,
+        shown,
+    )

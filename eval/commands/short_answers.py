@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 
 from eval.commands.common import Commands, add_result_options, count, finish, index_of
-from eval.report import Reporter
 from rag.config import load_settings
 from rag.evaluation.questions import EvalError
+from rag.evaluation.report import Reporter
 from rag.evaluation.runs import ROOT
 from rag.evidence.scoring import SentenceScorer
 from rag.index.reader import Index
@@ -53,12 +53,12 @@ def add_choices(commands: Commands) -> None:
 
 
 def _choices(arguments: argparse.Namespace) -> int:
-    from eval.benchmarks.multiple_choice import chosen_of, read_quiz, run, tables
+    from eval.benchmarks.multiple_choice import choose_questions, read_quiz, run, tables
 
     settings = load_settings()
     reporter = Reporter(as_json=arguments.json)
     articles, quiz = read_quiz(arguments.set)
-    asked = chosen_of(quiz, arguments.half, arguments.limit)
+    asked = choose_questions(quiz, arguments.half, arguments.limit)
     if not asked:
         raise EvalError(f"{arguments.set} has no question of half {arguments.half!r}: leave --half out")
     encoder = load_encoder(settings.encoder)
@@ -66,6 +66,7 @@ def _choices(arguments: argparse.Namespace) -> int:
     index = arguments.index or index_of(articles, ROOT / ".cache" / "retrieval" / name, encoder, reporter)
     with reporter.progress() as progress:
         result = run(asked, name, Index.open(index, encoder), encoder, settings.passages, progress)
+    result["set"]["half"] = arguments.half
     return finish(arguments, reporter, "choices", result, tables(result))
 
 
@@ -83,7 +84,7 @@ def add_explainers(commands: Commands) -> None:
 
 
 def _explainers(arguments: argparse.Namespace) -> int:
-    from eval.benchmarks.explainers import asked_in, run, tables
+    from eval.benchmarks.explainers import questions_in, run, tables
     from eval.datasets.qrels import read_retrieval_set
 
     reporter = Reporter(as_json=arguments.json)
@@ -91,7 +92,7 @@ def _explainers(arguments: argparse.Namespace) -> int:
     encoder = load_encoder(load_settings().encoder)
     index = arguments.index or index_of(of.articles, ROOT / ".cache" / "retrieval" / of.name, encoder, reporter)
     with Index.open(index, encoder).snapshot() as snap, reporter.progress() as progress:
-        asked = asked_in(snap, of.relevant)
+        asked = questions_in(snap, of.relevant)
         if not asked:
             raise EvalError(f"no article that the qrels of {arguments.set} name asks a question: nothing to measure")
         result = run(SentenceScorer(encoder), asked, of.name, progress)

@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 
 from eval.commands.common import Commands, add_result_options, count, finish
-from eval.report import Reporter
 from rag.cli.output import bars
 from rag.config import load_settings
+from rag.evaluation.report import Reporter
 from rag.models.registry import load_encoder
 
 
@@ -29,11 +29,11 @@ def add_bench(commands: Commands) -> None:
 
 
 def _bench(arguments: argparse.Namespace) -> int:
-    from eval.benchmarks.speed import Options, bench
+    from eval.benchmarks.speed import SpeedOptions, bench
     from eval.benchmarks.speed_report import bench_table
 
     reporter = Reporter(as_json=arguments.json)
-    options = Options(**{key: getattr(arguments, key) for key in ("archive", "articles", "questions", "peer")})
+    options = SpeedOptions(**{key: getattr(arguments, key) for key in ("archive", "articles", "questions", "peer")})
     with bars() as told:
         result = bench(options, load_encoder(load_settings().encoder), reporter.note, told)
     return finish(arguments, reporter, "bench", result, [bench_table(result)])
@@ -50,21 +50,18 @@ def add_scale(commands: Commands) -> None:
     parser.add_argument("--sizes", type=_counts, default=(), metavar="N,M", help="numbers of vectors to draw")
     parser.add_argument("--questions", type=Path, metavar="FILE", help="JSON lines with question; else titles")
     parser.add_argument("--queries", type=count, default=200, metavar="N", help="ask so many of them (200)")
-    parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="write a plot of time against size there")
     add_result_options(parser)
     parser.set_defaults(run=_scale)
 
 
 def _scale(arguments: argparse.Namespace) -> int:
-    from eval.benchmarks.vector_scale import scale, scale_plot, scale_table
+    from eval.benchmarks.vector_scale import scale, scale_table
 
     reporter = Reporter(as_json=arguments.json)
     encoder = load_encoder(load_settings().encoder)
     result = scale(
         arguments.index, encoder, arguments.sizes, arguments.questions, reporter.note, asked=arguments.queries
     )
-    if arguments.plot:
-        arguments.plot.write_text(scale_plot(result), encoding="utf-8")
     return finish(arguments, reporter, "scale", result, [scale_table(result)])
 
 

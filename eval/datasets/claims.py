@@ -25,7 +25,7 @@ MIN_NEIGHBOUR_WORDS = 5  # of a sentence beside the right one, and of an answer 
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
+class ClaimExample:
     """A sentence beside a text.
 
     Attributes:
@@ -47,7 +47,7 @@ def half_of(text: str) -> str:
     return "tune" if int(hashlib.sha256(text.encode()).hexdigest(), 16) % 2 == 0 else "test"
 
 
-def read_claims(folder: Path) -> list[Example]:
+def read_claims(folder: Path) -> list[ClaimExample]:
     """Return the examples of every set whose file is in the folder.
 
     Raises:
@@ -59,7 +59,7 @@ def read_claims(folder: Path) -> list[Example]:
     return found
 
 
-def _read(path: Path, reader: Callable[[list[Any], str], Iterator[Example]]) -> list[Example]:
+def _read(path: Path, reader: Callable[[list[Any], str], Iterator[ClaimExample]]) -> list[ClaimExample]:
     if not path.exists():
         return []
     try:
@@ -70,16 +70,16 @@ def _read(path: Path, reader: Callable[[list[Any], str], Iterator[Example]]) -> 
         raise EvalError(f"{path} is not as it was published ({error!r}): fetch it again") from error
 
 
-def _frank(rows: list[Any], name: str) -> Iterator[Example]:
+def _frank(rows: list[Any], name: str) -> Iterator[ClaimExample]:
     """FRANK (Pagnoni et al. 2021): a summary is supported when no annotator found an error in any sentence."""
     for row in rows:
         of, factual = f"frank-{row['dataset']}", row["factuality"] == 1
-        yield Example(
+        yield ClaimExample(
             f"{row['hash']}-{row['model_name']}", of, row["summary"], row["article"], factual, half_of(row["article"])
         )
 
 
-def _qags(rows: list[Any], name: str) -> Iterator[Example]:
+def _qags(rows: list[Any], name: str) -> Iterator[ClaimExample]:
     """QAGS (Wang et al. 2020): a sentence is supported when most of three people say so."""
     of = "qags-" + name.removeprefix("mturk_").removesuffix(".jsonl")
     for number, row in enumerate(rows):
@@ -87,10 +87,10 @@ def _qags(rows: list[Any], name: str) -> Iterator[Example]:
             yes = sum(response["response"] == "yes" for response in said["responses"])
             supported = 2 * yes > len(said["responses"])
             half = half_of(row["article"])
-            yield Example(f"{of}-{number}-{part}", of, said["sentence"], row["article"], supported, half)
+            yield ClaimExample(f"{of}-{number}-{part}", of, said["sentence"], row["article"], supported, half)
 
 
-def _wice(rows: list[Any], name: str) -> Iterator[Example]:
+def _wice(rows: list[Any], name: str) -> Iterator[ClaimExample]:
     """WiCE (Kamoi et al. 2023): claims of Wikipedia beside the whole page they cite, and beside the sentences of it
     that people marked: those are to be accepted, and the sentence after each to be refused.
     """
@@ -98,14 +98,18 @@ def _wice(rows: list[Any], name: str) -> Iterator[Example]:
         id_, claim, lines = row["meta"]["id"], row["claim"], row["evidence"]
         page = "\n".join(lines)
         supported, half = row["label"] == "supported", half_of(page)
-        yield Example(id_, "wice", claim, page, supported, half)
+        yield ClaimExample(id_, "wice", claim, page, supported, half)
         marked = {number for some in row["supporting_sentences"] for number in some}
         gold: list[int] = next((some for some in row["supporting_sentences"] if some), [])
         if gold:
-            yield Example(f"{id_}-gold", "wice-gold", claim, "\n".join(lines[n] for n in gold), supported, half, "gold")
+            yield ClaimExample(
+                f"{id_}-gold", "wice-gold", claim, "\n".join(lines[n] for n in gold), supported, half, "gold"
+            )
         beside = [_neighbour(lines, number, marked) for number in gold] if supported else []
         if beside and all(beside):
-            yield Example(f"{id_}-next", "wice-gold", claim, "\n".join(filter(None, beside)), False, half, "neighbour")
+            yield ClaimExample(
+                f"{id_}-next", "wice-gold", claim, "\n".join(filter(None, beside)), False, half, "neighbour"
+            )
 
 
 def _neighbour(lines: Sequence[str], number: int, marked: set[int]) -> str | None:
@@ -122,7 +126,7 @@ def _neighbour(lines: Sequence[str], number: int, marked: set[int]) -> str | Non
     return None
 
 
-READERS: dict[str, Callable[[list[Any], str], Iterator[Example]]] = {
+READERS: dict[str, Callable[[list[Any], str], Iterator[ClaimExample]]] = {
     "frank-valid.jsonl.gz": _frank,
     "qags/mturk_cnndm.jsonl": _qags,
     "qags/mturk_xsum.jsonl": _qags,
@@ -130,7 +134,7 @@ READERS: dict[str, Callable[[list[Any], str], Iterator[Example]]] = {
 }
 
 
-def edited(articles: Sequence[str], seed: int) -> Iterator[Example]:
+def edited(articles: Sequence[str], seed: int) -> Iterator[ClaimExample]:
     """A sentence of each article, shortened (still carried) and changed (not carried), beside the three around it, and
     shortened beside the next sentence alone (not carried).
     """
@@ -143,14 +147,14 @@ def edited(articles: Sequence[str], seed: int) -> Iterator[Example]:
         n = rng.choice(sorted(short))
         around, half = " ".join(texts[max(0, n - 1) : n + 2]), half_of(article)
         names = [name for name in names_in(article) if name not in around]
-        yield Example(f"edited-{number}", "edited", short[n], around, True, half, "shortened")
+        yield ClaimExample(f"edited-{number}", "edited", short[n], around, True, half, "shortened")
         if len(texts[n + 1].split()) >= MIN_NEIGHBOUR_WORDS:
-            yield Example(f"edited-{number}-next", "edited", short[n], texts[n + 1], False, half, "neighbour")
+            yield ClaimExample(f"edited-{number}-next", "edited", short[n], texts[n + 1], False, half, "neighbour")
         for kind, text in changed(short[n], names, rng):
-            yield Example(f"edited-{number}-{kind}", "edited", text, around, False, half, kind)
+            yield ClaimExample(f"edited-{number}-{kind}", "edited", text, around, False, half, kind)
 
 
-def cited(questions: Sequence[Question], folder: Path) -> Iterator[Example]:
+def cited(questions: Sequence[Question], folder: Path) -> Iterator[ClaimExample]:
     """The answers of a question set, where they are of some words, beside the sentence of their gold quote and beside
     the sentence after it.
     """
@@ -164,16 +168,18 @@ def cited(questions: Sequence[Question], folder: Path) -> Iterator[Example]:
         n = next(n for n, (_, end) in enumerate(spans) if place < end)
         beside = next((m for m in (*range(n + 1, len(spans)), n - 1) if _says(text, spans[m])), None)
         half = question.half or half_of(text)
-        yield Example(question.id, "seeds", claim, text[slice(*spans[n])], True, half, "gold")
+        yield ClaimExample(question.id, "seeds", claim, text[slice(*spans[n])], True, half, "gold")
         if beside is not None:
-            yield Example(f"{question.id}-next", "seeds", claim, text[slice(*spans[beside])], False, half, "neighbour")
+            yield ClaimExample(
+                f"{question.id}-next", "seeds", claim, text[slice(*spans[beside])], False, half, "neighbour"
+            )
 
 
 def _says(text: str, span: tuple[int, int]) -> bool:
     return len(text[slice(*span)].split()) >= MIN_NEIGHBOUR_WORDS
 
 
-def examples(folder: Path, questions: Path, seeds: Path, seed: int) -> list[Example]:
+def claim_examples(folder: Path, questions: Path, seeds: Path, seed: int) -> list[ClaimExample]:
     """Return the examples of the published sets in `folder`, and those made here of their articles and of the seeds."""
     published = read_claims(folder)
     articles = dict.fromkeys(e.source for e in published if e.of.startswith(("frank", "qags")))

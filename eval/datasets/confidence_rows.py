@@ -18,7 +18,7 @@ import numpy as np
 
 from eval.datasets.false_premises import names_in, swapped
 from eval.datasets.qrels import QUESTIONS, RetrievalQuery, RetrievalSet, choose
-from eval.datasets.squad import Asked, f1, given, read_squad
+from eval.datasets.squad import SquadQuestion, f1, read_squad, score_paragraph
 from eval.product import build_index, open_product
 from rag.config import Settings, load_settings
 from rag.evaluation.gold import contains_answer, covers
@@ -46,14 +46,14 @@ Right = Callable[[Sequence[Evidence]], bool]
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ConfidenceRow:
     """One question as the product reads it.
 
     Attributes:
         kind: "answerable", "unanswerable", "left out" (the archive without its articles) or "false premise".
         answerable: whether the archive holds the answer.
         right: whether the sentences chosen for the answer hold it.
-        signs: those of `rag.evidence.confidence.AnswerabilityFeatures`, in their order.
+        features: those of `rag.evidence.confidence.AnswerabilityFeatures`, in their order.
     """
 
     source: str
@@ -65,9 +65,9 @@ class Row:
     features: tuple[float, ...]
 
     @classmethod
-    def from_json(cls, row: Mapping[str, Any]) -> Row:
+    def from_json(cls, row: Mapping[str, Any]) -> ConfidenceRow:
         """The row that `to_json` made; what was added to it is left aside."""
-        return cls(**{f.name: row[f.name] for f in fields(cls)} | {"signs": tuple(row["signs"])})
+        return cls(**{f.name: row[f.name] for f in fields(cls)} | {"features": tuple(row["features"])})
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -78,21 +78,21 @@ class Row:
 
 def row_of(
     source: str, id_: str, half: Half, kind: str, right: Right, question: Query, judged: Sequence[ScoredSentence]
-) -> Row | None:
+) -> ConfidenceRow | None:
     """The row of a question that was read; None when there is nothing to go by."""
-    signs = answerability_features(question, judged)
-    if signs is None:
+    features = answerability_features(question, judged)
+    if features is None:
         return None
     answerable = kind == "answerable"
     chosen = select(question, judged, Settings().max_claims)
-    return Row(
+    return ConfidenceRow(
         source,
         id_,
         half,
         kind,
         answerable,
         answerable and right(chosen),
-        tuple(round(float(s), 5) for s in signs.vector()),
+        tuple(round(float(s), 5) for s in features.vector()),
     )
 
 
@@ -107,7 +107,7 @@ def holds(answers: Sequence[str]) -> Right:
 # --- the seeds
 
 
-def seeds_rows(seeds: Path, told: Told) -> Iterator[Row | None]:
+def seeds_rows(seeds: Path, told: Told) -> Iterator[ConfidenceRow | None]:
     """The question set over the seeds, follow-ups after their history; and false premises of its own and made ones."""
     questions = read_set("seeds").questions
     names, random = names_in(q.question for q in questions), Random(SEED)  # noqa: S311
@@ -126,7 +126,7 @@ def seeds_rows(seeds: Path, told: Told) -> Iterator[Row | None]:
 # --- SQuAD
 
 
-def squad_rows(folder: Path, cache: Path, encoder: Encoder, told: Told) -> Iterator[Row | None]:
+def squad_rows(folder: Path, cache: Path, encoder: Encoder, told: Told) -> Iterator[ConfidenceRow | None]:
     """Every question put to an archive of all paragraphs."""
     asked = read_squad(folder)
     index = _paragraphs(asked, cache / "squad", encoder, told)
@@ -143,7 +143,7 @@ def squad_rows(folder: Path, cache: Path, encoder: Encoder, told: Told) -> Itera
             told("squad", done, len(asked))
 
 
-def _paragraphs(asked: Sequence[Asked], cache: Path, encoder: Encoder, told: Told) -> Index:
+def _paragraphs(asked: Sequence[SquadQuestion], cache: Path, encoder: Encoder, told: Told) -> Index:
     """The index of all paragraphs, one article each."""
     lines = [
         json.dumps({"id": f"p{number}", "text": text})
@@ -161,7 +161,9 @@ def _paragraphs(asked: Sequence[Asked], cache: Path, encoder: Encoder, told: Tol
 # --- a news archive
 
 
-def archive_rows(of: RetrievalSet, index: Index, encoder: Encoder, limit: int, told: Told) -> Iterator[Row | None]:
+def archive_rows(
+    of: RetrievalSet, index: Index, encoder: Encoder, limit: int, told: Told
+) -> Iterator[ConfidenceRow | None]:
     """Quiz questions whose answer stands in an article they are known to be about; every second one is also asked of
     the archive without these articles and without others that hold the answer, and with a false premise.
     """
@@ -207,7 +209,7 @@ def _without(snap: Snapshot, query: RetrievalQuery, left_out: set[str], encoder:
     """The archive without these articles, and without every other whose passages found hold the answer."""
     while True:
         without = Without(snap, sorted(left_out))
-        hits = retrieve(without, encoder, query.text, LEFT_OUT_DEPTH, asked_on=_day(query))
+        hits = retrieve(without, encoder, analyse(query.text, _day(query)), LEFT_OUT_DEPTH)
         more = {h.passage.article.id for h in hits if contains_answer(query.answers, [h.passage.text])}
         if not more:
             return without
@@ -227,7 +229,7 @@ class _Reading:
 
     def of(self, snap: Snapshot, text: str, asked_on: Day | None = None) -> tuple[Query, list[ScoredSentence]]:
         text = checked(text)
-        hits = retrieve(snap, self._encoder, text, Settings().passages, asked_on=asked_on)
+        hits = retrieve(snap, self._encoder, analyse(text, asked_on), Settings().passages)
         return analyse(text), self._reader.score(analyse(text), hits)
 
 
@@ -235,7 +237,7 @@ class _Reading:
 
 
 def short_groups(squad: Path, archive: Path, encoder: Encoder) -> list[tuple[Floats, Floats]]:
-    """For each question with an answer, the signs of the runs in its paragraph or evidence, and their F1 with it.
+    """For each question with an answer, the features of the runs in its paragraph or evidence, and their F1 with it.
 
     The questions are the tuning half of SQuAD and the quiz questions of the archive's first year whose evidence has
     the right choice in its words.
@@ -245,9 +247,9 @@ def short_groups(squad: Path, archive: Path, encoder: Encoder) -> list[tuple[Flo
     asked += _quizzed(archive / QUESTIONS)
     groups = []
     for id_, text, paragraph, answers in asked:
-        question, judged = given(reader, text, paragraph, id_)
-        found, signs = candidates(question, [j.evidence for j in judged], encoder)
-        groups.append((signs, np.array([max(f1(run.text, a) for a in answers) for run in found], dtype=np.float32)))
+        question, judged = score_paragraph(reader, text, paragraph, id_)
+        found, features = candidates(question, [j.evidence for j in judged], encoder)
+        groups.append((features, np.array([max(f1(run.text, a) for a in answers) for run in found], dtype=np.float32)))
     return groups
 
 
@@ -264,7 +266,7 @@ def _quizzed(path: Path) -> list[tuple[str, str, str, tuple[str, ...]]]:
     return found
 
 
-def read_rows(path: Path) -> list[Row]:
+def read_rows(path: Path) -> list[ConfidenceRow]:
     """The rows of a file that `python -m eval calibration` wrote.
 
     Raises:
@@ -274,7 +276,7 @@ def read_rows(path: Path) -> list[Row]:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content["command"] != "calibration":
             raise EvalError(f"{path} is of the command {content['command']!r}: give a result of calibration")
-        return [Row.from_json(row) for row in content["rows"]]
+        return [ConfidenceRow.from_json(row) for row in content["rows"]]
     except OSError as error:
         raise EvalError(f"{path} cannot be read ({error.strerror}): give a file of eval/results") from error
     except (ValueError, KeyError, TypeError) as error:

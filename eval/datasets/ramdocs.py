@@ -15,7 +15,7 @@ UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class RamdocsCase:
     """A question with what each of its documents answers, None when it gives no answer."""
 
     id: str
@@ -33,7 +33,7 @@ class Case:
         return frozenset(words_of(answer) for answer in self.answers if answer)
 
 
-def read_cases(path: Path) -> list[Case]:
+def read_cases(path: Path) -> list[RamdocsCase]:
     """Read a set, or the only set in a folder.
 
     Raises:
@@ -42,14 +42,16 @@ def read_cases(path: Path) -> list[Case]:
     files = sorted(path.glob("*.jsonl")) if path.is_dir() else [path]
     if len(files) != 1 or not files[0].is_file():
         raise EvalError(f"{path} is not a set of disagreeing documents: give a .jsonl file, or a folder with one")
-    cases: list[Case] = []
+    cases: list[RamdocsCase] = []
     for number, line in enumerate(files[0].read_text(encoding="utf-8").splitlines(), start=1):
         try:
             row = json.loads(line)
             documents = row["documents"]
             answers = tuple(None if d["answer"] == UNKNOWN else str(d["answer"]) for d in documents)
             cases.append(
-                Case(f"q{len(cases):03d}", str(row["question"]), tuple(str(d["text"]) for d in documents), answers)
+                RamdocsCase(
+                    f"q{len(cases):03d}", str(row["question"]), tuple(str(d["text"]) for d in documents), answers
+                )
             )
         except (ValueError, KeyError, TypeError) as error:
             raise EvalError(f"{files[0]}, line {number}: no question with its documents ({error!r})") from error

@@ -38,7 +38,7 @@ GOOD, BAD, LEAST_BAD = 4, 30, 7  # sentences kept of a question at most, and at 
 
 
 @dataclass(frozen=True, slots=True)
-class Sentence:
+class TitledSentence:
     """A sentence, and the title of its article, empty when it has none."""
 
     text: str
@@ -46,15 +46,15 @@ class Sentence:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class RankingGroup:
     """A question; the best of `good`, and of `bad` the likest, first. Nothing answers it when `good` is empty."""
 
     question: str
-    good: tuple[Sentence, ...]
-    bad: tuple[Sentence, ...]
+    good: tuple[TitledSentence, ...]
+    bad: tuple[TitledSentence, ...]
 
 
-def quiz_groups(snap: Snapshot, questions: Path, year: str, told: Callable[[int, int], None]) -> list[Group]:
+def quiz_groups(snap: Snapshot, questions: Path, year: str, told: Callable[[int, int], None]) -> list[RankingGroup]:
     """The questions of a year, over the archive they were asked of."""
     rows = [row for _, row in json_rows(questions, questions.read_text("utf-8")) if str(row["date"])[:4] == year]
     groups = []
@@ -66,13 +66,13 @@ def quiz_groups(snap: Snapshot, questions: Path, year: str, told: Callable[[int,
     return groups
 
 
-def _quiz_group(snap: Snapshot, question: str, right: Sequence[str], evidence: str, asked: str) -> Group | None:
+def _quiz_group(snap: Snapshot, question: str, right: Sequence[str], evidence: str, asked: str) -> RankingGroup | None:
     pool = list(dict.fromkeys(_near(snap, question, evidence, asked)))
     rarity = _rarity([s.text for s in pool])
     asked_keys, told_keys = keys(question), keys(evidence)
     total = sum(map(rarity, asked_keys)) or 1
-    good: list[tuple[float, Sentence]] = []
-    bad: list[tuple[float, Sentence]] = []
+    good: list[tuple[float, TitledSentence]] = []
+    bad: list[tuple[float, TitledSentence]] = []
     for sentence in pool:
         own = keys(sentence.text)
         likeness = sum(map(rarity, own & asked_keys)) / total
@@ -86,14 +86,16 @@ def _quiz_group(snap: Snapshot, question: str, right: Sequence[str], evidence: s
         elif not holds and same < 0.35 and within < 0.6:
             bad.append((likeness, sentence))
     if not any(score > 1 for score, _ in good):
-        own_words = (Sentence(text) for text in folded_sentences(evidence) if any(_stands(a, text) for a in right))
+        own_words = (
+            TitledSentence(text) for text in folded_sentences(evidence) if any(_stands(a, text) for a in right)
+        )
         good += [(2.0, sentence) for sentence in own_words][:1]
     if not good or len(bad) < LEAST_BAD:
         return None
-    return Group(question, _best(good, GOOD), _best(bad, BAD))
+    return RankingGroup(question, _best(good, GOOD), _best(bad, BAD))
 
 
-def _near(snap: Snapshot, question: str, evidence: str, asked: str) -> Iterator[Sentence]:
+def _near(snap: Snapshot, question: str, evidence: str, asked: str) -> Iterator[TitledSentence]:
     """The sentences of the passages that have the question's words, and the evidence's."""
     then = date.fromisoformat((iso_date(asked) or "")[:10])
     since, until = then - timedelta(DAYS_BEFORE), then + timedelta(DAYS_AFTER)
@@ -104,10 +106,12 @@ def _near(snap: Snapshot, question: str, evidence: str, asked: str) -> Iterator[
     for passage in snap.passages(dict.fromkeys(id_ for id_, _ in found)):
         for text in folded_sentences(passage.text):
             if len(text.split()) in LENGTHS:
-                yield Sentence(text, passage.article.title or "")
+                yield TitledSentence(text, passage.article.title or "")
 
 
-def headline_groups(snap: Snapshot, until: str, count: int, seed: int, told: Callable[[int, int], None]) -> list[Group]:
+def headline_groups(
+    snap: Snapshot, until: str, count: int, seed: int, told: Callable[[int, int], None]
+) -> list[RankingGroup]:
     """Headlines in place of questions, of some articles published until a day, with what the archive held by then.
 
     Which sentences answer is not known: all of them stand in `bad`, the likest of each passage.
@@ -122,8 +126,8 @@ def headline_groups(snap: Snapshot, until: str, count: int, seed: int, told: Cal
         passages = list(snap.passages(id_ for id_, _ in snap.lexical.search(title, OF_HEADLINE, allowed)))
         read = zip(likeliest(title, [one.text for one in passages]), passages, strict=True)
         # its own article would be known by the headline, which is therefore left out
-        titled = (Sentence(text, _other(one.article.title or "", title)) for text, one in read)
-        groups.append(Group(title, (), tuple(dict.fromkeys(titled))))
+        titled = (TitledSentence(text, _other(one.article.title or "", title)) for text, one in read)
+        groups.append(RankingGroup(title, (), tuple(dict.fromkeys(titled))))
         told(done, len(chosen))
     return groups
 
@@ -132,7 +136,7 @@ def _other(title: str, asked: str) -> str:
     return "" if " ".join(title.split()) == asked else title
 
 
-def squad_groups(folder: Path) -> list[Group]:
+def squad_groups(folder: Path) -> list[RankingGroup]:
     """The questions of the tuning half; what bears on one in other paragraphs does not answer it either."""
     asked = read_squad(folder)
     paragraphs = list(dict.fromkeys(one.paragraph for one in asked))
@@ -144,11 +148,11 @@ def squad_groups(folder: Path) -> list[Group]:
         others = sorted((p for p in paragraphs if p != one.paragraph), key=lambda p: -len(keys(p) & keys(one.question)))
         bad += by_likeness(one.question, [text for p in others[:3] for text in folded_sentences(p)])[:8]
         if good or not one.answers:
-            groups.append(Group(one.question, tuple(map(Sentence, good)), tuple(map(Sentence, bad))))
+            groups.append(RankingGroup(one.question, tuple(map(TitledSentence, good)), tuple(map(TitledSentence, bad))))
     return groups
 
 
-def disagreement_groups(path: Path) -> list[Group]:
+def disagreement_groups(path: Path) -> list[RankingGroup]:
     """The questions of the tuning half of a set in the form of RAMDocs."""
     groups = []
     for case in (case for case in read_cases(path) if case.half == "tune"):
@@ -162,23 +166,28 @@ def disagreement_groups(path: Path) -> list[Group]:
                     bad.append(sentence)
         if good and len(bad) >= LEAST_BAD:
             best, rest = by_likeness(case.question, good)[:2], by_likeness(case.question, bad)[:BAD]
-            groups.append(Group(case.question, tuple(map(Sentence, best)), tuple(map(Sentence, rest))))
+            groups.append(
+                RankingGroup(case.question, tuple(map(TitledSentence, best)), tuple(map(TitledSentence, rest)))
+            )
     return groups
 
 
-def write_groups(path: Path, groups: Sequence[Group]) -> None:
+def write_groups(path: Path, groups: Sequence[RankingGroup]) -> None:
     """Keep groups as JSON lines."""
     lines = ([g.question, [(s.text, s.title) for s in g.good], [(s.text, s.title) for s in g.bad]] for g in groups)
     path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
 
 
-def read_groups(path: Path) -> list[Group]:
+def read_groups(path: Path) -> list[RankingGroup]:
     """Read what `write_groups` wrote."""
     rows = (json.loads(line) for line in path.read_text(encoding="utf-8").splitlines())
-    return [Group(q, tuple(Sentence(*s) for s in good), tuple(Sentence(*s) for s in bad)) for q, good, bad in rows]
+    return [
+        RankingGroup(q, tuple(TitledSentence(*s) for s in good), tuple(TitledSentence(*s) for s in bad))
+        for q, good, bad in rows
+    ]
 
 
-def _best(scored: list[tuple[float, Sentence]], most: int) -> tuple[Sentence, ...]:
+def _best(scored: list[tuple[float, TitledSentence]], most: int) -> tuple[TitledSentence, ...]:
     return tuple(sentence for _, sentence in sorted(scored, key=lambda row: (-row[0], row[1].text))[:most])
 
 

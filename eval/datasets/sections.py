@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from eval.datasets.ranking_examples import LENGTHS, Group, Sentence, by_likeness, folded_sentences
+from eval.datasets.ranking_examples import LENGTHS, RankingGroup, TitledSentence, by_likeness, folded_sentences
 from rag.index.reader import Snapshot
 from rag.text.tokens import keys
 from rag.types import Article
@@ -47,7 +47,7 @@ class Section:
     others: tuple[str, ...]
 
 
-def section_groups(snap: Snapshot, but: Collection[str], measured: Sequence[str], random: Random) -> list[Group]:
+def section_groups(snap: Snapshot, but: Collection[str], measured: Sequence[str], random: Random) -> list[RankingGroup]:
     """The questions of all articles, each with sentences of its section, and with others of its article and elsewhere.
 
     Args:
@@ -89,20 +89,20 @@ def _like(question: str, others: Sequence[Collection[str]]) -> bool:
     return any(len(own & set(other)) >= ALIKE * len(own | set(other)) for other in others)
 
 
-def _group(snap: Snapshot, article: Article, part: Section, random: Random) -> Group:
+def _group(snap: Snapshot, article: Article, part: Section, random: Random) -> RankingGroup:
     title = article.title or ""
     good = _usable(part.lines)[:ANSWERING]
     asked, told = keys(part.question), keys(" ".join(good))
     near = by_likeness(part.question, _usable(part.others))
     rest = random.sample(near[LIKEST:], min(OTHERS, len(near[LIKEST:])))
-    bad = [Sentence(text, title) for text in (*near[:LIKEST], *rest)]
+    bad = [TitledSentence(text, title) for text in (*near[:LIKEST], *rest)]
     bad += _elsewhere(snap, article, part.question, told - asked, random)
-    return Group(part.question, tuple(Sentence(text, title) for text in good), tuple(bad))
+    return RankingGroup(part.question, tuple(TitledSentence(text, title) for text in good), tuple(bad))
 
 
 def _elsewhere(
     snap: Snapshot, article: Article, question: str, told: Collection[str], random: Random
-) -> list[Sentence]:
+) -> list[TitledSentence]:
     """Sentences of other articles that have the question's words, and little of what answers it."""
     found = [id_ for id_, _ in snap.lexical.search(question, FOUND)]
     others = [
@@ -114,7 +114,7 @@ def _elsewhere(
         and (usable := _usable([passage.text]))
     ]
     chosen = random.sample(others, min(ELSEWHERE, len(others)))
-    return [Sentence(random.choice(usable), passage.article.title or "") for passage, usable in chosen]
+    return [TitledSentence(random.choice(usable), passage.article.title or "") for passage, usable in chosen]
 
 
 def _usable(texts: Sequence[str]) -> list[str]:

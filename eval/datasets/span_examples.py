@@ -14,7 +14,7 @@ from pathlib import Path
 from random import Random
 
 from eval.datasets.ramdocs import read_cases
-from eval.datasets.ranking_examples import LENGTHS, Group, folded_sentences
+from eval.datasets.ranking_examples import LENGTHS, RankingGroup, folded_sentences
 from eval.datasets.squad import read_squad
 from rag.evaluation.questions import json_rows
 from rag.evidence.short_answers import names
@@ -45,7 +45,7 @@ Span = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
+class SpanExample:
     """A question, a sentence, and the characters of the sentence that answer it; None when none do."""
 
     question: str
@@ -53,9 +53,9 @@ class Example:
     answer: Span | None
 
 
-def cloze(texts: Iterable[str], most: int, random: Random) -> list[Example]:
+def cloze_examples(texts: Iterable[str], most: int, random: Random) -> list[SpanExample]:
     """Make questions of the sentences of some articles."""
-    made: list[Example] = []
+    made: list[SpanExample] = []
     for text in texts:
         if len(made) >= most:
             break
@@ -66,12 +66,12 @@ def cloze(texts: Iterable[str], most: int, random: Random) -> list[Example]:
                 continue
             others = [s for s in usable if s != sentence and sentence[slice(*example.answer or ())] not in s]
             if others and random.random() < ELSEWHERE:
-                example = Example(example.question, random.choice(others), None)
+                example = SpanExample(example.question, random.choice(others), None)
             made.append(example)
     return made
 
 
-def _cloze(sentence: str, random: Random) -> Example | None:
+def _cloze(sentence: str, random: Random) -> SpanExample | None:
     row = words(sentence)
     plain = _run(sentence, row, random) if random.random() < PLAIN else None
     spans = [(plain, "plain")] if plain else [*_phrases(sentence), *2 * [(s, "name") for s in names(sentence, row[1:])]]
@@ -85,7 +85,7 @@ def _cloze(sentence: str, random: Random) -> Example | None:
     opening = [random.choice(_ASKS[kind])] + ([random.choice(_AUXILIARIES)] if random.random() < 0.5 else [])
     turned = random.random() < 0.25
     said = [*kept[1], *kept[0]] if turned else [*kept[0], *kept[1]]
-    return Example(" ".join([*opening, *said]) + "?", sentence, (start, end)) if len(said) > 1 else None
+    return SpanExample(" ".join([*opening, *said]) + "?", sentence, (start, end)) if len(said) > 1 else None
 
 
 def _phrases(sentence: str) -> Iterator[tuple[Span, Kind]]:
@@ -103,7 +103,7 @@ def _run(sentence: str, row: Sequence[Word], random: Random) -> Span | None:
     return span if run[0].content and run[-1].content and not _MARKS.search(sentence, *span) else None
 
 
-def quiz(groups: Sequence[Group], questions: Path, year: str) -> list[Example]:
+def quiz_examples(groups: Sequence[RankingGroup], questions: Path, year: str) -> list[SpanExample]:
     """The quiz questions of a year among some groups, where the right choice stands in the sentence that answers."""
     rows = [row for _, row in json_rows(questions, questions.read_text("utf-8")) if str(row["date"])[:4] == year]
     right = {row["question"]: [row["choices"][int(n)] for n in row["answer"]] for row in rows}
@@ -115,34 +115,34 @@ def quiz(groups: Sequence[Group], questions: Path, year: str) -> list[Example]:
     ]
 
 
-def _with_wrong(group: Group, good: Sequence[str], answers: Sequence[str]) -> Iterator[Example]:
-    found = [Example(group.question, text, span) for text in good if (span := _first(answers, text))]
+def _with_wrong(group: RankingGroup, good: Sequence[str], answers: Sequence[str]) -> Iterator[SpanExample]:
+    found = [SpanExample(group.question, text, span) for text in good if (span := _first(answers, text))]
     yield from found
     if found:
-        yield from (Example(group.question, sentence.text, None) for sentence in group.bad[:WRONG])
+        yield from (SpanExample(group.question, sentence.text, None) for sentence in group.bad[:WRONG])
 
 
-def squad(folder: Path) -> list[Example]:
+def squad_examples(folder: Path) -> list[SpanExample]:
     """The questions of the tuning half; those without an answer beside the sentences of their paragraph."""
-    made: list[Example] = []
+    made: list[SpanExample] = []
     for one in (one for one in read_squad(folder) if one.half == "tune"):
         texts = folded_sentences(one.paragraph)
         spans = [(text, _first(one.answers, text)) for text in texts]
-        made += [Example(one.question, text, span) for text, span in spans if span][:1]
-        made += [Example(one.question, text, None) for text, span in spans if span is None][:WRONG]
+        made += [SpanExample(one.question, text, span) for text, span in spans if span][:1]
+        made += [SpanExample(one.question, text, None) for text, span in spans if span is None][:WRONG]
     return made
 
 
-def disagreement(path: Path) -> list[Example]:
+def disagreement_examples(path: Path) -> list[SpanExample]:
     """The questions of the tuning half of a set in the form of RAMDocs: the first sentence with a document's answer."""
-    made: list[Example] = []
+    made: list[SpanExample] = []
     for case in (case for case in read_cases(path) if case.half == "tune"):
         for text, answer in zip(case.texts, case.answers, strict=True):
             usable = [s for s in folded_sentences(text) if len(s.split()) in LENGTHS]
             if answer:
-                made += [Example(case.question, s, span) for s in usable if (span := _first([answer], s))][:1]
+                made += [SpanExample(case.question, s, span) for s in usable if (span := _first([answer], s))][:1]
             else:
-                made += [Example(case.question, s, None) for s in usable[:1]]
+                made += [SpanExample(case.question, s, None) for s in usable[:1]]
     return made
 
 

@@ -23,7 +23,7 @@ _PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class SquadQuestion:
     """A question with its paragraph; `answers` is empty when the paragraph does not answer it."""
 
     id: str
@@ -41,7 +41,7 @@ def half_of(text: str) -> Half:
     return "test" if sha256(text.encode()).digest()[0] % 2 else "tune"
 
 
-def read_squad(folder: Path) -> list[Asked]:
+def read_squad(folder: Path) -> list[SquadQuestion]:
     """Read `queries.json` (id, question, context) and `ground_truth.json` (id -> answers, is_impossible).
 
     Raises:
@@ -51,7 +51,9 @@ def read_squad(folder: Path) -> list[Asked]:
         queries = json.loads((folder / QUERIES).read_text(encoding="utf-8"))["queries"]
         truth = json.loads((folder / TRUTH).read_text(encoding="utf-8"))
         return [
-            Asked(q["id"], checked(q["question"]), q["context"], tuple(a for a in truth[q["id"]]["answers"] if a))
+            SquadQuestion(
+                q["id"], checked(q["question"]), q["context"], tuple(a for a in truth[q["id"]]["answers"] if a)
+            )
             for q in queries
         ]
     except OSError as error:
@@ -60,7 +62,7 @@ def read_squad(folder: Path) -> list[Asked]:
         raise EvalError(f"{folder} is no SQuAD 2.0 sample ({error!r}): give {QUERIES} and {TRUTH}") from error
 
 
-def given(reader: SentenceScorer, text: str, paragraph: str, id_: str) -> tuple[Query, list[ScoredSentence]]:
+def score_paragraph(reader: SentenceScorer, text: str, paragraph: str, id_: str) -> tuple[Query, list[ScoredSentence]]:
     """The question read, and the sentences of its paragraph judged as if that alone had been found."""
     question = analyse(text)
     article = Article(id=id_, path="", text=paragraph)

@@ -29,9 +29,15 @@ from torch import Tensor, nn
 from transformers import AutoModel, AutoTokenizer, BatchEncoding, PreTrainedTokenizerBase
 
 from eval.datasets.qrels import QUESTIONS, read_retrieval_set
-from eval.datasets.ranking_examples import Group, read_groups
+from eval.datasets.ranking_examples import RankingGroup, read_groups
 from eval.datasets.sections import section_groups
-from eval.datasets.span_examples import Example, cloze, disagreement, quiz, squad
+from eval.datasets.span_examples import (
+    SpanExample,
+    cloze_examples,
+    disagreement_examples,
+    quiz_examples,
+    squad_examples,
+)
 from eval.training.optimisation import PairHead, learn, log
 from rag.evaluation.questions import json_rows
 from rag.index.reader import Index
@@ -50,7 +56,7 @@ SEED = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Pass:
+class TrainingPhase:
     """How often and how fast it learns from some examples."""
 
     epochs: int
@@ -58,10 +64,10 @@ class Pass:
     rate: float
 
 
-MADE, REAL = Pass(1, 32, 8e-5), Pass(2, 16, 5e-5)
+MADE, REAL = TrainingPhase(1, 32, 8e-5), TrainingPhase(2, 16, 5e-5)
 
 
-class Model(nn.Module):
+class AnswerReaderModel(nn.Module):
     """The span reader as PyTorch trains it; `rag.models.answer_reader` computes the same."""
 
     def __init__(self) -> None:
@@ -94,12 +100,12 @@ class Model(nn.Module):
 
 
 def train(
-    made: Sequence[Example],
-    real: Sequence[Example],
-    sections: Sequence[Group],
-    asked: Sequence[Group],
+    made: Sequence[SpanExample],
+    real: Sequence[SpanExample],
+    sections: Sequence[RankingGroup],
+    asked: Sequence[RankingGroup],
     seed: int = SEED,
-) -> Model:
+) -> AnswerReaderModel:
     """Train on the made examples and then on the real ones, in an order drawn by the seed.
 
     Args:
@@ -108,7 +114,7 @@ def train(
     """
     torch.manual_seed(seed)
     rng = random.Random(seed)  # noqa: S311
-    model, tokenizer = Model(), AutoTokenizer.from_pretrained(str(embedded_folder()))
+    model, tokenizer = AnswerReaderModel(), AutoTokenizer.from_pretrained(str(embedded_folder()))
     of_sections = _endless(sections, rng)
     both = (batch for pair in zip(of_sections, _endless(asked, rng), strict=True) for batch in pair)
     for examples, how, groups in ((made, MADE, of_sections), (real, REAL, both)):
@@ -117,11 +123,11 @@ def train(
 
 
 def _learn(
-    model: Model,
+    model: AnswerReaderModel,
     tokenizer: PreTrainedTokenizerBase,
-    examples: Sequence[Example],
-    how: Pass,
-    groups: Iterator[Sequence[Group]],
+    examples: Sequence[SpanExample],
+    how: TrainingPhase,
+    groups: Iterator[Sequence[RankingGroup]],
     rng: random.Random,
 ) -> None:
     def losses() -> Iterator[Tensor]:
@@ -133,13 +139,15 @@ def _learn(
     learn(model.train().trunk, heads, losses(), how.rate, steps)
 
 
-def _places_loss(model: Model, tokenizer: PreTrainedTokenizerBase, batch: Sequence[Example]) -> Tensor:
+def _places_loss(model: AnswerReaderModel, tokenizer: PreTrainedTokenizerBase, batch: Sequence[SpanExample]) -> Tensor:
     given, target = _encoded(tokenizer, batch)
     odds, _ = model(given)
     return sum((nn.functional.cross_entropy(odds[..., side], target[:, side]) for side in (0, 1)), torch.zeros(()))
 
 
-def _answers_loss(model: Model, tokenizer: PreTrainedTokenizerBase, groups: Sequence[Group]) -> Tensor:
+def _answers_loss(
+    model: AnswerReaderModel, tokenizer: PreTrainedTokenizerBase, groups: Sequence[RankingGroup]
+) -> Tensor:
     """What it costs that none of those which may answer is likely, "none of these" being zero."""
     pairs = [(group.question, sentence.text) for group in groups for sentence in (*group.good, *group.bad)]
     order = sorted(range(len(pairs)), key=lambda n: len(pairs[n][1]))
@@ -159,7 +167,7 @@ def _answers_loss(model: Model, tokenizer: PreTrainedTokenizerBase, groups: Sequ
     return torch.stack(losses).mean()
 
 
-def _endless(groups: Sequence[Group], rng: random.Random) -> Iterator[Sequence[Group]]:
+def _endless(groups: Sequence[RankingGroup], rng: random.Random) -> Iterator[Sequence[RankingGroup]]:
     """The groups in batches, again and again, each time in another order and with other sentences."""
     while True:
         order = [_drawn(group, rng) for group in groups]
@@ -167,14 +175,16 @@ def _endless(groups: Sequence[Group], rng: random.Random) -> Iterator[Sequence[G
         yield from (order[at : at + STEP_GROUPS] for at in range(0, len(order), STEP_GROUPS))
 
 
-def _drawn(group: Group, rng: random.Random) -> Group:
+def _drawn(group: RankingGroup, rng: random.Random) -> RankingGroup:
     """The group with those of its sentences that are shown this time."""
     bad = group.bad[:HARDEST] if rng.random() < OF_HARDEST else group.bad
     good = () if rng.random() < NONE else group.good
-    return Group(group.question, good, tuple(rng.sample(bad, min(SHOWN, len(bad)))))
+    return RankingGroup(group.question, good, tuple(rng.sample(bad, min(SHOWN, len(bad)))))
 
 
-def _batches(examples: Sequence[Example], how: Pass, rng: random.Random) -> Iterator[Sequence[Example]]:
+def _batches(
+    examples: Sequence[SpanExample], how: TrainingPhase, rng: random.Random
+) -> Iterator[Sequence[SpanExample]]:
     """Each example once an epoch, beside others of about its length."""
     for _ in range(how.epochs):
         order = list(examples)
@@ -197,7 +207,7 @@ def _read(tokenizer: PreTrainedTokenizerBase, questions: Sequence[str], sentence
     return given
 
 
-def _encoded(tokenizer: PreTrainedTokenizerBase, batch: Sequence[Example]) -> tuple[BatchEncoding, Tensor]:
+def _encoded(tokenizer: PreTrainedTokenizerBase, batch: Sequence[SpanExample]) -> tuple[BatchEncoding, Tensor]:
     """What the model reads, and (n, 2): the first and last token of each answer, 0 and 0 for none."""
     given = _read(tokenizer, [e.question for e in batch], [e.sentence for e in batch])
     offsets = given.pop("offset_mapping")
@@ -231,16 +241,16 @@ def main() -> None:
     rng = random.Random(arguments.seed)  # noqa: S311
     texts = _texts(arguments.archive / "articles.jsonl.gz", arguments.but)
     rng.shuffle(texts)
-    made = cloze(texts, arguments.made, rng)
+    made = cloze_examples(texts, arguments.made, rng)
     asked = read_groups(arguments.groups)
-    real = quiz(asked, arguments.archive / QUESTIONS, arguments.year)
-    real += squad(arguments.squad) + disagreement(arguments.ramdocs)
+    real = quiz_examples(asked, arguments.archive / QUESTIONS, arguments.year)
+    real += squad_examples(arguments.squad) + disagreement_examples(arguments.ramdocs)
     sections = _sections(arguments.index, arguments.archive, rng)
     log(f"{len(made)} made questions, {len(real)} real ones; {len(sections)} sections, {len(asked)} real groups")
     arguments.out.write_bytes(save(train(made, real, sections, asked, arguments.seed).kept()))
 
 
-def _sections(index: Path, archive: Path, rng: random.Random) -> list[Group]:
+def _sections(index: Path, archive: Path, rng: random.Random) -> list[RankingGroup]:
     """Those of all articles that no question which is measured with is known to be about."""
     known = read_retrieval_set(archive).relevant
     path = archive / QUESTIONS

@@ -26,8 +26,8 @@ from torch import Tensor, nn
 from transformers import AutoModel, AutoTokenizer, BatchEncoding
 
 from eval.datasets.ranking_examples import (
-    Group,
-    Sentence,
+    RankingGroup,
+    TitledSentence,
     disagreement_groups,
     headline_groups,
     quiz_groups,
@@ -71,7 +71,7 @@ TEACHER = Recipe()
 STUDENT = Recipe(rate=2e-4)
 
 
-class Model(nn.Module):
+class CrossEncoderModel(nn.Module):
     """The cross-encoder as PyTorch trains it; `rag.models.cross_encoder` computes the same."""
 
     def __init__(self) -> None:
@@ -94,22 +94,26 @@ class Model(nn.Module):
         return quantised({**weights, **self.head.kept(HEAD)})
 
 
-def train(groups: Sequence[Group], recipe: Recipe = TEACHER) -> Model:
+def train(groups: Sequence[RankingGroup], recipe: Recipe = TEACHER) -> CrossEncoderModel:
     """Train on the groups, in an order and with sentences drawn by the recipe's seed."""
     torch.manual_seed(recipe.seed)
 
-    def loss(model: Model, given: BatchEncoding, batch: Sequence[Group], sizes: Sequence[int]) -> Tensor:
+    def loss(
+        model: CrossEncoderModel, given: BatchEncoding, batch: Sequence[RankingGroup], sizes: Sequence[int]
+    ) -> Tensor:
         odds, _ = model(given)
         return _cross_entropy(odds, batch, sizes)
 
-    return _trained(Model(), groups, recipe, loss)
+    return _trained(CrossEncoderModel(), groups, recipe, loss)
 
 
-def distil(teacher: Model, groups: Sequence[Group], recipe: Recipe = STUDENT) -> Model:
+def distil(teacher: CrossEncoderModel, groups: Sequence[RankingGroup], recipe: Recipe = STUDENT) -> CrossEncoderModel:
     """Train some layers of the teacher to say what all of them say."""
     torch.manual_seed(recipe.seed)
 
-    def loss(model: Model, given: BatchEncoding, batch: Sequence[Group], sizes: Sequence[int]) -> Tensor:
+    def loss(
+        model: CrossEncoderModel, given: BatchEncoding, batch: Sequence[RankingGroup], sizes: Sequence[int]
+    ) -> Tensor:
         with torch.no_grad():
             right, theirs = teacher(given)
         odds, vectors = model(given)
@@ -121,7 +125,7 @@ def distil(teacher: Model, groups: Sequence[Group], recipe: Recipe = STUDENT) ->
     return _trained(student, groups, recipe, loss)
 
 
-def thinned(model: Model) -> Model:
+def thinned(model: CrossEncoderModel) -> CrossEncoderModel:
     """Return a copy with every other layer."""
     found = copy.deepcopy(model)
     found.trunk.encoder.layer = nn.ModuleList(found.trunk.encoder.layer[n] for n in STUDENT_LAYERS)
@@ -129,11 +133,11 @@ def thinned(model: Model) -> Model:
 
 
 def _trained(
-    model: Model,
-    groups: Sequence[Group],
+    model: CrossEncoderModel,
+    groups: Sequence[RankingGroup],
     recipe: Recipe,
-    loss_of: Callable[[Model, BatchEncoding, Sequence[Group], Sequence[int]], Tensor],
-) -> Model:
+    loss_of: Callable[[CrossEncoderModel, BatchEncoding, Sequence[RankingGroup], Sequence[int]], Tensor],
+) -> CrossEncoderModel:
     rng = random.Random(recipe.seed)  # noqa: S311
     tokenizer = AutoTokenizer.from_pretrained(str(embedded_folder()))
 
@@ -156,7 +160,7 @@ def _trained(
     return model.eval()
 
 
-def _batches(groups: Sequence[Group], recipe: Recipe, rng: random.Random) -> Iterator[Sequence[Group]]:
+def _batches(groups: Sequence[RankingGroup], recipe: Recipe, rng: random.Random) -> Iterator[Sequence[RankingGroup]]:
     for _ in range(recipe.epochs):
         order = list(groups)
         rng.shuffle(order)
@@ -164,18 +168,18 @@ def _batches(groups: Sequence[Group], recipe: Recipe, rng: random.Random) -> Ite
             yield order[start : start + recipe.step_groups]
 
 
-def _drawn(group: Group, most: int, rng: random.Random) -> list[str]:
+def _drawn(group: RankingGroup, most: int, rng: random.Random) -> list[str]:
     """The texts shown of a group: one that answers first, if any does."""
     bad = group.bad[:HARDEST] if rng.random() < OF_HARDEST else group.bad
     shown = [rng.choice(group.good[:2])] if group.good else []
     return [_shown(sentence, rng) for sentence in (*shown, *rng.sample(bad, min(most, len(bad))))]
 
 
-def _shown(sentence: Sentence, rng: random.Random) -> str:
+def _shown(sentence: TitledSentence, rng: random.Random) -> str:
     return titled(sentence.text, None if rng.random() < UNTITLED else sentence.title)
 
 
-def _cross_entropy(odds: Tensor, groups: Sequence[Group], sizes: Sequence[int]) -> Tensor:
+def _cross_entropy(odds: Tensor, groups: Sequence[RankingGroup], sizes: Sequence[int]) -> Tensor:
     """Cross-entropy of each group, "none of these" at zero in front."""
     losses = [
         nn.functional.cross_entropy(torch.cat([torch.zeros(1), own])[None], torch.tensor([int(bool(group.good))]))
@@ -206,7 +210,7 @@ def main() -> None:
     arguments.out.write_bytes(save(student.kept()))
 
 
-def _groups(arguments: argparse.Namespace) -> list[Group]:
+def _groups(arguments: argparse.Namespace) -> list[RankingGroup]:
     path = arguments.kept / "groups.jsonl"
     if not path.exists():
         with Index.open(arguments.index).snapshot() as snap:
@@ -215,7 +219,7 @@ def _groups(arguments: argparse.Namespace) -> list[Group]:
     return read_groups(path)
 
 
-def _headlines(arguments: argparse.Namespace) -> list[Group]:
+def _headlines(arguments: argparse.Namespace) -> list[RankingGroup]:
     path = arguments.kept / "headlines.jsonl"
     if not path.exists():
         with Index.open(arguments.index).snapshot() as snap:
@@ -223,10 +227,10 @@ def _headlines(arguments: argparse.Namespace) -> list[Group]:
     return read_groups(path)
 
 
-def _teacher(path: Path, groups: Sequence[Group]) -> Model:
+def _teacher(path: Path, groups: Sequence[RankingGroup]) -> CrossEncoderModel:
     if not path.exists():
         save_file(train(groups).state_dict(), path)
-    model = Model()
+    model = CrossEncoderModel()
     model.load_state_dict(load_file(path))
     return model.eval()
 

@@ -1,9 +1,9 @@
-"""Fit the weights of the evidence signs, the short answers and the confidence on tuning halves.
+"""Fit the weights of the evidence features, the short answers and the confidence on tuning halves.
 
 The first model tells a sentence that holds gold from one that does not, over the questions about the seeds. The
 second chooses a short answer among the runs of words of a sentence, over SQuAD 2.0 paragraphs and the evidence of quiz
 questions. The third tells a question that the archive answers from one that it does not, over all that
-`python -m eval calibration` has read. All are log-linear, few signs over few questions, so strongly regularised.
+`python -m eval calibration` has read. All are log-linear, few features over few questions, so strongly regularised.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from eval.datasets.confidence_rows import REFUSED_ANSWERABLE, Row
+from eval.datasets.confidence_rows import REFUSED_ANSWERABLE, ConfidenceRow
 from rag.evaluation.calibration import threshold_for
 from rag.evaluation.gold import covers
 from rag.evaluation.types import Question as Asked
@@ -41,26 +41,26 @@ Doubles = NDArray[np.float64]
 def fit_sentences(app: OnRecord, questions: Sequence[Asked], told: Callable[[str], None]) -> Weights:
     """Fit what tells a sentence with gold, over all the sentences read for questions that have an answer."""
     read = [(q, app.evidence(q.question, [Turn(earlier) for earlier in q.history])[1]) for q in questions if q.need]
-    signs = np.vstack([judged.features.vector() for _, row in read for judged in row])
+    features = np.vstack([judged.features.vector() for _, row in read for judged in row])
     gold = np.array([covers(q.gold, judged.evidence) for q, row in read for judged in row])
-    model = LogisticRegression(C=SENTENCE_C, max_iter=5000).fit(signs, gold)
+    model = LogisticRegression(C=SENTENCE_C, max_iter=5000).fit(features, gold)
     told(f"sentences: {len(gold)} of {len(read)} questions")
     return _table(FEATURE_NAMES, model.coef_[0], model.intercept_[0])
 
 
-def fit_confidence(rows: Sequence[Row], told: Callable[[str], None]) -> tuple[Weights, float]:
+def fit_confidence(rows: Sequence[ConfidenceRow], told: Callable[[str], None]) -> tuple[Weights, float]:
     """Fit what tells a question with an answer, every source weighing the same but the seeds, and the threshold for
     refusing at most `REFUSED_ANSWERABLE` of those with one in any source.
     """
     tune = [r for r in rows if r.half == "tune"]
-    signs, answerable = np.vstack([r.vector() for r in tune]), np.array([r.answerable for r in tune])
+    features, answerable = np.vstack([r.vector() for r in tune]), np.array([r.answerable for r in tune])
     sources = np.array([r.source for r in tune])
     sizes = Counter(r.source for r in tune)
     own = {"seeds": OWN_WEIGHT}
     weights = np.array([own.get(r.source, 1.0) * len(tune) / len(sizes) / sizes[r.source] for r in tune])
     model = make_pipeline(StandardScaler(), LogisticRegression(C=CONFIDENCE_C, max_iter=5000))
-    model.fit(signs, answerable, logisticregression__sample_weight=weights)
-    sure = model.predict_proba(signs)[:, 1]
+    model.fit(features, answerable, logisticregression__sample_weight=weights)
+    sure = model.predict_proba(features)[:, 1]
     threshold = threshold_for(sure, answerable, sources, REFUSED_ANSWERABLE)
     told(f"confidence: {len(tune)} questions of {', '.join(sizes)}")
     return _unscaled(model), threshold
@@ -70,20 +70,22 @@ def fit_short(groups: Sequence[tuple[Floats, Floats]], told: Callable[[str], Non
     """Fit what tells the run of words that answers, by the likelihood of the best ones of each question.
 
     Args:
-        groups: for each question the signs of its runs (n, signs) and their F1 with the answer (n,).
+        groups: for each question the features of its runs (n, features) and their F1 with the answer (n,).
     """
-    targets = [(signs.astype(np.float64), _target(f1)) for signs, f1 in groups if len(f1) and f1.max() >= NEARLY_RIGHT]
-    spread = np.vstack([signs for signs, _ in targets]).std(axis=0) + 1e-6
+    targets = [
+        (features.astype(np.float64), _target(f1)) for features, f1 in groups if len(f1) and f1.max() >= NEARLY_RIGHT
+    ]
+    spread = np.vstack([features for features, _ in targets]).std(axis=0) + 1e-6
 
     def loss(weights: Doubles) -> tuple[float, Doubles]:
         value = SHORT_L2 * len(targets) * float(((weights * spread) ** 2).sum())
         slope = 2 * SHORT_L2 * len(targets) * weights * spread**2
-        for signs, target in targets:
-            scores = signs @ weights
+        for features, target in targets:
+            scores = features @ weights
             share = np.exp(scores - scores.max())
             share /= share.sum()
             value -= float(target @ np.log(share + 1e-12))
-            slope = slope - signs.T @ (target - share)
+            slope = slope - features.T @ (target - share)
         return value, slope
 
     found = minimize(loss, np.zeros(len(SHORT_NAMES)), jac=True, method="L-BFGS-B")
@@ -99,7 +101,7 @@ def _target(f1: Floats) -> Doubles:
 
 
 def _unscaled(model: Pipeline) -> Weights:
-    """The weights for signs as they are, with the scaling multiplied in."""
+    """The weights for features as they are, with the scaling multiplied in."""
     scaler, regression = model[0], model[1]
     weights = regression.coef_[0] / scaler.scale_
     return _table(ANSWERABILITY_NAMES, weights, regression.intercept_[0] - float(weights @ scaler.mean_))

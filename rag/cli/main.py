@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from rag import __version__
-from rag.cli import article, ask, build, chat_server, check, search, status, verify
+from rag.cli import article, ask, build, chat_server, check, eval, search, status, verify
 from rag.cli.options import Command
 from rag.cli.output import print_message, printable
 from rag.config import load_settings
 from rag.errors import OnRecordError
 
-COMMANDS = (build, ask, search, verify, article, status, check, chat_server)  # in the order of `onrecord --help`
+COMMANDS = (build, ask, search, verify, article, status, check, eval, chat_server)  # in the order of `onrecord --help`
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -10,7 +10,8 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn, cast, get_args
@@ -21,6 +22,7 @@ from rag.evaluation.types import Gold, Half, Question
 
 SETS = Path(__file__).resolve().parents[2] / "eval" / "sets"  # only a checkout has any
 COLUMNS = ("id", "kind", "question", "history", "gold", "need", "answer", "half")
+MAX_NAME_CHARS = 60  # of the name of a set
 SUFFIXES = (".jsonl", ".csv")
 
 Row = Mapping[str, Any]
@@ -88,7 +90,7 @@ def parse_set(path: Path, data: bytes) -> QuestionSet:
 
 def find_set(name_or_path: str, sets: Path = SETS) -> Path:
     """The file of a set: `sets`/NAME first, else the path itself; of a folder, its `questions` file or only one."""
-    known = sorted(p.name for p in sets.iterdir() if p.is_dir()) if sets.is_dir() else []
+    known = built_in_sets(sets)
     path = sets / name_or_path if name_or_path in known else Path(name_or_path)
     if path.is_file():
         return path
@@ -99,6 +101,41 @@ def find_set(name_or_path: str, sets: Path = SETS) -> Path:
     if len(chosen) != 1:
         raise EvalError(f"{path} holds {len(chosen)} .jsonl or .csv files: name the one to run")
     return chosen[0]
+
+
+def built_in_sets(sets: Path = SETS) -> list[str]:
+    """Return the names of the sets of a checkout, sorted; none where the package is installed."""
+    return sorted(path.name for path in sets.iterdir() if path.is_dir()) if sets.is_dir() else []
+
+
+def file_name(stem: str, taken: Collection[str]) -> str:
+    """Return the name under which a set and its runs are kept, made of the stem of the set's file.
+
+    Args:
+        stem: what is no letter, digit, `_` or `-` becomes `-`.
+        taken: names that other sets have; such a name gets `my-` in front.
+    """
+    name = re.sub(r"[^\w-]+", "-", stem)[:MAX_NAME_CHARS].strip("-_") or "questions"
+    return f"my-{name}" if name in taken else name
+
+
+def run_name(questions: QuestionSet) -> str:
+    """Return the name that the runs of a set have: its own for a set of the checkout, else that of an uploaded file."""
+    if questions.path.resolve().is_relative_to(SETS):
+        return questions.name
+    return file_name(questions.name, built_in_sets())
+
+
+def questions_of_half(questions: QuestionSet, half: str) -> tuple[Question, ...]:
+    """Return the questions of the half "tune" or "test", or of "all".
+
+    Raises:
+        EvalError: there is none.
+    """
+    chosen = tuple(q for q in questions.questions if half in ("all", q.half))
+    if not chosen:
+        raise EvalError(f"{questions.path} has no question of half {half!r}: leave --half out")
+    return chosen
 
 
 def check_gold(questions: tuple[Question, ...], seeds: Path) -> None:

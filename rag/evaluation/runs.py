@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -20,6 +21,8 @@ from rag.config import Settings
 from rag.evaluation.measures import MEASURES, RIGHT, Value, value
 from rag.evaluation.questions import EvalError, QuestionSet
 from rag.evaluation.types import CitationCheck, Gold, Half, Outcome, Question
+from rag.serialization import whole_answer_json
+from rag.types import Answer
 
 FORMAT = 1
 ROOT = Path(__file__).resolve().parents[2]  # the checkout, or wherever the package is installed
@@ -120,22 +123,57 @@ def summary(run: Run) -> Json:
     }
 
 
-def write_run(run: Run, folder: Path, answers: Json | None = None) -> Path:
-    """Write `<date>-answers-<set>.json`, with the whole `answers` by question id if they are given; see
-    `write_result`.
-    """
-    results = {"results": [outcome_json(o) for o in run.outcomes]}
+def run_json(run: Run, answers: Json | None = None) -> Json:
+    """Return the content of a run's file: the summary, every outcome and, where given, the whole answers by question id."""
     whole = {} if answers is None else {"answers": answers}
-    return write_result(summary(run) | results | whole, "answers", folder)
+    return summary(run) | {"results": [outcome_json(o) for o in run.outcomes]} | whole
 
 
-def write_result(content: Json, command: str, folder: Path) -> Path:
-    """Write `<date>-<command>-<set>.json` whole or not at all, and return its path.
+def write_run(run: Run, folder: Path, answers: Json | None = None) -> Path:
+    """Write `<date>-answers-<set>.json`, beside the earlier runs of the set, and return its path.
+
+    Args:
+        run: what is written.
+        folder: see `evaluations_folder`.
+        answers: the whole answers by question id, for those who show them.
 
     Raises:
         EvalError: the folder cannot be written.
     """
-    path = folder / f"{content['made'].replace(':', '')}-{command}-{content['set']['name']}.json"
+    content = run_json(run, answers)
+    return write_result(content, f"{content['made'].replace(':', '')}-answers-{content['set']['name']}", folder)
+
+
+def evaluations_folder(settings: Settings) -> Path:
+    """Return the folder of the runs over an index, in which the chat and the command line find each other's runs."""
+    return (settings.index.parent / settings.conversations).parent / "evaluations"
+
+
+def run_files(folder: Path, name: str | None = None) -> list[Path]:
+    """Return the files that `write_run` wrote in a folder for the set `name`, or for any set, the latest first."""
+    pattern = re.compile(rf"\d{{4}}-\d\d-\d\dT\d{{6}}Z-answers-{'.+' if name is None else re.escape(name)}\.json")
+    files = folder.iterdir() if folder.is_dir() else iter(())
+    return sorted((path for path in files if pattern.fullmatch(path.name)), reverse=True)
+
+
+def result_name(command: str, of: Json) -> str:
+    """Return the name under which a benchmark's result is found again: command, set and, unless it is all, half.
+
+    Args:
+        command: the subcommand that made the result.
+        of: the result's `set`.
+    """
+    half = of.get("half", "all")
+    return "-".join([command, of["name"], *([] if half == "all" else [half])])
+
+
+def write_result(content: Json, name: str, folder: Path) -> Path:
+    """Write `<name>.json`, all of it or nothing, in place of an earlier file of that name; return its path.
+
+    Raises:
+        EvalError: the folder cannot be written.
+    """
+    path = folder / f"{name}.json"
     part = path.with_name(path.name + ".tmp")
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -163,6 +201,11 @@ def read_run(path: Path) -> Run:
         raise EvalError(f"{path} cannot be read ({error.strerror}): give a file of eval/results") from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise EvalError(f"{path} is not a result of `python -m eval answers` ({error!r}): run the set again") from error
+
+
+def run_answer_json(answer: Answer) -> Json:
+    """Return an answer as a run's file keeps it: with its hits only where it is a refusal, which shows them."""
+    return whole_answer_json(answer) | ({} if answer.status == "abstained" else {"hits": []})
 
 
 def outcome_json(outcome: Outcome) -> Json:

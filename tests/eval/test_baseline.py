@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from eval.__main__ import main
-from eval.baseline import Plain
+from eval.baseline import PlainBaseline
 from rag.models.registry import load_encoder
 from rag.types import Article, Turn
 
@@ -19,7 +19,7 @@ TOWN = Article("2", "2.txt", "The town has a new mayor since May. Rain is expect
 
 
 def test_it_cites_the_three_best_sentences_and_refuses_nothing() -> None:
-    answer = Plain([PLANT, TOWN], load_encoder()).ask("How many workers does the plant employ?", history=[])
+    answer = PlainBaseline([PLANT, TOWN], load_encoder()).ask("How many workers does the plant employ?", history=[])
     assert answer.status == "answered"
     assert [citation.quote for citation in answer.citations] == [
         "The plant employs 1,200 workers in three shifts.",
@@ -33,7 +33,7 @@ def test_it_cites_the_three_best_sentences_and_refuses_nothing() -> None:
 def test_its_score_is_a_tenth_of_bm25_and_the_cosine() -> None:
     encoder = load_encoder()
     question = "How many workers are in the shifts?"
-    answer = Plain([PLANT, TOWN], encoder).ask(question, history=[])
+    answer = PlainBaseline([PLANT, TOWN], encoder).ask(question, history=[])
     first, asked = encoder.encode([PLANT.text[:48], question])
     lengths = [6, 3, 4, 3]  # content words of the four sentences
     norm = 1 + 1.2 * (0.25 + 0.75 * lengths[0] / np.mean(lengths))
@@ -43,7 +43,7 @@ def test_its_score_is_a_tenth_of_bm25_and_the_cosine() -> None:
 
 
 def test_nothing_that_was_said_before_counts() -> None:
-    plain = Plain([PLANT, TOWN], load_encoder())
+    plain = PlainBaseline([PLANT, TOWN], load_encoder())
     assert plain.ask("And the mayor?", history=[Turn("Who works?")]) == plain.ask("And the mayor?", history=[])
 
 

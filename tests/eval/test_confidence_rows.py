@@ -10,18 +10,19 @@ import numpy as np
 import pytest
 
 from eval.benchmarks.calibration import measured, tables
-from eval.benchmarks.multiple_choice import Quizzed, chosen_of, pick, read_quiz, support
+from eval.benchmarks.multiple_choice import ChoiceQuestion, choose_questions, pick, read_quiz, support
 from eval.benchmarks.multiple_choice import summed as summed_choices
 from eval.benchmarks.squad import summed
-from eval.datasets.confidence_rows import Row, read_rows
+from eval.datasets.confidence_rows import ConfidenceRow, read_rows
 from eval.datasets.false_premises import names_in, swapped
-from eval.datasets.squad import Asked, exact, f1, half_of, read_squad
+from eval.datasets.squad import SquadQuestion, exact, f1, half_of, read_squad
 from eval.training.fit import fit_confidence, fit_short
 from rag.evaluation.questions import EvalError
 from rag.evidence.confidence import ANSWERABILITY_NAMES
-from rag.evidence.scoring import FEATURE_NAMES, Features, ScoredSentence, sigmoid
+from rag.evidence.scoring import FEATURE_NAMES, Features, ScoredSentence
 from rag.evidence.short_answers import CANDIDATE_FEATURES as SHORT_NAMES
 from rag.models.answer_reader import answer_reader
+from rag.models.linear import sigmoid
 from rag.types import Article, Evidence, Hit, Passage
 
 
@@ -36,7 +37,7 @@ def test_a_squad_sample_is_read_and_halved_by_paragraph(tmp_path: Path) -> None:
     (tmp_path / "queries.json").write_text(json.dumps({"queries": queries}))
     (tmp_path / "ground_truth.json").write_text(json.dumps({"1": {"answers": [""], "is_impossible": True}}))
     (one,) = read_squad(tmp_path)
-    assert one == Asked("1", "Who spoke?", "A spoke.", ())
+    assert one == SquadQuestion("1", "Who spoke?", "A spoke.", ())
     assert [half_of(text) for text in ("a", "b", "c")] == ["tune", "tune", "tune"]
     with pytest.raises(EvalError, match="give a SQuAD 2"):
         read_squad(tmp_path / "none")
@@ -74,9 +75,9 @@ def test_a_false_premise_swaps_one_thing(question: str, false: str | None) -> No
 
 def sentence(text: str, score: float) -> tuple[Hit, ScoredSentence]:
     article = Article(id=text, path="", text=text)
-    signs = Features(**dict.fromkeys(FEATURE_NAMES, 0.0))
+    features = Features(**dict.fromkeys(FEATURE_NAMES, 0.0))
     return Hit(1, 1.0, Passage(article, 0, len(text))), ScoredSentence(
-        Evidence(article, 0, len(text), score), signs, (), ()
+        Evidence(article, 0, len(text), score), features, (), ()
     )
 
 
@@ -105,9 +106,9 @@ def test_a_quiz_is_read_halved_and_spread(tmp_path: Path) -> None:
     (tmp_path / "questions.jsonl").write_text("\n".join(map(json.dumps, rows)))
     articles, quiz = read_quiz(tmp_path)
     assert articles.name == "articles.jsonl"
-    assert quiz[0] == Quizzed("1", "Which?", ("a", "b"), frozenset({1}), "2022-06-01")
-    assert [q.id for q in chosen_of(quiz, "tune", None)] == ["1", "2", "3", "4", "5"]
-    assert [q.id for q in chosen_of(quiz, "all", 3)] == ["1", "4", "7"]
+    assert quiz[0] == ChoiceQuestion("1", "Which?", ("a", "b"), frozenset({1}), "2022-06-01")
+    assert [q.id for q in choose_questions(quiz, "tune", None)] == ["1", "2", "3", "4", "5"]
+    assert [q.id for q in choose_questions(quiz, "all", 3)] == ["1", "4", "7"]
     (tmp_path / "questions.jsonl").write_text(json.dumps(rows[0] | {"answer": ["2"]}))
     with pytest.raises(EvalError, match="no question with choices"):
         read_quiz(tmp_path)
@@ -127,10 +128,10 @@ def test_abstentions_count_as_wrong() -> None:
     }
 
 
-def rows() -> list[Row]:
-    """Twenty questions, of which every second has an answer and signs to match."""
+def rows() -> list[ConfidenceRow]:
+    """Twenty questions, of which every second has an answer and features to match."""
     return [
-        Row(
+        ConfidenceRow(
             source="seeds" if n % 4 < 2 else "squad",
             id=str(n),
             half="tune" if n < 12 else "test",
@@ -169,8 +170,8 @@ def test_fitting_is_the_same_each_time_and_tells_the_two_apart() -> None:
 
 
 def test_short_answers_are_learned_from_the_best_runs() -> None:
-    signs = np.zeros((3, len(SHORT_NAMES)), dtype=np.float32)
-    signs[1, 0] = 1.0
-    weights = fit_short([(signs, np.array([0.0, 1.0, 0.0], dtype=np.float32))] * 4, lambda note: None)
+    features = np.zeros((3, len(SHORT_NAMES)), dtype=np.float32)
+    features[1, 0] = 1.0
+    weights = fit_short([(features, np.array([0.0, 1.0, 0.0], dtype=np.float32))] * 4, lambda note: None)
     assert max(weights, key=lambda name: weights[name]) == SHORT_NAMES[0]
     assert {name for name, weight in weights.items() if weight} == {SHORT_NAMES[0]}

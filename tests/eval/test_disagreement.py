@@ -8,13 +8,22 @@ from pathlib import Path
 
 import pytest
 
-from eval.benchmarks.disagreement import Judged, alarms, judge, measured
-from eval.benchmarks.followups import FollowUp, Person, forms, overlap, read_followups, reasons, rewrites, write_pool
-from eval.datasets.ramdocs import Case, read_cases
+from eval.benchmarks.disagreement import DisagreementOutcome, alarms, judge, measured
+from eval.benchmarks.followups import (
+    FollowUp,
+    HumanRewriter,
+    forms,
+    overlap,
+    read_followups,
+    reasons,
+    rewrites,
+    write_pool,
+)
+from eval.datasets.ramdocs import RamdocsCase, read_cases
 from rag.evaluation.questions import EvalError
 from rag.types import Answer, Article, Citation, Disagreement, Turn
 
-CASE = Case("q000", "When did the bridge open?", ("It opened in 1997.", "It opened in 1998."), ("1997", "1998"))
+CASE = RamdocsCase("q000", "When did the bridge open?", ("It opened in 1997.", "It opened in 1998."), ("1997", "1998"))
 
 
 def answer(sides: tuple[tuple[int, ...], ...]) -> Answer:
@@ -32,10 +41,10 @@ def test_a_side_holds_an_answer_as_whole_words() -> None:
 
 def test_precision_and_recall() -> None:
     rows = [
-        Judged("a", "tune", "disputed", 2, (1, 1), 2),
-        Judged("b", "tune", "disputed", 1, (1, 0), 1),
-        Judged("c", "tune", "answered", 3, (), 0),
-        Judged("d", "tune", "answered", 1, (), 0),
+        DisagreementOutcome("a", "tune", "disputed", 2, (1, 1), 2),
+        DisagreementOutcome("b", "tune", "disputed", 1, (1, 0), 1),
+        DisagreementOutcome("c", "tune", "answered", 3, (), 0),
+        DisagreementOutcome("d", "tune", "answered", 1, (), 0),
     ]
     assert measured(rows) == {
         "questions": 4, "differ": 2, "disputed": 2, "precision": 0.5, "recall": 0.5,
@@ -123,7 +132,7 @@ def test_what_a_model_rewrites_is_counted_beside_what_the_rules_do() -> None:
         "Was it long (Howard Lutnick, Washington)?",
         "Who is Claudia Sheinbaum?",
     ]
-    assert [one.why for one in rewrites(asked, Person, lambda n, of: None).values()] == [
+    assert [one.why for one in rewrites(asked, HumanRewriter, lambda n, of: None).values()] == [
         "a word from nowhere",
         "a word from nowhere",
         "not asked",

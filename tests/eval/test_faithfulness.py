@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from eval.__main__ import main
-from eval.benchmarks.faithfulness import Judged, measures, regression
+from eval.benchmarks.faithfulness import ClaimVerdict, measures, regression
 from eval.datasets.claims import cited, half_of, read_claims
 from eval.datasets.sentence_edits import changed, names_in, shortened
 from rag.evaluation.questions import SETS, EvalError, read_set
@@ -109,7 +109,7 @@ def test_the_measures() -> None:
         (False, "unsupported", 0.1),
     ]
     judged = [
-        Judged(str(n), "s", "gold" if label else "neighbour", "tune", label, support, score, float(n), 9)  # type: ignore[arg-type]
+        ClaimVerdict(str(n), "s", "gold" if label else "neighbour", "tune", label, support, score, float(n), 9)  # type: ignore[arg-type]
         for n, (label, support, score) in enumerate(rows)
     ]
     found = measures(judged, seed=1)["s"]
@@ -124,10 +124,10 @@ def test_the_weights_tell_apart_within_a_set_and_not_one_set_from_another() -> N
     questions = read_set(str(SETS / "seeds")).questions
     examples = list(cited(questions, ROOT / "seeds"))
     rng = np.random.default_rng(3)
-    signs = rng.random((len(examples), len(ALIGNMENT_FEATURES))).astype(np.float32)
+    features = rng.random((len(examples), len(ALIGNMENT_FEATURES))).astype(np.float32)
     pairs = ALIGNMENT_FEATURES.index("pairs")
-    signs[:, pairs] += [2.0 * example.supported for example in examples]
-    weights = regression(signs, examples)
+    features[:, pairs] += [2.0 * example.supported for example in examples]
+    weights = regression(features, examples)
     assert set(weights) == {*ALIGNMENT_FEATURES, "intercept"}
     assert weights["pairs"] > 5 * max(abs(weights[name]) for name in ("anywhere", "names"))
 

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eval.__main__ import main
-from eval.benchmarks.retrieval import Options, benchmark, compare_results, read_result, without_questions
+from eval.benchmarks.retrieval import RetrievalOptions, benchmark, compare_results, read_result, without_questions
 from eval.benchmarks.systems import SYSTEMS, USUAL, Bench, SharedEncoder, System, check_systems, fuse_ranks
 from eval.datasets.qrels import Qrels, RetrievalQuery, choose, joined, read_retrieval_set, words_of
 from eval.product import build_index
@@ -100,7 +100,7 @@ def bench_run(folder: Path, cache: Path, **options: Any) -> Json:
     """Index the set with the hash encoder and run it."""
     of, encoder = read_retrieval_set(folder), HashEncoder()
     index, _ = build_index(of.articles, cache, encoder, quietly)
-    return benchmark(of, Index.open(index, encoder), encoder, cache, Options(**options), quietly)
+    return benchmark(of, Index.open(index, encoder), encoder, cache, RetrievalOptions(**options), quietly)
 
 
 # --- sets
@@ -357,8 +357,8 @@ def test_an_unknown_system_or_a_missing_package_is_said(monkeypatch: pytest.Monk
         check_systems(["bm25", "luck"])
     monkeypatch.setattr("eval.benchmarks.systems.find_spec", lambda name: None)
     with pytest.raises(EvalError, match=r"txtai needs txtai: run `pip install -e '\.\[bench\]'`"):
-        Options(systems=("txtai",))
-    assert Options(systems=("dense", "bm25")).names == ("bm25", "dense")
+        RetrievalOptions(systems=("txtai",))
+    assert RetrievalOptions(systems=("dense", "bm25")).names == ("bm25", "dense")
 
 
 def test_the_usual_systems_search_one_index(folder: Path, tmp_path: Path) -> None:
@@ -519,7 +519,7 @@ def test_a_run_is_printed_written_and_compared(
     assert "default 3 1.000 +0.000 +0.000 to +0.000 1.0000" in lines
     assert "two: 1 relevant articles are not in the index and cannot be found" in err
     (first,) = (tmp_path / "results").iterdir()
-    assert first.name.endswith("-retrieval-news.json")
+    assert first.name == "retrieval-news.json"
     assert err.splitlines()[-1] == f"written to {first}"
     kept = first.rename(tmp_path / "a.json")
 

@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from eval.benchmarks.explainers import asked_in, run, tables
+from eval.benchmarks.explainers import questions_in, run, tables
 from eval.datasets.sections import Section, section_groups, sections
 from rag.evidence.scoring import SentenceScorer
 from rag.index.build import build
@@ -82,7 +82,7 @@ def test_each_question_has_its_section_and_sentences_of_elsewhere(index: Index) 
 def test_a_question_is_put_to_its_own_article(index: Index, hash_encoder: Encoder) -> None:
     with index.snapshot() as snap:
         (article,) = (article for article in snap.articles() if "Narvik" in article.text)
-        asked = asked_in(snap, [article.id, "not there"])
+        asked = questions_in(snap, [article.id, "not there"])
         assert [part for _, part in asked] == list(sections(article.text))
         told: list[tuple[int, int]] = []
         result = run(SentenceScorer(hash_encoder), asked, "set", lambda done, total: told.append((done, total)))

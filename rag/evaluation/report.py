@@ -1,4 +1,4 @@
-"""What a person sees of a run: tables, misses, a comparison. Everything a harness prints goes through here."""
+"""Print the results of an evaluation: tables of measures, questions that went wrong, comparisons of two runs."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ from rich.table import Table
 from rag.evaluation.compare import Comparison, comparison_json
 from rag.evaluation.measures import BY_KEY, MEASURES, Measure
 from rag.evaluation.messages import ending, headline, number, target, verdict, visible
+from rag.evaluation.questions import QuestionSet
 from rag.evaluation.runner import Progress as OnProgress
 from rag.evaluation.runs import Json, outcome_json
+from rag.evaluation.thresholds import Threshold, missed_thresholds
 from rag.evaluation.types import Outcome
 
 PLAIN_WIDTH = 110  # columns, where output is no terminal
@@ -25,7 +27,10 @@ MET, MISSED = "✓", "✗"
 
 
 class Reporter:
-    """Data to `out`, words and progress to `err`. Texts are shown as they are: no markup, no control characters."""
+    """Print data to `out`, and messages and progress to `err`.
+
+    Texts are shown literally: markup is not interpreted, and control characters are escaped.
+    """
 
     def __init__(self, as_json: bool = False, out: TextIO | None = None, err: TextIO | None = None) -> None:
         self.as_json = as_json
@@ -33,12 +38,30 @@ class Reporter:
         self._err = _console(err or sys.stderr)
 
     def note(self, text: str) -> None:
-        """Say something that is no data."""
+        """Print a message to `err`."""
         self._err.print(visible(text), soft_wrap=True)
+
+    def unused_columns(self, questions: QuestionSet) -> None:
+        """Print the columns of a set that nothing reads, if there are any."""
+        if questions.unused:
+            self.note(f"not used in {questions.path}: {', '.join(questions.unused)}")
+
+    def notices(self, outcomes: Sequence[Outcome]) -> None:
+        """Print how many answers carry a notice, and the first of these, if any does."""
+        notices = [outcome.notice for outcome in outcomes if outcome.notice]
+        if notices:
+            self.note(f"{len(notices)} answers carry a notice, the first: {notices[0]}")
+
+    def thresholds(self, thresholds: Sequence[Threshold], summary: Json) -> int:
+        """Print each threshold that the whole run misses, and return the exit status: 1 when there is one, else 0."""
+        missed = missed_thresholds(thresholds, summary)
+        for line in missed:
+            self.note(f"error: {line}")
+        return 1 if missed else 0
 
     @contextmanager
     def progress(self, doing: str = "asking") -> Iterator[OnProgress]:
-        """A bar while questions are asked; nothing where nobody watches."""
+        """Draw a bar while questions are asked, where `err` is a terminal; yield the callback that moves it."""
         columns = (TextColumn(doing), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         with Progress(*columns, console=self._err, transient=True, disable=not self._err.is_terminal) as bar:
             task = bar.add_task(doing)
@@ -52,16 +75,33 @@ class Reporter:
         for table in tables:
             self._out.print(table)
 
-    def run(self, summary: Json, misses: Sequence[Outcome] | None, file: str) -> None:
-        """Print a run's measures, and its `misses` unless they are None."""
+    def run(
+        self, summary: Json, misses: Sequence[Outcome] | None, file: str, comparison: Comparison | None = None
+    ) -> None:
+        """Print the measures of a run, its `misses` unless they are None, and the questions that got worse.
+
+        Args:
+            summary: of the run, see `rag.evaluation.runs.summary`.
+            misses: the questions that went wrong.
+            file: the file of the run.
+            comparison: of the run before with this one.
+        """
         if self.as_json:
             shown = {} if misses is None else {"misses": [outcome_json(o) for o in misses]}
-            self._json(summary | shown | {"file": file})
+            before = {} if comparison is None else {"comparison": comparison_json(comparison)}
+            self._json(summary | shown | before | {"file": file})
             return
         self._out.print(measure_table(summary))
         self._out.print(kind_table(summary))
         for outcome in misses or ():
             self._lines(_miss(outcome))
+        if comparison is not None:
+            worse = comparison.regressions
+            self._lines(
+                [f"{len(worse) or 'none'} of {comparison.shared} questions got worse since {comparison.a.name}"]
+            )
+            for earlier, now in worse:
+                self._lines(_change(earlier, now, "before", "now"))
 
     def comparison(self, comparison: Comparison) -> None:
         """Print two runs side by side, regressions first."""
@@ -164,6 +204,11 @@ def _value_cells(measure: Measure, found: Json | None) -> tuple[str, str, str]:
 # --- single questions
 
 
+def wrong_outcomes(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Return the outcomes that are wrong or failed."""
+    return [outcome for outcome in outcomes if outcome.right is False or outcome.error]
+
+
 def _miss(outcome: Outcome) -> list[str]:
     question = outcome.question
     lines = ["", f"{MISSED} {headline(outcome)}"]
@@ -171,7 +216,7 @@ def _miss(outcome: Outcome) -> list[str]:
     if outcome.standalone_question not in ("", question.question):
         lines += [f"  asked as: {outcome.standalone_question}"]
     lines += [f"  {ending(outcome)}"]
-    lines += [f"  said: {claim}" for claim in outcome.claims]
+    lines += [f"  answer: {claim}" for claim in outcome.claims]
     lines += [
         f"  {'cited' if i in outcome.cited else 'not cited'}: {gold.path}: {gold.quote}"
         for i, gold in enumerate(question.gold)
@@ -179,11 +224,11 @@ def _miss(outcome: Outcome) -> list[str]:
     return lines + ([f"  right: {' / '.join(question.answers)}"] if question.answers else [])
 
 
-def _change(a: Outcome, b: Outcome) -> list[str]:
-    lines = ["", headline(a), f"  A: {ending(a)}"]
-    lines += [f"     said: {claim}" for claim in a.claims]
-    lines += [f"  B: {ending(b)}"]
-    return lines + [f"     said: {claim}" for claim in b.claims]
+def _change(a: Outcome, b: Outcome, name_a: str = "A", name_b: str = "B") -> list[str]:
+    lines = ["", headline(a)]
+    for name, outcome in ((name_a, a), (name_b, b)):
+        lines += [f"  {name}: {ending(outcome)}", *(f"     answer: {claim}" for claim in outcome.claims)]
+    return lines
 
 
 def _console(file: TextIO) -> Console:
