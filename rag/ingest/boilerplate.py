@@ -1,7 +1,7 @@
-"""What a page puts around an article: the lines that are no part of it, and why.
+"""Find boilerplate: the lines that a page puts around an article, and why each is not part of it.
 
-Every rule is about a whole line, and a short one. A sentence of the article that merely has such words in it stays.
-Where the two look alike the line stays: a leftover does less harm than a sentence lost.
+Every rule matches a whole short line. A sentence of the article that only contains such words stays. Where a line could
+be either, it stays: a line of boilerplate left in does less harm than a sentence lost.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-MAX_CHARS = 220  # of a line that can be furniture
+MAX_CHARS = 220  # a longer line is never boilerplate
 
-# reason -> patterns of the whole line, whatever the case; "~" stands for the punctuation that may end it
+# reason -> patterns of the whole line in any case; "~" stands for the punctuation that may end it
 _RULES = {
     "comment form": (
         r"leave a (reply|comment)( cancel reply)?~",
@@ -88,7 +88,7 @@ _TABLE = [
     (reason, re.compile("|".join(patterns).replace("~", r" ?[.!:…»>]*"), re.IGNORECASE))
     for reason, patterns in _RULES.items()
 ]
-# A line of nothing but two or more of these is a share bar.
+# A line that consists of two or more of these is a share bar.
 _SHARE_BAR = re.compile(
     r"((bluesky|copy|e-?mail|facebook|flipboard|instagram|link(edin)?|mail|messenger|pin(terest)?|print|reddit|rss|sms"
     r"|share( (on|this|via))*|telegram|threads|tiktok|tumblr|tweet|twitter|whatsapp|x|youtube)\b\W*){2,}",
@@ -97,7 +97,7 @@ _SHARE_BAR = re.compile(
 
 
 def boilerplate(line: str) -> str:
-    """Return why a line, without white space around it, is no part of an article; empty when it can be."""
+    """Return why a stripped line is boilerplate, or an empty string when it can be part of the article."""
     if len(line) > MAX_CHARS:
         return ""
     if not any(map(str.isalnum, line)):
@@ -113,10 +113,10 @@ _STEP_END = re.compile(r" *[/>›»|→] *")
 
 
 def breadcrumbs(lines: Sequence[str]) -> tuple[int, str]:
-    """Return how many of an article's first lines lead to the page ("Home > World > …"), and the last step they name.
+    """Return how many of an article's first lines are breadcrumbs ("Home > World > …"), and the last step they name.
 
-    They are one line that begins at the front page; or several without an empty one between, bullets or steps, of which
-    the first is the front page or all but the last end in a separator.
+    Breadcrumbs are one line that begins with the front page; or several lines, each with a bullet or a separator and no
+    empty line between them, where the first line is the front page or all lines but the last end in a separator.
     """
     steps: list[str] = []
     ends: list[bool] = []

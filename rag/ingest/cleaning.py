@@ -1,7 +1,7 @@
-"""A raw source to an article: metadata read, furniture taken out, and not a character of the rest changed.
+"""Clean a source into an article: read its metadata and remove boilerplate.
 
-Cleaning only removes: every line of `Article.text` stands in the source, in order, but for white space, invisible
-characters and markup. What goes is kept in `Article.removed` with the reason.
+Cleaning only removes. Every line of `Article.text` is a line of the source, in the same order; only white space,
+invisible characters and markup differ. `Article.removed` lists the removed lines with the reason for each.
 """
 
 from __future__ import annotations
@@ -21,19 +21,21 @@ from rag.types import Article, Removed
 
 Value = str | tuple[str, ...]
 
-# Controls, zero-width and direction marks, variation selectors, tags: what hides words from a reader, or hides in them.
+# Controls, zero-width and direction marks, variation selectors and tags: they hide text from a reader, or hide in it.
 INVISIBLE = re.compile(
     "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
     "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff]"
 )
 MAX_LINES = 500_000  # of an article
-MAX_FIELD_CHARS = 1000  # of a title, a name or an address; more is not one
-WRAP_WIDTHS = range(40, 101)  # characters of the longest line in a text that is broken at a fixed width
+MAX_FIELD_CHARS = 1000  # a longer value is not a title, a name or an address
+WRAP_WIDTHS = range(40, 101)  # characters of the longest line in a text that is wrapped at a fixed width
 MIN_WRAPPED_LINES = 5
-TOP_LINES = 12  # among which the title, the byline and the date are looked for
+TOP_LINES = 12  # the first lines, which may hold the title, the byline and the date
 MAX_MASTHEAD_CHARS = 120
 MAX_TITLE_CHARS = 150
-MIN_TITLE_WORDS = 3  # fewer are a rubric ("World News") or a publisher's name
+MIN_TITLE_WORDS = 3  # a shorter line is a section ("World News") or a publisher's name
+MIN_NAME_WORDS = 2
+MAX_NAME_WORDS = 4
 
 SENTENCE_END = re.compile(r"(?<![ap]\.m)(?<!\bU\.S)[.!?][\"'”’)\]]*$")
 NOT_A_HEADLINE = re.compile(
@@ -42,21 +44,21 @@ NOT_A_HEADLINE = re.compile(
 
 
 def clean(source: Source) -> Article:
-    """Make an article of a source.
+    """Clean a source into an article.
 
-    The numbers in `removed` are those of lines of the source; for HTML and records, of lines of the text inside.
+    The line numbers in `removed` count from 1 in the source; for HTML and records, in the text inside it.
 
     Raises:
-        SourceError: there is no text in it, or none but furniture.
+        SourceError: the source holds no text, or only boilerplate.
     """
     draft = _read(source)
     if source.kind in ("text", "record"):
         draft.lines = _unwrap(draft.lines)
-    last_step = _take_out_breadcrumbs(draft)
-    draft.take_out(lambda line: boilerplate(line.text))
+    last_step = _remove_breadcrumbs(draft)
+    draft.remove(lambda line: boilerplate(line.text))
     if reasons := _masthead(draft):
-        draft.take_out(reasons.get)
-    _take_out_title(draft, last_step)
+        draft.remove(reasons.get)
+    _remove_title(draft, last_step)
     return draft.article(source)
 
 
@@ -68,7 +70,7 @@ class _Line:
 
 @dataclass(slots=True)
 class _Draft:
-    """An article on its way: the lines still in it, what has been taken out, and the metadata read so far."""
+    """An article that is being cleaned: its lines, the removed lines, and the metadata read so far."""
 
     lines: list[_Line]
     removed: list[Removed] = field(default_factory=list)
@@ -78,38 +80,37 @@ class _Draft:
     def top(self) -> list[_Line]:
         return list(islice((line for line in self.lines if line.text), TOP_LINES))
 
-    def take_out(self, reason_for: Callable[[_Line], str | None]) -> None:
+    def remove(self, reason_for: Callable[[_Line], str | None]) -> None:
         """Remove every line for which there is a reason."""
-        kept = []
+        remaining = []
         for line in self.lines:
             if line.text and (reason := reason_for(line)):
                 self.removed.append(Removed(line.number, line.text, reason))
             else:
-                kept.append(line)
-        self.lines = kept
+                remaining.append(line)
+        self.lines = remaining
 
-    def give(self, name: str, value: Value, provenance: str) -> bool:
-        """Set a field if it is a good value and no better source has given one; return whether it is a good value."""
-        tidied: Value | None
+    def set_field(self, name: str, value: Value, provenance: str) -> bool:
+        """Set a field unless a better source has set it; return whether the value is valid."""
+        valid: Value | None
         if isinstance(value, tuple):
-            tidied = tuple(filter(None, map(_tidy_field, value)))
+            valid = tuple(filter(None, map(_normal_field, value)))
         else:
-            tidied = _tidy_field(value)
+            valid = _normal_field(value)
             if name == "published":
-                tidied = iso_date(tidied)
+                valid = iso_date(valid)
             elif name == "url":
-                tidied = tidied if re.match(r"https?://\S+$", tidied) else None
-        if tidied and name not in self.fields:
-            self.fields[name] = tidied
+                valid = valid if re.match(r"https?://\S+$", valid) else None
+        if valid and name not in self.fields:
+            self.fields[name] = valid
             self.provenance[name] = provenance
-        return bool(tidied)
+        return bool(valid)
 
     def article(self, source: Source) -> Article:
         lines = (line.text for line in self.lines)
-        # A line break where one was, an empty line where there were one or more.
-        text = re.sub("\n{3,}", "\n\n", "\n".join(lines)).strip("\n")
+        text = re.sub("\n{3,}", "\n\n", "\n".join(lines)).strip("\n")  # at most one empty line in a row
         if not text:
-            raise SourceError(f"no text left: {len(self.removed)} lines of furniture and nothing else")
+            raise SourceError(f"no text left: {len(self.removed)} lines of boilerplate and nothing else")
         return Article(
             id=source.id,
             path=source.path,
@@ -124,9 +125,9 @@ class _Draft:
 
 
 def _read(source: Source) -> _Draft:
-    """Take the lines and the fields that the format itself gives, without white space or characters nobody sees."""
+    """Read the lines and the fields of a source; collapse white space and remove invisible characters."""
     fields: Mapping[str, str | tuple[str, ...] | list[str]]
-    if source.kind == "html" or source.kind == "markdown":
+    if source.kind in ("html", "markdown"):
         page = read_page_isolated(source.kind, source.text)
         lines, fields, provenance = page.lines, page.fields, page.provenance
     else:
@@ -137,29 +138,36 @@ def _read(source: Source) -> _Draft:
     draft = _Draft([])
     invisible: Counter[int] = Counter()
     for number, line in lines:
-        if not (line.isascii() and line.isprintable()):
-            line, invisible[number] = INVISIBLE.subn("", line)
-        if not line.isprintable() or "  " in line or line != line.strip():  # else all its white space is one space each
-            line = " ".join(line.split())
-        draft.lines.append(_Line(number, line))
+        text, invisible[number] = _visible(line)
+        draft.lines.append(_Line(number, text))
     if count := invisible.total():
         first = next(number for number in invisible if invisible[number])
         draft.removed.append(Removed(first, f"{count} character{'s' * (count > 1)}", "invisible characters"))
     for name, value in fields.items():
-        draft.give(name, value if isinstance(value, str) else tuple(value), provenance[name])
+        draft.set_field(name, value if isinstance(value, str) else tuple(value), provenance[name])
     return draft
 
 
-def _tidy_field(value: str) -> str:
-    value = " ".join(INVISIBLE.sub("", value).split())
+def _visible(line: str) -> tuple[str, int]:
+    """Collapse a line's white space and remove its invisible characters; return how many were removed."""
+    removed = 0
+    if not (line.isascii() and line.isprintable()):
+        line, removed = INVISIBLE.subn("", line)
+    if not line.isprintable() or "  " in line or line != line.strip():  # most lines need no change: skip the split
+        line = " ".join(line.split())
+    return line, removed
+
+
+def _normal_field(value: str) -> str:
+    value = _visible(value)[0]
     return value if len(value) <= MAX_FIELD_CHARS else ""
 
 
 def _unwrap(lines: list[_Line]) -> list[_Line]:
-    """Join the lines of paragraphs that were broken at a fixed width, as in wire copy; leave other text as it is.
+    """Join the lines of paragraphs that are wrapped at a fixed width, as in wire copy; leave other text as it is.
 
-    A line is full when the first word of the next one did not fit. That most are, and that many of the next lines begin
-    in lower case, tells a wrapped text from a list.
+    A line is full when the first word of the next line does not fit on it. A wrapped text differs from a list: most of
+    its lines are full, and many of the lines after a full one begin in lower case.
     """
     width = max((len(line.text) for line in lines if " " in line.text), default=0)
     if width not in WRAP_WIDTHS:
@@ -178,15 +186,15 @@ def _unwrap(lines: list[_Line]) -> list[_Line]:
     return joined
 
 
-# Masthead: what stands above an article
+# Masthead: the lines above an article
 
 
-def _take_out_breadcrumbs(draft: _Draft) -> str:
-    """Remove the way to the page at the top; return its last step, which can be the title."""
+def _remove_breadcrumbs(draft: _Draft) -> str:
+    """Remove the breadcrumbs at the top; return their last step, which can be the title."""
     start = next((n for n, line in enumerate(draft.lines) if line.text), 0)
     count, last_step = breadcrumbs([line.text for line in draft.lines[start : start + TOP_LINES]])
-    if gone := set(draft.lines[start : start + count]):
-        draft.take_out(lambda line: "breadcrumb" if line in gone else "")
+    if crumbs := set(draft.lines[start : start + count]):
+        draft.remove(lambda line: "breadcrumb" if line in crumbs else "")
     return last_step
 
 
@@ -204,44 +212,46 @@ _LABELS = {
 
 
 def _masthead(draft: _Draft) -> dict[_Line, str]:
-    """Read the lines that say who wrote the article, when and where, one of each; return line -> reason."""
+    """Read the byline, the date line and the like, one of each kind; return line -> reason."""
     reasons: dict[_Line, str] = {}
     for line, labels in _masthead_lines(draft):
         for name, label in labels.items():
             reason = "byline" if name == "authors" else f"{name} line"
             match = label.match(line.text)
-            if match and reason not in reasons.values() and _give_masthead(draft, name, line.text[match.end() :]):
+            if match and reason not in reasons.values() and _set_masthead(draft, name, line.text[match.end() :]):
                 reasons[line] = reason
                 break
     return reasons
 
 
 def _masthead_lines(draft: _Draft) -> Iterator[tuple[_Line, dict[str, re.Pattern[str]]]]:
-    """Yield the lines that can be of the masthead, with the labels they can have.
+    """Yield the lines that can belong to the masthead, with the labels that each can have.
 
-    They stand above the second paragraph, since the first can be the standfirst. A byline can also be the last line.
+    The masthead is above the second paragraph; the first can be the standfirst. A byline can also be the last line.
     """
-    paragraphs = 0
+    standfirst = False
     for line in draft.top():
         prose = SENTENCE_END.search(line.text) or len(line.text) > MAX_MASTHEAD_CHARS
-        paragraphs += bool(prose)
-        if paragraphs == 2:
+        if prose and standfirst:
             break
-        if not prose:
+        if prose:
+            standfirst = True
+        else:
             yield line, _LABELS
     last = next((line for line in reversed(draft.lines) if line.text), None)
     if last and len(last.text) <= MAX_MASTHEAD_CHARS:
         yield last, {"authors": _LABELS["authors"]}
 
 
-def _give_masthead(draft: _Draft, name: str, value: str) -> bool:
+def _set_masthead(draft: _Draft, name: str, value: str) -> bool:
+    """Set the field that a masthead line holds; return whether its value is valid."""
     if name == "updated":
         return iso_date(value) is not None
     if name == "authors":
-        return draft.give(name, _people(value), "byline")
+        return draft.set_field(name, _people(value), "byline")
     if name == "publisher" and value.startswith(("http://", "https://")):
         name = "url"
-    return draft.give(name, value, f"{name} line")
+    return draft.set_field(name, value, f"{name} line")
 
 
 _PARTICLE = re.compile(r"al|bin|d[aeiu]|de[lr]|della|el|ibn|l[ae]|v[ao]n|y")
@@ -253,13 +263,14 @@ _ROLES = re.compile(
 
 
 def _people(text: str) -> tuple[str, ...]:
-    """Return the names in a byline: two to four words each, all of them capitalised but for particles."""
+    """Return the names in a byline: two to four words each, all capitalised except particles."""
     text = re.split(r" ?[|·•] ?| [–—-] ", text)[0]
     people = []
     for name in re.split(r" ?[,;] ?(?:and )?| and | & ", text, flags=re.IGNORECASE):
         words = name.split()
         capitalised = all(word[0].isupper() or _PARTICLE.fullmatch(word) for word in words)
-        if 2 <= len(words) <= 4 and capitalised and not _ROLES.search(name) and not re.search(r"\d", name):
+        fits = MIN_NAME_WORDS <= len(words) <= MAX_NAME_WORDS
+        if fits and capitalised and not _ROLES.search(name) and not re.search(r"\d", name):
             people.append(name)
     return tuple(people)
 
@@ -267,18 +278,18 @@ def _people(text: str) -> tuple[str, ...]:
 # Title
 
 
-def _take_out_title(draft: _Draft, last_step: str) -> None:
-    """Find the title unless it is given, and remove its lines: it is searched, and never quoted."""
+def _remove_title(draft: _Draft, last_step: str) -> None:
+    """Find the title unless it is set, and remove its lines: the title is searched and never quoted."""
     for line, provenance in _titles(draft.top(), last_step):
-        draft.give("title", line.text, provenance)
+        draft.set_field("title", line.text, provenance)
     title = _key(str(draft.fields.get("title", "")))
     if any(_key(line.text) != title for line in draft.lines if line.text):
-        # A key is never shorter than its text.
-        draft.take_out(lambda line: "title" if len(line.text) <= len(title) and _key(line.text) == title else "")
+        # A key is never shorter than its text, so a longer line needs no key.
+        draft.remove(lambda line: "title" if len(line.text) <= len(title) and _key(line.text) == title else "")
 
 
 def _titles(top: list[_Line], last_step: str) -> Iterator[tuple[_Line, str]]:
-    """Yield (line, provenance) of what can be the title, the surest first."""
+    """Yield (line, provenance) of the lines that can be the title, the most certain first."""
     times = Counter(_key(line.text) for line in top)
     yield from ((line, "breadcrumb") for line in top if _key(line.text) == _key(last_step))
     yield from ((line, "repeated line") for line in top if times[_key(line.text)] > 1 and _is_headline(line.text))
@@ -287,7 +298,7 @@ def _titles(top: list[_Line], last_step: str) -> Iterator[tuple[_Line, str]]:
 
 
 def _is_headline(text: str) -> bool:
-    """Whether a line reads like a headline: a few words that are no sentence, dateline, date or address."""
+    """Return whether a line looks like a headline: a few words, and not a sentence, dateline, date or address."""
     words = text.split()
     return (
         len(text) <= MAX_TITLE_CHARS
@@ -298,5 +309,5 @@ def _is_headline(text: str) -> bool:
 
 
 def _key(text: str) -> str:
-    """Fold what differs between two spellings of one title."""
+    """Return a title without case and typographic quotes, in which two spellings of one title differ."""
     return text.casefold().replace("’", "'").replace("‘", "'").replace("“", '"').replace("”", '"')

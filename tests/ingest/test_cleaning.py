@@ -1,4 +1,4 @@
-"""Sources to articles: what is taken out and why, what is read, and that nothing else changes."""
+"""Clean sources into articles: what is removed and why, what is read, and that nothing else changes."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def squeezed(text: str) -> str:
 
 
 def assert_only_removes(raw: str, article: Article) -> None:
-    """Every line of the article stands in the source, in order, white space and invisible characters aside."""
+    """Assert that every line of the article is in the source, in order, apart from white space and invisible marks."""
     at, whole = 0, squeezed(raw)
     for line in article.text.split("\n"):
         at = whole.index(squeezed(line), at) + len(squeezed(line))
@@ -213,8 +213,8 @@ def test_a_list_is_not_joined() -> None:
     assert cleaned(f"They met:\n{items}\nAnd left.").text == f"They met:\n{items}\nAnd left."
 
 
-def test_a_source_of_furniture_alone_is_refused() -> None:
-    with pytest.raises(SourceError, match="no text left: 2 lines of furniture and nothing else"):
+def test_a_source_of_boilerplate_alone_is_refused() -> None:
+    with pytest.raises(SourceError, match="no text left: 2 lines of boilerplate and nothing else"):
         cleaned("Leave a Reply\n\nAdvertisement\n")
 
 
@@ -223,7 +223,7 @@ def test_a_source_of_too_many_lines_is_refused() -> None:
         cleaned("a" + "\n" * 500_001)
 
 
-# Furniture
+# Boilerplate
 
 
 @pytest.mark.parametrize(
@@ -274,7 +274,7 @@ def test_a_source_of_too_many_lines_is_refused() -> None:
         ("ornament", "_____"),
     ],
 )
-def test_a_line_of_furniture(reason: str, line: str) -> None:
+def test_a_line_of_boilerplate(reason: str, line: str) -> None:
     assert boilerplate(line) == reason
     article = cleaned(f"{BODY}\n{line}")
     assert (article.text, reasons(article)) == (BODY, [(4, reason)])
@@ -312,7 +312,7 @@ def test_a_line_of_the_article_stays(line: str) -> None:
 
 
 @given(st.text(min_size=221, max_size=400))
-def test_a_long_line_is_no_furniture(line: str) -> None:
+def test_a_long_line_is_no_boilerplate(line: str) -> None:
     assert boilerplate(line) == ""
 
 
