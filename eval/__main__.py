@@ -1,4 +1,4 @@
-"""`python -m eval`: run question sets and benchmarks. Data on stdout, words on stderr; exit 0, 1 or 2."""
+"""`python -m eval`: run question sets and benchmarks. Data on stdout, messages on stderr; exit 0, 1 or 2."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from eval.commands.conversation import add_disagreement, add_followups, add_spea
 from eval.commands.faithfulness import add_faithfulness
 from eval.commands.retrieval import add_retrieval
 from eval.commands.short_answers import add_choices, add_explainers, add_squad
+from eval.commands.source import add_identical, add_structure
 from eval.commands.speed import add_bench, add_scale
 from eval.product import Opener, open_product
 from rag.errors import OnRecordError
@@ -32,6 +33,8 @@ COMMANDS: tuple[Callable[[Commands], None], ...] = (  # in the order of --help
     add_followups,
     add_speakers,
     add_faithfulness,
+    add_identical,
+    add_structure,
 )
 
 

@@ -64,7 +64,7 @@ def open_cases(cases: Sequence[RamdocsCase], cache: Path, encoder: Encoder, told
     ]
     (seeds / "documents.jsonl").write_text("\n".join(rows) + "\n", encoding="utf-8")
     build(seeds, index, encoder, progress=told)
-    return OnRecord(Settings(index=index, seeds=seeds), Index.open(index, encoder), encoder)
+    return OnRecord(index, Settings(seeds=seeds), Models(encoder, load_answer_reader()))
 
 
 def ask_cases(

@@ -21,7 +21,7 @@ from rag.evaluation.runs import Json, provenance
 from rag.models.base import Encoder, Floats
 from rag.types import Support
 from rag.verification.alignment import ALIGNMENT_FEATURES, statements
-from rag.verification.verifier import SUPPORTED, SourceText, Verifier
+from rag.verification.verifier import SUPPORTED_FROM, SourceText, Verifier
 
 RESAMPLES = 1000
 C = 0.1  # of the regression
@@ -60,7 +60,7 @@ def run(encoder: Encoder, examples: Sequence[ClaimExample], name: str, half: str
     return {
         "format": 1,
         "set": {"name": name, "half": half, "examples": len(judged)},
-        "settings": {"encoder": encoder.name, "seed": seed, "threshold": SUPPORTED, "weights": weights},
+        "settings": {"encoder": encoder.name, "seed": seed, "threshold": SUPPORTED_FROM, "weights": weights},
         **provenance(),
         "sets": measures(judged, seed),
         "results": [asdict(j) | {"score": round(j.score, 4), "ms": round(j.ms, 2)} for j in judged],
@@ -161,7 +161,7 @@ def fit(encoder: Encoder, examples: Sequence[ClaimExample], weights: Path, told:
         found = [
             verifier.read(example.sentence[a:b], [SourceText(example.source)]) for a, b in statements(example.sentence)
         ]
-        if rows := [reading.signs.vector() for reading in found if reading]:
+        if rows := [reading.features.vector() for reading in found if reading]:
             features.append(np.mean(rows, axis=0))
             kept.append(example)
         told(number, len(examples))

@@ -41,9 +41,9 @@ from eval.datasets.span_examples import (
 from eval.training.optimisation import PairHead, learn, log
 from rag.evaluation.questions import json_rows
 from rag.index.reader import Index
-from rag.models.answer_reader import ANSWERS, MAX_TOKENS
-from rag.models.minilm import DIMENSION, embedded_folder, renamed
-from rag.models.onnx import quantised
+from rag.models.answer_reader import ANSWER_WEIGHTS, MAX_TOKENS
+from rag.models.minilm import DIMENSION, embedded_folder, rename_weights
+from rag.models.onnx import quantise
 
 OUT = Path(__file__).resolve().parents[2] / "rag" / "models" / "data" / "spans.safetensors"
 OPENING = 5000  # characters of an article that questions are made of
@@ -91,12 +91,14 @@ class AnswerReaderModel(nn.Module):
 
     def kept(self) -> dict[str, np.ndarray]:
         """Return the weights as they are shipped."""
-        weights = renamed({name: value.detach().float().numpy() for name, value in self.trunk.state_dict().items()})
+        weights = rename_weights(
+            {name: value.detach().float().numpy() for name, value in self.trunk.state_dict().items()}
+        )
         del weights["words"]
-        kept = quantised(weights)
+        kept = quantise(weights)
         kept["head.weight"] = np.ascontiguousarray(self.head.weight.detach().numpy().T)
         kept["head.bias"] = self.head.bias.detach().numpy()
-        return {**kept, **self.answers.kept(ANSWERS)}
+        return {**kept, **self.answers.kept(ANSWER_WEIGHTS)}
 
 
 def train(

@@ -37,9 +37,9 @@ from eval.datasets.ranking_examples import (
 )
 from eval.training.optimisation import PairHead, learn, log
 from rag.index.reader import Index
-from rag.models.cross_encoder import HEAD, MAX_TOKENS, titled
-from rag.models.minilm import embedded_folder, renamed
-from rag.models.onnx import quantised
+from rag.models.cross_encoder import HEAD_WEIGHTS, MAX_TOKENS, with_title
+from rag.models.minilm import embedded_folder, rename_weights
+from rag.models.onnx import quantise
 
 OUT = Path(__file__).resolve().parents[2] / "rag" / "models" / "data" / "pairs.safetensors"
 HARDEST = 14  # of the sentences that do not answer: most are drawn from the likest so many
@@ -89,9 +89,9 @@ class CrossEncoderModel(nn.Module):
     def kept(self) -> dict[str, np.ndarray]:
         """Return the weights as they are shipped."""
         state = {name: value.detach().float().numpy() for name, value in self.trunk.state_dict().items()}
-        weights = renamed(state, len(self.trunk.encoder.layer))
+        weights = rename_weights(state, len(self.trunk.encoder.layer))
         del weights["words"]
-        return quantised({**weights, **self.head.kept(HEAD)})
+        return quantise({**weights, **self.head.kept(HEAD_WEIGHTS)})
 
 
 def train(groups: Sequence[RankingGroup], recipe: Recipe = TEACHER) -> CrossEncoderModel:
@@ -176,7 +176,7 @@ def _drawn(group: RankingGroup, most: int, rng: random.Random) -> list[str]:
 
 
 def _shown(sentence: TitledSentence, rng: random.Random) -> str:
-    return titled(sentence.text, None if rng.random() < UNTITLED else sentence.title)
+    return with_title(sentence.text, None if rng.random() < UNTITLED else sentence.title)
 
 
 def _cross_entropy(odds: Tensor, groups: Sequence[RankingGroup], sizes: Sequence[int]) -> Tensor:

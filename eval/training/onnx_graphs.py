@@ -19,7 +19,7 @@ from safetensors.numpy import load
 
 from rag.models import answer_reader, cross_encoder
 from rag.models.minilm import DIMENSION, EPSILON, HEADS, embedded_folder, read_weights, word_vectors
-from rag.models.onnx import SCALES, widened
+from rag.models.onnx import SCALES, widen
 
 FUSED = "com.microsoft"  # the domain of ONNX Runtime's own operators
 DATA = Path(__file__).resolve().parents[2] / "rag" / "models" / "data"
@@ -98,8 +98,8 @@ def graphs() -> dict[str, bytes]:
     """Return the graphs that are shipped, by the names of their files."""
     of = {
         "minilm.onnx": read_weights(embedded_folder()),
-        "pairs.onnx": _layers("pairs.safetensors", cross_encoder.HEAD),
-        "spans.onnx": _layers("spans.safetensors", answer_reader.HEAD),
+        "pairs.onnx": _layers("pairs.safetensors", cross_encoder.HEAD_WEIGHTS),
+        "spans.onnx": _layers("spans.safetensors", answer_reader.HEAD_WEIGHTS),
     }
     return {name: encoder(weights).SerializeToString() for name, weights in of.items()}
 
@@ -107,7 +107,7 @@ def graphs() -> dict[str, bytes]:
 def _layers(name: str, head: Sequence[str]) -> dict[str, np.ndarray]:
     """The weights in a file of `rag/models/data/`, without those of its head, and the word vectors."""
     kept = load(resources.files("rag.models").joinpath("data", name).read_bytes())
-    layers = widened({name: kept[name] for name in sorted(kept) if name not in head})  # read in any order
+    layers = widen({name: kept[name] for name in sorted(kept) if name not in head})  # read in any order
     return {**layers, "words": word_vectors(embedded_folder())}
 
 

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from transformers import BatchEncoding
 
-from rag.models.cross_encoder import PRODUCT_SCALE
 from rag.models.minilm import DIMENSION
+from rag.models.pair_model import PRODUCT_SCALE
 
 HEAD_RATE = 10  # times the rate of the layers
 TOLD = 50  # steps between two lines
@@ -22,7 +22,7 @@ COSINE, BIAS = 6.0, -3.0  # before training the log odds are this much of the li
 
 
 class PairHead(nn.Linear):
-    """How likely one text answers the other, from the states of both; see `rag.models.cross_encoder.pair_odds`."""
+    """How likely one text answers the other, from the states of both; see `rag.models.pair_model.pair_odds`."""
 
     def __init__(self) -> None:
         super().__init__(5 * DIMENSION, 1)
