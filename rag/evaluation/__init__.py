@@ -1,1 +1,1 @@
-"""Question sets: read, asked, judged, measured, compared. Above the product: no step of it imports this."""
+"""Evaluation of the product: read question sets, ask them, judge the answers, measure and compare runs."""

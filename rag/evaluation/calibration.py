@@ -1,7 +1,7 @@
-"""How far a confidence can be trusted: what it tells apart, how true it is, and what refusing by it costs and saves.
+"""Measures of confidence: how well it separates, how well it is calibrated, and what refusing by it costs and saves.
 
-Everything takes n confidences (0 to 1) and n labels. A refusal is a confidence below the threshold; refusing is right
-where the archive holds no answer.
+Every function takes n confidences (0 to 1) and n labels. A question is refused when its confidence is below the
+threshold; a refusal is right when the archive does not hold the answer.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ BINS = 10
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """The answers of one tenth of the scale: how many, their mean confidence and the share that was right."""
+    """The answers in one tenth of the scale: their number, mean confidence, and the share that is right."""
 
     n: int
     confidence: float
@@ -28,12 +28,12 @@ class Bin:
 
 @dataclass(frozen=True, slots=True)
 class Refusals:
-    """What a threshold does.
+    """The refusals at a threshold.
 
     Attributes:
-        precision: share of the refused that have no answer; None when nothing is refused.
-        recall: share of those without an answer that are refused; None when all have one.
-        cost: share of those with an answer that are refused; None when none has one.
+        precision: share of the refused questions that have no answer; None when none is refused.
+        recall: share of the questions without an answer that are refused; None when all have one.
+        cost: share of the questions with an answer that are refused; None when none has one.
     """
 
     n: int
@@ -44,7 +44,10 @@ class Refusals:
 
 
 def auroc(confidence: Floats, positive: Labels) -> float | None:
-    """Probability that a positive has the higher confidence, ties half (Mann & Whitney 1947); None without both."""
+    """Return the probability that a positive has the higher confidence, ties half (Mann & Whitney 1947).
+
+    None unless there are both positives and negatives.
+    """
     a, b = confidence[positive], confidence[~positive]
     if not len(a) or not len(b):
         return None
@@ -52,7 +55,7 @@ def auroc(confidence: Floats, positive: Labels) -> float | None:
 
 
 def bins(confidence: Floats, right: Labels) -> list[Bin]:
-    """The reliability table: tenths of the scale that hold any answer, from the lowest."""
+    """Return the reliability table: the tenths of the scale that hold any answer, from the lowest."""
     place = np.minimum((confidence * BINS).astype(int), BINS - 1)
     return [
         Bin(int(inside.sum()), float(confidence[inside].mean()), float(right[inside].mean()))
@@ -62,12 +65,15 @@ def bins(confidence: Floats, right: Labels) -> list[Bin]:
 
 
 def calibration_error(confidence: Floats, right: Labels) -> float:
-    """The expected calibration error: |confidence - right| of each bin, weighed by its size (Guo et al. 2017)."""
+    """Return the expected calibration error: |confidence - right| of each bin, weighted by size (Guo et al. 2017)."""
     return sum(b.n * abs(b.confidence - b.right) for b in bins(confidence, right)) / max(1, len(confidence))
 
 
 def risks(confidence: Floats, right: Labels) -> Floats:
-    """(n,) risk at each coverage: the share of wrong among the 1, 2, …, n surest. Ties share their mean risk."""
+    """Return the risk (n,) at each coverage: the share of wrong answers among the 1, 2, …, n most confident.
+
+    Answers of equal confidence share their mean risk.
+    """
     order = np.argsort(-confidence, kind="stable")
     rising, wrong = confidence[order], (~right[order]).astype(np.float64)
     for value in np.unique(rising):
@@ -77,12 +83,12 @@ def risks(confidence: Floats, right: Labels) -> Floats:
 
 
 def aurc(confidence: Floats, right: Labels) -> float:
-    """The area under the risk-coverage curve: the mean of `risks`; lower is better (Geifman & El-Yaniv 2017)."""
+    """Return the area under the risk-coverage curve, the mean of `risks`; lower is better (Geifman & El-Yaniv 2017)."""
     return float(risks(confidence, right).mean())
 
 
 def refusals(confidence: Floats, answerable: Labels, threshold: float) -> Refusals:
-    """What refusing below `threshold` does."""
+    """Return the refusals at a threshold."""
     refused = confidence < threshold
     return Refusals(
         n=len(confidence),
@@ -98,14 +104,14 @@ def _share(of: Labels, among: Labels) -> float | None:
 
 
 def threshold_for(confidence: Floats, answerable: Labels, sources: Names, cost: float) -> float:
-    """The highest threshold that refuses at most the share `cost` of the questions with an answer of every source."""
+    """Return the highest threshold that refuses at most the share `cost` of the answerable questions of each source."""
     return float(_thresholds([row[None] for row in _known(confidence, answerable, sources)], cost)[0])
 
 
 def threshold_interval(
     confidence: Floats, answerable: Labels, sources: Names, cost: float, seed: int = 20, draws: int = 2000
 ) -> tuple[float, float]:
-    """The 95 % interval of `threshold_for`, by a percentile bootstrap over the questions of each source."""
+    """Return the 95 % interval of `threshold_for`, by a percentile bootstrap over the questions of each source."""
     random = np.random.default_rng(seed)
     drawn = [random.choice(row, (draws, len(row))) for row in _known(confidence, answerable, sources)]
     low, high = np.quantile(_thresholds(drawn, cost), (0.025, 0.975))
@@ -113,12 +119,12 @@ def threshold_interval(
 
 
 def _known(confidence: Floats, answerable: Labels, sources: Names) -> list[Floats]:
-    """The confidences of the questions with an answer, by source."""
+    """Return the confidences of the answerable questions, by source."""
     rows = [confidence[answerable & (sources == source)] for source in np.unique(sources)]
     return [row for row in rows if len(row)]
 
 
 def _thresholds(rows: list[Floats], cost: float) -> Floats:
-    """(draws,) from the (draws, questions) confidences of each source."""
+    """Return the threshold of each draw (draws,), from the confidences (draws, questions) of each source."""
     lowest: Floats = np.min([np.quantile(row, cost, axis=1) for row in rows], axis=0)
     return lowest

@@ -1,4 +1,4 @@
-"""Two runs of the same questions side by side."""
+"""Compare two runs of the same questions."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ class Comparison:
 
     @property
     def shared(self) -> int:
+        """Number of questions that both runs asked."""
         return len(self.pairs)
 
     @property
@@ -65,7 +66,7 @@ def compare(a: Run, b: Run, half: str = "all") -> Comparison:
 
 
 def comparison_json(comparison: Comparison) -> Json:
-    """The comparison as one JSON object, regressions before what was mended."""
+    """Return the comparison as one JSON object."""
     return {
         "a": comparison.a.record,
         "b": comparison.b.record,
@@ -79,7 +80,7 @@ def comparison_json(comparison: Comparison) -> Json:
 
 
 def _by_question(outcomes: Sequence[Outcome], half: str) -> dict[Question, Outcome]:
-    """Outcomes by all that makes a question the same one; it may have moved to the other half."""
+    """Return the outcomes by question; a question that moved to the other half is the same question."""
     return {replace(o.question, half=None): o for o in outcomes if half in ("all", o.question.half)}
 
 

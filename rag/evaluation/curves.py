@@ -1,4 +1,4 @@
-"""The two curves that say what a run's confidence is worth."""
+"""The risk-coverage and reliability curves of a run."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from rag.evaluation.types import Outcome
 
 @dataclass(frozen=True, slots=True)
 class Risk:
-    """What comes of giving only the surest answers.
+    """The result of giving only the most confident answers.
 
     Attributes:
-        coverage: share of the judged questions that they are, 0 to 1.
-        risk: share of them that is wrong, 0 to 1.
-        confidence: that of the last of them; refusing below it gives just these answers.
+        coverage: share of the judged questions that these answers are, 0 to 1.
+        risk: share of these answers that is wrong, 0 to 1.
+        confidence: the lowest of these answers; refusing below it leaves exactly them.
     """
 
     coverage: float
@@ -27,10 +27,10 @@ class Risk:
 
 
 def risk_coverage(outcomes: Sequence[Outcome]) -> list[Risk]:
-    """The risk of the 1, 2, … surest of the answers that were given; the last point is the run itself.
+    """Return the risk of the 1, 2, … most confident answers that were given; the last point is the whole run.
 
-    Refusals count among the questions, for coverage, and not among the answers: what they would have said is not known.
-    Answers of one confidence come together.
+    Refused questions count for coverage and not for risk: it is not known what their answers would be. Answers of
+    equal confidence make one point.
     """
     judged = [o for o in outcomes if o.right is not None]
     given = sorted(
@@ -45,8 +45,10 @@ def risk_coverage(outcomes: Sequence[Outcome]) -> list[Risk]:
 
 
 def reliability(outcomes: Sequence[Outcome]) -> dict[str, list[Bin]]:
-    """By what it is held against, tenths of the scale of confidence: whether the archive holds the answer (of all
-    questions where that is known), and whether the answer is right (of those that were given and judged).
+    """Return two reliability tables, by what the confidence should predict.
+
+    The first takes the questions of which it is known whether the archive holds the answer, the second the answers that
+    were given and judged.
     """
     sure = [(o, o.confidence) for o in outcomes if o.confidence is not None]
     known = [(p, o.answerable) for o, p in sure if o.answerable is not None]

@@ -1,4 +1,4 @@
-"""Does an answer cite the gold, and are its citations exact? Pure functions over texts and spans."""
+"""Check whether an answer cites gold and whether its citations are exact. Pure functions over texts and spans."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ COVERED = 0.5  # share of a gold quote's characters that one citation must hold 
 
 Span = tuple[int, int]
 
-# What cleaning takes out of a line unseen. A copy of its own, so that a slip in one is seen by the other.
+# The invisible characters that `rag.ingest.cleaning` removes. Written out again, so that each checks the other.
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
     "\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff]"
@@ -23,12 +23,12 @@ _MARKER = re.compile(r"\s*\[\d+\]")
 
 
 def fold(text: str) -> str:
-    """Drop invisible characters and make every run of white space one space."""
+    """Return the text without invisible characters, each run of white space as one space."""
     return " ".join(_INVISIBLE.sub("", text).split())
 
 
 def locate(quote: str, text: str) -> list[Span]:
-    """Spans of `text` that hold `quote`, where any run of white space matches any other."""
+    """Return the spans of `text` that hold `quote`; any run of white space matches any other."""
     words = fold(quote).split()
     if not words:
         return []
@@ -36,40 +36,41 @@ def locate(quote: str, text: str) -> list[Span]:
 
 
 def covered(span: Span, gold: Span) -> float:
-    """Share of the gold span's characters that lie in `span`: |span ∩ gold| / |gold|."""
+    """Return the share of the gold span's characters that are in `span`: |span ∩ gold| / |gold|."""
     return max(0, min(span[1], gold[1]) - max(span[0], gold[0])) / (gold[1] - gold[0])
 
 
 def _shares(citation: Citation, gold: Gold) -> Iterator[float]:
-    """How much of each occurrence of the gold quote in the citation's article the citation holds."""
+    """Yield the share that the citation holds of each occurrence of the gold quote in its article."""
     if citation.article.path == gold.path:
         for place in locate(gold.quote, citation.article.text):
             yield covered((citation.start, citation.end), place)
 
 
 def cited_gold(golds: Sequence[Gold], citations: Sequence[Citation]) -> tuple[int, ...]:
-    """Indexes of the gold quotes of which one citation of the same article holds at least `COVERED`."""
+    """Return the indexes of the gold quotes of which one citation of the same article holds at least `COVERED`."""
     return tuple(
         i for i, gold in enumerate(golds) if any(share >= COVERED for c in citations for share in _shares(c, gold))
     )
 
 
 def covers(golds: Sequence[Gold], evidence: Evidence) -> bool:
-    """Whether a sentence holds at least `COVERED` of one of the gold quotes."""
+    """Return whether a sentence holds at least `COVERED` of one of the gold quotes."""
     citation = Citation(1, evidence.article, evidence.start, evidence.end)
     return bool(cited_gold(golds, [citation]))
 
 
 def touches_gold(citation: Citation, golds: Sequence[Gold]) -> bool:
-    """Whether the citation shares at least one character with any of the gold quotes."""
+    """Return whether the citation shares at least one character with any of the gold quotes."""
     return any(share > 0 for gold in golds for share in _shares(citation, gold))
 
 
 def is_exact(citation: Citation, source: str | None) -> bool:
-    """Whether the quote is exactly the article's characters, and stands in its file, white space folded.
+    """Return whether the quote is exactly the article's characters, and is in its file with white space folded.
 
     Args:
-        source: the file's text, folded; None when the file is not plain text, and only offsets are checked.
+        citation: of an answer.
+        source: the folded text of the file; None when it is not plain text: then only the offsets are checked.
     """
     text = citation.article.text
     in_text = 0 <= citation.start < citation.end <= len(text)
@@ -78,9 +79,9 @@ def is_exact(citation: Citation, source: str | None) -> bool:
 
 
 def contains_answer(answers: Sequence[str], texts: Sequence[str]) -> bool:
-    """Whether one of the short answers stands in one of the texts as whole words.
+    """Return whether one of the short answers is in one of the texts, as whole words.
 
-    Case, white space, `[n]` markers, a closing full stop and the shape of quotes and dashes are put aside.
+    Case, white space, `[n]` markers, a full stop at the end, and the shape of quotes and dashes do not count.
     """
     plain = [_plain(_MARKER.sub("", text)) for text in texts]
     patterns = [re.compile(rf"(?<!\w){re.escape(_plain(a).rstrip('.'))}(?!\w)") for a in answers]

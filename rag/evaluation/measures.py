@@ -1,4 +1,4 @@
-"""What a run of answers is measured by: pure functions over outcomes; no files, no clock.
+"""The measures of a run of answers: pure functions over outcomes; no files, no clock.
 
 A measure is a statistic of *weighted* questions, so that its value (every weight 1) and its bootstrap
 (weights drawn at random) are one formula.
@@ -27,7 +27,7 @@ Statistic = Callable[[Floats], Floats]
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A statistic bound to outcomes, and how many things (questions, citations, …) it is over."""
+    """A statistic bound to outcomes, and the number n of questions, citations, … that it is computed over."""
 
     n: int
     statistic: Statistic
@@ -37,7 +37,7 @@ Prepare = Callable[[Sequence[Outcome]], Prepared]
 
 
 def ratio(parts: Callable[[Outcome], tuple[float, float]]) -> Prepare:
-    """Σ wᵢ·aᵢ / Σ wᵢ·bᵢ, where `parts(outcome)` is (a, b); n = Σ bᵢ."""
+    """Make a measure of Σ wᵢ·aᵢ / Σ wᵢ·bᵢ, where `parts(outcome)` is (a, b); n = Σ bᵢ."""
 
     def prepare(outcomes: Sequence[Outcome]) -> Prepared:
         pairs = np.array([parts(o) for o in outcomes], dtype=np.float64).reshape(-1, 2)  # (questions, 2)
@@ -52,7 +52,7 @@ def ratio(parts: Callable[[Outcome], tuple[float, float]]) -> Prepare:
 
 
 def share(of: Callable[[Outcome], bool | None], among: Callable[[Outcome], bool] = lambda _: True) -> Prepare:
-    """Share of the outcomes in `among` for which `of` is true; an outcome for which it is None does not count."""
+    """Make a measure of the share of the outcomes in `among` for which `of` is true; None does not count."""
 
     def parts(outcome: Outcome) -> tuple[float, float]:
         value = of(outcome) if among(outcome) else None
@@ -62,7 +62,7 @@ def share(of: Callable[[Outcome], bool | None], among: Callable[[Outcome], bool]
 
 
 def auroc(outcomes: Sequence[Outcome]) -> Prepared:
-    """Probability that an answerable question has a higher confidence than an unanswerable one, ties half.
+    """Prepare the probability that an answerable question has a higher confidence than an unanswerable one, ties half.
 
     Σ pᵢ·qⱼ·([cᵢ > cⱼ] + ½[cᵢ = cⱼ]) / (Σ pᵢ · Σ qⱼ) over answerable i and unanswerable j (Mann and Whitney, 1947);
     the same number as the area for telling the unanswerable by 1 - confidence. Sums run over distinct
@@ -86,7 +86,7 @@ def auroc(outcomes: Sequence[Outcome]) -> Prepared:
 
 
 def percentile(percent: float, of: Callable[[Outcome], float]) -> Prepare:
-    """The smallest value that at least `percent` % of the weight does not exceed (nearest rank)."""
+    """Make a measure of the smallest value that at least `percent` % of the weight does not exceed (nearest rank)."""
 
     def prepare(outcomes: Sequence[Outcome]) -> Prepared:
         values = np.array([of(o) for o in outcomes], dtype=np.float64)
@@ -128,14 +128,15 @@ class Measure:
     unit: Literal["share", "count", "ms"] = "share"
 
     def meets(self, value: float, threshold: float) -> bool:
+        """Return whether a value reaches a threshold, which is a ceiling when lower is better."""
         return value <= threshold + 1e-9 if self.lower_is_better else value >= threshold - 1e-9
 
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A measure over n things, with the 95 % interval of a percentile bootstrap over questions.
+    """A measure over n questions, citations, …, with the 95 % interval of a percentile bootstrap over questions.
 
-    The interval is degenerate where every question agrees (a share of 0 or 1): it then says nothing of n.
+    A share of 0 or 1 has an interval of no width, whatever n is.
     """
 
     n: int
@@ -155,11 +156,12 @@ class Difference:
 
     @property
     def change(self) -> float:
+        """The value of b less that of a."""
         return self.b - self.a
 
 
 def value(measure: Measure, outcomes: Sequence[Outcome]) -> Value | None:
-    """The measure over the outcomes; None when it cannot be computed from them."""
+    """Return the measure over the outcomes; None when it cannot be computed from them."""
     prepared = measure.prepare(outcomes)
     if not outcomes or not prepared.n:
         return None
@@ -185,7 +187,7 @@ def difference(measure: Measure, a: Sequence[Outcome], b: Sequence[Outcome]) -> 
 
 
 def _resampled(questions: int) -> Iterator[Floats]:
-    """`DRAWS` draws of as many questions with replacement, as weights (draws, questions); always the same."""
+    """Yield `DRAWS` draws of as many questions with replacement, as weights (draws, questions); always the same."""
     rng = np.random.default_rng(SEED)
     shape = (_DRAWS_AT_ONCE, questions)
     rows = np.arange(_DRAWS_AT_ONCE)[:, None] * questions
@@ -195,7 +197,7 @@ def _resampled(questions: int) -> Iterator[Floats]:
 
 
 def _middle(blocks: Sequence[Floats]) -> tuple[float, float]:
-    """The 2.5 and 97.5 percentiles of the draws for which the statistic is defined."""
+    """Return the 2.5 and 97.5 percentiles of the draws for which the statistic is defined."""
     low, high = np.nanpercentile(np.concatenate(blocks), [2.5, 97.5])
     return float(low), float(high)
 
@@ -204,16 +206,16 @@ def _middle(blocks: Sequence[Floats]) -> tuple[float, float]:
 
 
 def _citation_precision(o: Outcome) -> tuple[float, float]:
-    """Citations that touch gold, of all citations of answered questions that have gold.
+    """Count the citations that touch gold, and all citations, of answered questions that have gold.
 
-    A lower bound: a set names the best evidence, not every sentence a careful reader would accept.
+    The ratio is a lower bound: a set names the best evidence, not every sentence that a careful reader would accept.
     """
     counts = o.answered and bool(o.question.gold)
     return (sum(c.on_gold for c in o.citations), len(o.citations)) if counts else (0, 0)
 
 
 def _citation_recall(o: Outcome) -> tuple[float, float]:
-    """Articles whose gold was cited, of the articles needed, over all questions that have gold."""
+    """Count the articles whose gold was cited, and the articles needed, of questions that have gold."""
     return (o.credit, o.question.need or 0) if o.question.gold else (0, 0)
 
 

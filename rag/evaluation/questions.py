@@ -1,4 +1,4 @@
-"""Question sets: from JSON lines or CSV to `RetrievalQuery` records, every fault with its line.
+"""Read question sets from JSON lines or CSV as `Question` records; every error names its line.
 
 The only column a set must have is `question`; a set of question/answer pairs has `answer` too. In CSV,
 `history` and `gold` hold JSON, and a bare text in `history` is one earlier question.
@@ -38,7 +38,7 @@ class QuestionSet:
 
     Attributes:
         digest: SHA-256 of the file, in hexadecimal.
-        unused: columns of the file that nothing reads.
+        unused: columns of the file that are not read.
     """
 
     name: str
@@ -62,7 +62,11 @@ def read_set(name_or_path: str, sets: Path = SETS) -> QuestionSet:
 
 
 def parse_set(path: Path, data: bytes) -> QuestionSet:
-    """Read a set from the bytes of a file; `path` names it, says by its ending what it is, and need not be there.
+    """Read a set from the bytes of a file.
+
+    Args:
+        path: names the set in messages, and its suffix names the format; the file need not exist.
+        data: the content of the file.
 
     Raises:
         EvalError: it is neither JSON lines nor CSV, it holds no question, or a line is wrong.
@@ -89,7 +93,13 @@ def parse_set(path: Path, data: bytes) -> QuestionSet:
 
 
 def find_set(name_or_path: str, sets: Path = SETS) -> Path:
-    """The file of a set: `sets`/NAME first, else the path itself; of a folder, its `questions` file or only one."""
+    """Return the file of a set: in `sets`/NAME if there is one, else at the path.
+
+    Of a folder it is `questions.jsonl`, `questions.csv` or the only such file.
+
+    Raises:
+        EvalError: there is no such file, or there are several.
+    """
     known = built_in_sets(sets)
     path = sets / name_or_path if name_or_path in known else Path(name_or_path)
     if path.is_file():
@@ -139,7 +149,7 @@ def questions_of_half(questions: QuestionSet, half: str) -> tuple[Question, ...]
 
 
 def check_gold(questions: tuple[Question, ...], seeds: Path) -> None:
-    """See that every gold quote stands in its file; only plain text files can be looked into.
+    """Check that every gold quote is in its file; only plain text files are checked.
 
     Raises:
         EvalError: a file is missing or does not hold the quote.
@@ -151,11 +161,13 @@ def check_gold(questions: tuple[Question, ...], seeds: Path) -> None:
                 texts[gold.path] = source_text(seeds / gold.path)
             text = texts[gold.path]
             if text is not None and fold(gold.quote) not in text:
-                raise EvalError(f"question {question.id}: {gold.quote!r} is not in {seeds / gold.path}: mend its gold")
+                raise EvalError(
+                    f"question {question.id}: {gold.quote!r} is not in {seeds / gold.path}: correct its gold"
+                )
 
 
 def source_text(path: Path) -> str | None:
-    """The folded text of a plain text file; None for other formats, whose markup stands between the words.
+    """Return the folded text of a plain text file; None for other formats, which have markup between the words.
 
     Raises:
         EvalError: the file cannot be read.
@@ -191,7 +203,7 @@ def json_rows(path: Path, text: str) -> Iterator[tuple[int, Row]]:
 
 
 def _csv_rows(path: Path, text: str) -> Iterator[tuple[int, Row]]:
-    """Rows of a CSV file with a header, separated by whichever of comma, semicolon and tab the header has most."""
+    """Yield the rows of a CSV file; the separator is the comma, semicolon or tab, whichever the header has most of."""
     header = text.split("\n", 1)[0]
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=header.count), strict=True)
     try:
@@ -210,7 +222,7 @@ def _csv_rows(path: Path, text: str) -> Iterator[tuple[int, Row]]:
 
 
 def _cell(name: str, text: str) -> object:
-    """What a cell holds: JSON where the column is a list or a number, else its text."""
+    """Return the value of a cell: JSON where the column is a list or a number, else its text."""
     if (name in ("history", "gold") and text.startswith("[")) or name == "need":
         try:
             return json.loads(text)
@@ -243,7 +255,7 @@ def _question(row: Row, default_id: str, where: str) -> Question:
 
 
 def _need(value: object, kind: str, gold: tuple[Gold, ...], answers: tuple[str, ...], where: str) -> int | None:
-    """As given; else 0 for a kind that has no answer, 1 where there is gold or an answer, or not known."""
+    """Return the number given; else 0 for a kind without answers, 1 where there is gold or an answer, or None."""
     if value is None:
         if kind.startswith("unanswerable") or kind == "false_premise":
             return 0
@@ -271,7 +283,7 @@ def _gold(value: object, where: str) -> tuple[Gold, ...]:
 
 
 def _text(row: Row, key: str, where: str) -> str | None:
-    """The text of a field, None when missing or blank; a number is a text where an id is."""
+    """Return the text of a field, None when missing or blank; an id may be a whole number."""
     value = row.get(key)
     if key == "id" and isinstance(value, int) and not isinstance(value, bool):
         return str(value)
@@ -283,7 +295,7 @@ def _text(row: Row, key: str, where: str) -> str | None:
 
 
 def _texts(value: object, key: str, where: str) -> tuple[str, ...]:
-    """A text, a list of texts, or nothing."""
+    """Return the texts of a field that holds one, a list of them, or nothing."""
     items: list[object] = value if isinstance(value, list) else [] if value is None else [value]
     texts = [item.strip() for item in items if isinstance(item, str)]
     if len(texts) < len(items):

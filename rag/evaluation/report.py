@@ -68,7 +68,7 @@ class Reporter:
             yield lambda done, total: bar.update(task, completed=done, total=total)
 
     def data(self, content: Json, tables: Sequence[Table]) -> None:
-        """Print `content` as JSON, or else the tables that show it."""
+        """Print `content` as JSON, or the tables that show it."""
         if self.as_json:
             self._json(content)
             return
@@ -104,7 +104,7 @@ class Reporter:
                 self._lines(_change(earlier, now, "before", "now"))
 
     def comparison(self, comparison: Comparison) -> None:
-        """Print two runs side by side, regressions first."""
+        """Print two runs side by side: measures, then regressions, then questions that were mended."""
         if self.as_json:
             self._json(comparison_json(comparison))
             return
@@ -126,7 +126,7 @@ class Reporter:
 
 
 def measure_table(summary: Json) -> Table:
-    """A row per measure that has a value; n, value and 95 % interval per half."""
+    """Return a table with a row for each measure that has a value: n, value and 95 % interval of each half."""
     halves = _halves(summary)
     of = summary["set"]
     table = plain_table(f"{of['name']}: {of['questions']} questions, {summary['settings']['llm']}", "measure")
@@ -141,7 +141,7 @@ def measure_table(summary: Json) -> Table:
 
 
 def kind_table(summary: Json) -> Table:
-    """A row per kind of question: the share of right outcomes per half."""
+    """Return a table with a row for each kind of question: the share of right outcomes of each half."""
     halves = _halves(summary)
     table = plain_table("right outcomes by kind of question", "kind")
     _value_columns(table, halves)
@@ -153,7 +153,7 @@ def kind_table(summary: Json) -> Table:
 
 
 def difference_table(comparison: Comparison) -> Table:
-    """A row per measure that both runs have: both values, their difference and its 95 % interval."""
+    """Return a table with a row for each measure that both runs have: values, difference and its 95 % interval."""
     aside = f", {comparison.only_a} only in A, {comparison.only_b} only in B"
     lines = (
         f"A: {comparison.a.name}, {comparison.a.record['settings']['llm']}",
@@ -173,12 +173,12 @@ def difference_table(comparison: Comparison) -> Table:
 
 
 def _halves(summary: Json) -> list[str]:
-    """The columns: tune and test where the set has both, else whatever it has."""
+    """Return the columns: tune and test where the set has both, else what it has."""
     return [half for half in summary["measures"] if half != "all"] or ["all"]
 
 
 def plain_table(title: str, first: str) -> Table:
-    """A table without lines between its rows, with its first column."""
+    """Return a table without lines between its rows, with its first column."""
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column(first)
     return table

@@ -1,4 +1,4 @@
-"""Ask the product every question of a set and judge what it says."""
+"""Ask the product every question of a set, and judge the answers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ Progress = Callable[[int, int], None]  # questions done, questions in all
 class Asker(Protocol):
     """The product, as far as a question set needs it."""
 
-    def ask(self, question: str, *, history: Sequence[Turn]) -> Answer: ...
+    def ask(self, question: str, *, history: Sequence[Turn]) -> Answer:
+        """Answer a question after the questions before it."""
+        ...
 
 
 def run(
@@ -31,11 +33,14 @@ def run(
     progress: Progress = lambda done, total: None,
     keep: Callable[[Question, Answer], None] = lambda question, answer: None,
 ) -> list[Outcome]:
-    """Ask the questions in order; one that raises is a failed outcome, so that every question counts.
+    """Ask the questions in order; a question that raises an error is a failed outcome, so that every question counts.
 
     Args:
-        seeds: folder that citations are checked against; None checks their offsets only.
-        keep: is given every answer, whole, as it comes.
+        app: the product.
+        questions: of a set.
+        seeds: folder of the files that citations are checked against; None checks their offsets only.
+        progress: called after each question.
+        keep: called with each question and its answer.
 
     Raises:
         EvalError: a cited article's file is not under `seeds`.
@@ -60,13 +65,14 @@ def run(
 
 
 def judge(question: Question, answer: Answer, ms: float, source: Callable[[str], str | None]) -> Outcome:
-    """Hold an answer against the gold of its question.
+    """Compare an answer with the gold of its question.
 
-    Whether a short answer was found is asked only of answerable questions without gold: where there is gold,
-    citing it says more.
+    Short answers are looked for only where an answerable question has no gold: citing gold is the better evidence.
 
     Args:
-        ms: what the question took, milliseconds.
+        question: what was asked.
+        answer: what the product returned.
+        ms: time that the question took, milliseconds.
         source: the folded text of an article's file by path, None when it cannot be compared.
     """
     numbers = {citation.n for citation in answer.citations}

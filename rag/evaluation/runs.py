@@ -1,6 +1,6 @@
-"""A run of a question set as a file: what was asked of what, on which machine, and every outcome.
+"""Write and read the file of a run: the set, the settings, the machine and every outcome.
 
-The file holds all that the measures need, so that two runs can be compared without asking anything again.
+The file holds all that the measures need, so that two runs can be compared without asking again.
 """
 
 from __future__ import annotations
@@ -50,10 +50,10 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Outcomes of a question set, and the record of how they came about.
+    """Outcomes of a question set, and the record of how they were made.
 
     Attributes:
-        record: the file's JSON but for its measures and results.
+        record: the JSON of the file without its measures and results.
     """
 
     record: Json
@@ -61,18 +61,18 @@ class Run:
 
     @property
     def name(self) -> str:
-        """Set and time, as a reader tells two runs apart."""
+        """The name of the set and the time of the run."""
         return f"{self.record['set']['name']} {self.record['made']}"
 
 
 def new_run(questions: QuestionSet, half: str, settings: Settings, fresh: bool, outcomes: Sequence[Outcome]) -> Run:
-    """Describe a run that has just ended; `fresh` says that its index was built for it alone."""
-    options = {key: _shown(item) if isinstance(item, Path) else item for key, item in asdict(settings).items()}
+    """Make the record of a run that has just ended; `fresh` means that its index was built for it alone."""
+    options = {key: _relative(item) if isinstance(item, Path) else item for key, item in asdict(settings).items()}
     record = {
         "format": FORMAT,
         "set": {
             "name": questions.name,
-            "path": _shown(questions.path),
+            "path": _relative(questions.path),
             "sha256": questions.digest,
             "half": half,
             "questions": len(outcomes),
@@ -84,7 +84,7 @@ def new_run(questions: QuestionSet, half: str, settings: Settings, fresh: bool, 
 
 
 def provenance() -> Json:
-    """When, by which versions and commit, and on which machine: what every result says of itself."""
+    """Return the time, the versions, the commit and the machine, which every result carries."""
     return {
         "made": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "versions": _versions(),
@@ -94,7 +94,7 @@ def provenance() -> Json:
 
 
 def groups(outcomes: Sequence[Outcome]) -> dict[str, list[Outcome]]:
-    """The outcomes by half, and all together unless that is one half."""
+    """Return the outcomes by half, and all of them as "all" unless one half has them all."""
     halves = {half: [o for o in outcomes if o.question.half == half] for half in ("tune", "test")}
     found = {half: members for half, members in halves.items() if members}
     if any(len(members) == len(outcomes) for members in found.values()):
@@ -103,14 +103,14 @@ def groups(outcomes: Sequence[Outcome]) -> dict[str, list[Outcome]]:
 
 
 def by_kind(outcomes: Sequence[Outcome]) -> dict[str, Value]:
-    """The share of right outcomes of each kind of question, in the order of the set."""
+    """Return the share of right outcomes of each kind of question, in the order of the set."""
     kinds = dict.fromkeys(o.question.kind for o in outcomes)
     values = {kind: value(RIGHT, [o for o in outcomes if o.question.kind == kind]) for kind in kinds}
     return {kind: found for kind, found in values.items() if found is not None}
 
 
 def summary(run: Run) -> Json:
-    """The run without its single outcomes: its record, its measures and the right outcomes of every kind."""
+    """Return the run without its single outcomes: its record, its measures and the right outcomes of each kind."""
     parts = groups(run.outcomes)
     return run.record | {
         "measures": {
@@ -124,7 +124,7 @@ def summary(run: Run) -> Json:
 
 
 def run_json(run: Run, answers: Json | None = None) -> Json:
-    """Return the content of a run's file: the summary, every outcome and, where given, the whole answers by question id."""
+    """Return the content of a run's file: summary, every outcome and, where given, the whole answers by question id."""
     whole = {} if answers is None else {"answers": answers}
     return summary(run) | {"results": [outcome_json(o) for o in run.outcomes]} | whole
 
@@ -198,9 +198,11 @@ def read_run(path: Path) -> Run:
         record = {key: content[key] for key in ("format", "made", "set", "settings", "versions", "git", "machine")}
         return Run(record, outcomes)
     except OSError as error:
-        raise EvalError(f"{path} cannot be read ({error.strerror}): give a file of eval/results") from error
+        raise EvalError(f"{path} cannot be read ({error.strerror}): give the file of a run") from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise EvalError(f"{path} is not a result of `python -m eval answers` ({error!r}): run the set again") from error
+        raise EvalError(
+            f"{path} is not a result of `onrecord eval` or `python -m eval answers` ({error!r}): run the set again"
+        ) from error
 
 
 def run_answer_json(answer: Answer) -> Json:
@@ -209,7 +211,7 @@ def run_answer_json(answer: Answer) -> Json:
 
 
 def outcome_json(outcome: Outcome) -> Json:
-    """One outcome, with what follows from it (`right`, each gold's `cited`) spelled out for readers."""
+    """Return one outcome as JSON, with the values derived from it: `right`, and `cited` of each gold quote."""
     question = outcome.question
     return {
         "id": question.id,
@@ -238,7 +240,7 @@ def outcome_json(outcome: Outcome) -> Json:
 
 
 def outcome_from_json(row: Mapping[str, Any]) -> Outcome:
-    """The outcome that `outcome_json` made `row` of, confidence and time rounded."""
+    """Return the outcome that `outcome_json` wrote, with confidence and time as rounded there."""
     half: Half | None = row["half"]
     question = Question(
         id=row["id"],
@@ -275,8 +277,8 @@ _SAME = (
 )
 
 
-def _shown(path: Path) -> str:
-    """The path relative to the checkout where it lies inside."""
+def _relative(path: Path) -> str:
+    """Return the path, relative to the checkout if it is inside it."""
     resolved = path.resolve()
     return resolved.relative_to(ROOT).as_posix() if resolved.is_relative_to(ROOT) else str(path)
 
@@ -292,17 +294,17 @@ def _versions() -> dict[str, str]:
 
 
 def _git() -> Json | None:
-    """The commit, and whether the working tree differs from it other than by results; None where it is installed."""
+    """Return the commit, and whether the working tree differs from it in more than results; None where installed."""
     if not (ROOT / "pyproject.toml").is_file():
-        return None  # the repository around an environment, if there is one, is another project's
-    commit = _git_says("rev-parse", "HEAD")
-    changes = _git_says("status", "--porcelain", "--", ".", ":(exclude)eval/results")
+        return None  # a repository around the environment would be another project's
+    commit = _git_output("rev-parse", "HEAD")
+    changes = _git_output("status", "--porcelain", "--", ".", ":(exclude)eval/results")
     return None if commit is None else {"commit": commit, "dirty": bool(changes)}
 
 
-def _git_says(*arguments: str) -> str | None:
+def _git_output(*arguments: str) -> str | None:
     try:
-        done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=30)  # noqa: S603, S607
+        done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)  # noqa: S603, S607
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.strip() if done.returncode == 0 else None
@@ -318,7 +320,7 @@ def _machine() -> Json:
 
 
 def _memory_gb() -> float | None:
-    """The memory of the machine; None where the system does not say."""
+    """Return the memory of the machine in gigabytes; None where the system does not report it."""
     try:
         return round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9, 1)
     except (AttributeError, OSError, ValueError):

@@ -1,4 +1,4 @@
-"""The words of the question sets and their results as frozen records."""
+"""Records of question sets and of their outcomes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Half = Literal["tune", "test"]
 
 @dataclass(frozen=True, slots=True)
 class Gold:
-    """Words of an article that by themselves answer the question, or a side of it."""
+    """A quote of an article that answers the question, or one side of it, by itself."""
 
     path: str
     quote: str
@@ -24,10 +24,10 @@ class Question:
 
     Attributes:
         history: the questions asked before it in the same conversation, oldest first.
-        need: from how many articles a right answer cites gold; 0 when the archive does not hold the
-            answer; None when the set does not say.
-        answers: short right answers, any of which will do; empty when the set gives none.
-        half: "tune" is looked at while the product is changed, "test" is not; None when the set has no halves.
+        need: the number of articles from which a right answer cites gold; 0 when the archive does not hold the answer;
+            None when the set does not tell.
+        answers: short right answers, any of which is enough; empty when the set gives none.
+        half: "tune" may be looked at while the product is changed, "test" may not; None when the set has no halves.
     """
 
     id: str
@@ -41,6 +41,7 @@ class Question:
 
     @property
     def is_followup(self) -> bool:
+        """Whether the question needs the questions before it."""
         return self.kind == "followup"
 
 
@@ -50,7 +51,7 @@ class CitationCheck:
 
     Attributes:
         start, end: characters of the article's text.
-        exact: the cited words stand in the article's text and in its file (see `is_exact`).
+        exact: the quote is in the article's text and in its file (see `is_exact`).
         on_gold: it shares at least one character with a gold quote of the question.
     """
 
@@ -63,16 +64,16 @@ class CitationCheck:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the product made of one question.
+    """The product's answer to one question, judged.
 
     Attributes:
-        status: the answer's, or "failed" when asking raised an error, which `error` then says.
-        confidence: the answer's, 0 to 1; None when failed.
-        claims: the claims' texts.
-        claims_cited: how many claims carry citation numbers, all of which the answer lists.
+        status: of the answer, or "failed" when asking raised an error; `error` has its message.
+        confidence: of the answer, 0 to 1; None when failed.
+        claims: texts of the claims.
+        claims_cited: number of claims that have citation numbers, all of which the answer lists.
         cited: indexes into `question.gold` of the quotes that were cited.
         sentences: number of sentences in the claims together.
-        answer_found: a short right answer stands in the answer's or its citations' words; None when not asked.
+        answer_found: a short right answer is in the text of the answer or of a citation; None when not looked for.
         ms: wall time of the question, milliseconds.
     """
 
@@ -94,15 +95,17 @@ class Outcome:
 
     @property
     def answered(self) -> bool:
+        """Whether an answer was given."""
         return self.status in ("answered", "disputed")
 
     @property
     def refused(self) -> bool:
+        """Whether the product abstained."""
         return self.status == "abstained"
 
     @property
     def answerable(self) -> bool | None:
-        """Whether the archive holds the answer; None when the set does not say."""
+        """Whether the archive holds the answer; None when the set does not tell."""
         return None if self.question.need is None else self.question.need > 0
 
     @property
@@ -114,12 +117,12 @@ class Outcome:
 
     @property
     def hit(self) -> bool | None:
-        """Evidence hit: answered, with gold cited from `need` different articles; None without gold."""
+        """Whether gold is cited from `need` different articles; None without gold."""
         return self.credit == self.question.need if self.question.gold and self.question.need else None
 
     @property
     def right(self) -> bool | None:
-        """The evidence is hit, or the question rightly refused; by the short answer where there is no gold."""
+        """Whether gold is hit, or an unanswerable question refused; without gold, whether a short answer is found."""
         if self.answerable is False:
             return self.refused
         return self.answer_found if self.hit is None else self.hit

@@ -116,7 +116,9 @@ def test_answers_are_compared_by_id_without_their_timings(tmp_path: Path) -> Non
 
 
 def test_a_whole_number_is_not_a_fraction_nor_a_truth() -> None:
-    answers = [{(1, 0): {"id": 1, "n": value}} for value in (1, 1.0, True)]
+    answers: list[dict[tuple[str | int | None, int], dict[str, Any]]] = [
+        {(1, 0): {"id": 1, "n": value}} for value in (1, 1.0, True)
+    ]
     assert [len(compare_batches(answers[0], other)) for other in answers] == [0, 1, 1]
 
 
