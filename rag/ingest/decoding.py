@@ -1,7 +1,4 @@
-"""Bytes to text: encodings told apart, line ends made one, and nothing that cannot be stored.
-
-Both functions raise `SourceError` with the reason when the bytes are not what they should be.
-"""
+"""Decode bytes into text: detect the encoding, unify line ends, and replace characters that cannot be stored."""
 
 from __future__ import annotations
 
@@ -15,16 +12,25 @@ from rag.errors import SourceError
 BYTE_ORDER_MARKS = ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 # The bytes that Windows-1252 leaves undefined stand for themselves, as in browsers.
 WINDOWS_1252 = {byte: bytes([byte]).decode("cp1252", "ignore") or chr(byte) for byte in range(0x80, 0xA0)}
-# What a page may declare: Unicode encodings are told by their bytes, and are right whatever the page says.
+# The encodings that a page may declare. Unicode is recognised by its bytes, whatever the page declares.
 DECLARED = re.compile(rb"""charset\s*=\s*["']?\s*((?:windows|iso|koi8|shift|euc|gb|big5|mac)[\w-]*)""", re.IGNORECASE)
 DECLARED_WITHIN = 4096  # bytes from the beginning
 CONTROLS = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
+# With a larger share of control characters, a file is binary; of damaged characters, it is not UTF-8.
+MAX_SHARE = 10  # one in so many
 
 
 def decode_text(data: bytes, declared: bool = False) -> str:
-    r"""Decode the bytes of a file, with `\n` for every line end; `declared`: they may name their encoding as HTML does.
+    r"""Decode the bytes of a file, with `\n` for every line end.
 
-    UTF-8 or what a byte order mark says, else what is declared, else Windows-1252.
+    The encoding is the one of the byte order mark, else UTF-8, else the one that the file declares, else Windows-1252.
+
+    Args:
+        data: the whole file.
+        declared: whether the file may declare its encoding, as HTML does.
+
+    Raises:
+        SourceError: the file is binary.
     """
     marked = next((encoding for mark, encoding in BYTE_ORDER_MARKS if data.startswith(mark)), None)
     if marked:
@@ -33,23 +39,23 @@ def decode_text(data: bytes, declared: bool = False) -> str:
         raise SourceError("binary content, not text")
     else:
         text = _utf8(data) or (_declared(data) if declared else "") or _windows_1252(data)
-    if "\0" in text or len(CONTROLS.findall(text)) * 10 > len(text):
+    if "\0" in text or len(CONTROLS.findall(text)) * MAX_SHARE > len(text):
         raise SourceError("binary content, not text")
     return with_line_ends(text)
 
 
 def _utf8(data: bytes) -> str:
-    """Decode UTF-8, of which a little may be damaged, as where a file was cut short; empty when it is something else.
+    """Decode UTF-8 that may be damaged a little, as where a file was cut short; empty for another encoding.
 
-    Text in another encoding has next to no sequence that is right in UTF-8.
+    Text in another encoding has almost no valid UTF-8 sequence outside ASCII.
     """
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = data.decode("utf-8-sig", "replace")
         damaged = text.count("\ufffd")
-        right = sum(not char.isascii() for char in text) - damaged
-        return text if right >= 10 * damaged else ""
+        valid = sum(not char.isascii() for char in text) - damaged
+        return text if valid >= MAX_SHARE * damaged else ""
 
 
 def _declared(data: bytes) -> str:
@@ -65,7 +71,11 @@ def _windows_1252(data: bytes) -> str:
 
 
 def decode_json(line: bytes) -> object:
-    """Decode one JSON value, to the letter of the standard: no NaN, no Infinity."""
+    """Decode one JSON value by the standard, which has no NaN and no Infinity.
+
+    Raises:
+        SourceError: the line is not JSON in UTF-8.
+    """
 
     def refuse(constant: str) -> NoReturn:
         raise ValueError(f"{constant} is not JSON")
@@ -81,12 +91,12 @@ def decode_json(line: bytes) -> object:
 
 
 def with_line_ends(text: str) -> str:
-    r"""Return the text with `\n` for every line end of whatever system, and for every page break."""
+    r"""Return the text with `\n` for every line end of any system, and for every page break."""
     return "\n".join(text.splitlines())
 
 
 def storable(text: str) -> str:
-    """Return the text without halves of surrogate pairs, which JSON and file names can spell and no file can store."""
+    """Replace unpaired surrogates, which JSON and file names can contain and UTF-8 cannot store."""
     try:
         text.encode()
     except UnicodeEncodeError:

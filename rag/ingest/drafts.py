@@ -1,6 +1,6 @@
-"""Articles on their way into the articles folder: read first as a build would read them, then added, and taken back.
+"""Add files to the articles folder: preview them as a build would read them, write them, and undo that.
 
-Nothing here overwrites a file, and nothing is removed but what was added here and has not been changed since.
+No file is overwritten. Only files that were added here, and have not changed since, are removed.
 """
 
 from __future__ import annotations
@@ -22,12 +22,13 @@ from rag.errors import SourceError
 from rag.ingest.cleaning import clean
 from rag.ingest.decoding import decode_text
 from rag.ingest.loaders import KINDS, SUPPORTED, Failure, find_files, read_file
-from rag.ingest.web import Fetched
+from rag.ingest.web import FetchedPage
 from rag.types import Article
 
-SHOWN = 20  # articles of a file that are read to be looked at
-MAX_STEM = 80  # characters of a file name before its ending
-_RESERVED = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)", re.IGNORECASE)  # devices, on Windows
+PREVIEWED_ARTICLES = 20  # of one file
+MAX_STEM_CHARS = 80  # of a file name, without its ending
+NAME_WORDS = 8  # of a pasted text, in its file name
+_RESERVED = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)", re.IGNORECASE)  # names of devices on Windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +36,11 @@ class Draft:
     """A file that is not yet in the articles folder.
 
     Attributes:
-        name: what it will be called there.
-        articles: what a build would make of it, at most `SHOWN`.
-        failures: what of it cannot be read, and why.
-        more: whether there is more in it than was read.
+        name: its name in the folder.
+        data: its content.
+        articles: what a build would read from it, at most `PREVIEWED_ARTICLES`.
+        failures: the parts of it that cannot be read, and why.
+        more: whether it holds more than was read.
     """
 
     name: str
@@ -49,28 +51,28 @@ class Draft:
 
 
 def safe_name(name: str) -> str:
-    """A file name made of letters, digits, dots and dashes, without a folder, that no system takes for anything else.
+    """Return a file name of letters, digits, dots and dashes, without a folder, that is valid on every system.
 
     Raises:
-        SourceError: its ending is none of an article's.
+        SourceError: the ending is not one of an article file.
     """
     base = unicodedata.normalize("NFC", re.split(r"[/\\]", name)[-1])
     stem, ending = _split(base)
     if not ending:
         raise SourceError(f"unsupported file type (supported: {SUPPORTED})")
-    stem = re.sub(r"[^\w.-]+", "-", stem).strip("-.")[:MAX_STEM].strip("-.")
+    stem = re.sub(r"[^\w.-]+", "-", stem).strip("-.")[:MAX_STEM_CHARS].strip("-.")
     if not stem or _RESERVED.match(stem):
         stem = f"article-{stem}".strip("-")
     return stem + ending
 
 
 def _split(name: str) -> tuple[str, str]:
-    """A file name before its ending, and the ending in lower case; that is empty when it is none of an article's."""
+    """Return a file name without its ending, and the ending, which is empty unless it is one of an article file."""
     ending = next((e for e in sorted(KINDS, key=len, reverse=True) if name.lower().endswith(e)), "")
     return name[: len(name) - len(ending)], ending
 
 
-def drafted(name: str, data: bytes) -> Draft:
+def draft_file(name: str, data: bytes) -> Draft:
     """Read a file as a build would, without putting it into the articles folder."""
     try:
         safe = safe_name(name)
@@ -79,9 +81,8 @@ def drafted(name: str, data: bytes) -> Draft:
     with TemporaryDirectory(prefix="onrecord-") as folder:
         Path(folder, safe).write_bytes(data)
         files, failures = find_files(Path(folder))
-        found = islice((item for file in files for item in read_file(file)), SHOWN + 1)
         articles: list[Article] = []
-        for item in found:
+        for item in islice((item for file in files for item in read_file(file)), PREVIEWED_ARTICLES + 1):
             if isinstance(item, Failure):
                 failures.append(item)
                 continue
@@ -89,43 +90,49 @@ def drafted(name: str, data: bytes) -> Draft:
                 articles.append(clean(item))
             except SourceError as error:
                 failures.append(Failure(item.path, str(error)))
-    more = len(articles) + len(failures) > SHOWN
-    return Draft(safe, data, tuple(articles[:SHOWN]), tuple(failures), more)
+    more = len(articles) + len(failures) > PREVIEWED_ARTICLES
+    return Draft(safe, data, tuple(articles[:PREVIEWED_ARTICLES]), tuple(failures), more)
 
 
-def pasted(text: str, **fields: str) -> Draft:
-    """A text that was typed or pasted, with what is known of it (title, publisher, published), as a JSON Lines file."""
+def draft_text(text: str, **fields: str) -> Draft:
+    """Draft a JSON Lines file of a text that was typed or pasted; `fields` are title, publisher and published."""
     text = text.strip()
-    words = re.findall(r"\w+", fields.get("title") or text)[:8]
+    words = re.findall(r"\w+", fields.get("title") or text)[:NAME_WORDS]
     known = {name: value.strip() for name, value in fields.items() if value.strip()}
-    record = {"id": f"pasted-{_digest(text.encode())[:16]}", **known, "text": text}
-    return drafted(f"{'-'.join(words).lower()}.jsonl", json.dumps(record, ensure_ascii=False).encode())
+    return _draft_record("-".join(words).lower(), {"id": _id("pasted", text), **known, "text": text})
 
 
-def from_page(page: Fetched) -> Draft:
-    """A page that was fetched, as the file that it would be: HTML as a browser saves it, a text as a record."""
+def draft_page(page: FetchedPage) -> Draft:
+    """Draft a file of a page that was fetched: HTML as a browser saves it, plain text as a record."""
     name = " ".join(re.findall(r"[^\W_]+", unquote(re.sub(r"^https?://(www\.)?", "", page.url).partition("?")[0])))
-    stem = name[:MAX_STEM].rstrip() or "page"
+    stem = name[:MAX_STEM_CHARS].rstrip() or "page"
     data = page.data
     if page.charset and not data.startswith((codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        with suppress(LookupError, UnicodeError):  # of an encoding that nobody knows, or another one than is said
+        with suppress(LookupError, UnicodeError):  # the server names an unknown encoding, or the wrong one
             data = data.decode(page.charset).encode()
     if page.kind == "html":
         origin = f"<!-- saved from url=({len(page.url):04}){page.url} -->\n"
-        return drafted(f"{stem}.html", origin.encode() + data.removeprefix(codecs.BOM_UTF8))
+        return draft_file(f"{stem}.html", origin.encode() + data.removeprefix(codecs.BOM_UTF8))
     try:
         text = decode_text(data)
     except SourceError as error:
         return Draft(stem, data, (), (Failure(page.url, str(error)),))
-    record = {"id": f"page-{_digest(page.url.encode())[:16]}", "url": page.url, "text": text.strip()}
-    return drafted(f"{stem}.jsonl", json.dumps(record, ensure_ascii=False).encode())
+    return _draft_record(stem, {"id": _id("page", page.url), "url": page.url, "text": text.strip()})
+
+
+def _draft_record(stem: str, record: Mapping[str, str]) -> Draft:
+    return draft_file(f"{stem}.jsonl", json.dumps(record, ensure_ascii=False).encode())
+
+
+def _id(prefix: str, content: str) -> str:
+    return f"{prefix}-{_digest(content.encode())[:16]}"
 
 
 def add(seeds: Path, drafts: Sequence[Draft]) -> dict[str, str]:
-    """Write drafts into the articles folder, each under a name that is free; return name -> SHA-256.
+    """Write drafts into the articles folder, each under a free name; return name -> SHA-256.
 
     Raises:
-        SourceError: the folder cannot be written to. What was written before stays out of it.
+        SourceError: the folder cannot be written to; the drafts written before are removed again.
     """
     added: dict[str, str] = {}
     try:
@@ -133,7 +140,7 @@ def add(seeds: Path, drafts: Sequence[Draft]) -> dict[str, str]:
         for draft in drafts:
             added[_written(seeds, draft)] = _digest(draft.data)
     except OSError as error:
-        take_back(seeds, added)
+        undo_add(seeds, added)
         raise SourceError(f"cannot write to {seeds}: {(error.strerror or str(error)).lower()}") from error
     return added
 
@@ -152,8 +159,8 @@ def _written(seeds: Path, draft: Draft) -> str:
     raise AssertionError("there is always a further number")
 
 
-def take_back(seeds: Path, added: Mapping[str, str]) -> list[str]:
-    """Remove the files that `add` wrote, but for those that were changed since; return the names of these."""
+def undo_add(seeds: Path, added: Mapping[str, str]) -> list[str]:
+    """Remove the files that `add` wrote; leave those that have changed since, and return their names."""
     changed = []
     for name, digest in added.items():
         path = seeds / name

@@ -1,7 +1,7 @@
-"""Files of a folder to raw sources: what is an article, what is not, and why not.
+"""Load the files of a folder as sources, and say which files are not articles and why.
 
-A text, Markdown or HTML file is one article; every line of a JSON Lines file is one. Nothing here looks at what an
-article says. Whatever cannot be read becomes a `Failure` with the reason, and the rest goes on.
+A text, Markdown or HTML file is one article; every line of a JSON Lines file is one. Nothing here depends on what an
+article says. Whatever cannot be read becomes a `Failure` with the reason, and loading goes on.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ KINDS: dict[str, Kind] = {
 }
 SUPPORTED = ", ".join(KINDS)
 
-MAX_FILE_BYTES = 20_000_000  # of a text, Markdown or HTML file: the longest novels have 6,000,000
+MAX_FILE_BYTES = 20_000_000  # of a text, Markdown or HTML file; the longest novels have 6,000,000
 MAX_LINE_BYTES = 50_000_000  # of a JSON Lines file, decompressed
-MAX_EXPANSION = 50  # times a .gz file may grow; articles grow five to tenfold
-BLOCK_BYTES = 1 << 20  # read at once where the whole is not needed
+MAX_EXPANSION = 50  # decompressed size of a .gz file over its size; articles have 5 to 10
+BLOCK_BYTES = 1 << 20  # read at once where the whole file is not needed
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +48,8 @@ class SourceFile:
     """A file that holds articles.
 
     Attributes:
-        path: relative to the seeds folder, with `/` between folders.
-        absolute: where to read it.
+        path: relative to the articles folder, with `/` between folders.
+        absolute: the path to read it from.
     """
 
     path: str
@@ -58,13 +58,13 @@ class SourceFile:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One article before cleaning.
+    r"""One article before cleaning.
 
     Attributes:
         id: the article id.
-        path: of the file it stands in, relative to the seeds folder.
-        text: decoded, with `\\n` between lines; for HTML and Markdown with the markup.
-        fields: what a record says of itself, as given: title, publisher, published, url, and authors as a tuple.
+        path: of its file, relative to the articles folder.
+        text: decoded, with `\n` between lines; for HTML and Markdown with the markup.
+        fields: the metadata of a record, unchanged: title, publisher, published, url, and authors as a tuple.
     """
 
     id: str
@@ -76,14 +76,14 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What could not be read, and why, in one line. A line of a JSON Lines file is named as `file.jsonl:12`."""
+    """A file or line that cannot be read, and why, in one line. The path of a line is `file.jsonl:12`."""
 
     path: str
     reason: str
 
 
 def article_id(path: str) -> str:
-    """Return the id of the article in a file: opaque, and the same as long as the file keeps its name."""
+    """Return the id of the article in a file: a digest of the path."""
     return "a" + hashlib.sha256(path.encode()).hexdigest()[:16]
 
 
@@ -93,16 +93,16 @@ def article_id(path: str) -> str:
 def find_files(seeds: Path) -> tuple[list[SourceFile], list[Failure]]:
     """Find the article files of a folder and its subfolders, sorted by path, without opening any.
 
-    Hidden files and folders are passed over; whatever else cannot be an article is a failure.
+    Hidden files and folders are skipped. Every other file that cannot be an article is a failure.
 
     Raises:
-        SourceError: `seeds` is missing or is not a folder.
+        SourceError: `seeds` does not exist, is not a folder or cannot be listed.
     """
     if not seeds.is_dir():
         what = "is not a folder" if seeds.exists() else "does not exist"
         raise SourceError(f"the articles folder {seeds} {what}: create it and put articles there, or name another one")
     root = seeds.resolve()
-    found: list[SourceFile] = []
+    files: list[SourceFile] = []
     failures: list[Failure] = []
     for relative, path in _walk(root, failures):
         reason = _refusal(root, path)
@@ -110,14 +110,15 @@ def find_files(seeds: Path) -> tuple[list[SourceFile], list[Failure]]:
             failures.append(Failure(_printable(relative), reason))
         else:
             absolute = Path(path)
-            found.append(SourceFile(relative, absolute.resolve() if absolute.is_symlink() else absolute))
-    return sorted(found, key=lambda file: file.path), sorted(failures, key=lambda failure: failure.path)
+            files.append(SourceFile(relative, absolute.resolve() if absolute.is_symlink() else absolute))
+    return sorted(files, key=lambda file: file.path), sorted(failures, key=lambda failure: failure.path)
 
 
 def _walk(root: Path, failures: list[Failure]) -> Iterator[tuple[str, str]]:
-    """Yield all that is not hidden and is not a folder to go into, as (path relative to `root`, absolute path).
+    """Yield (path relative to `root`, absolute path) of everything that is not hidden and not a folder to list.
 
-    Note the folders that cannot be listed. Paths are strings here: of thousands of files, `Path`s take a second.
+    Add a failure for each folder that cannot be listed. Paths are strings: `Path` objects of thousands of files take a
+    second.
     """
 
     def note(error: OSError) -> None:
@@ -139,12 +140,12 @@ def _walk(root: Path, failures: list[Failure]) -> Iterator[tuple[str, str]]:
 
 
 def _printable(path: str) -> str:
-    """Return a path as text, although the bytes of a file name can be anything."""
+    """Return a path as text; the bytes of a file name may not be UTF-8."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _refusal(root: Path, path: str) -> str:
-    """Say why a file cannot be an article; empty when it can."""
+    """Return why a file cannot be an article; empty when it can."""
     name = os.path.basename(path)
     if storable(name) != name:
         return "file name is not valid UTF-8: rename it"
@@ -159,8 +160,11 @@ def _refusal(root: Path, path: str) -> str:
         return _explain(error)
     if stat.S_ISDIR(status.st_mode):
         return "symbolic link to a folder, which is not followed"
-    if not stat.S_ISREG(status.st_mode):
-        return "not a regular file"
+    return _refusal_of_file(name, status) if stat.S_ISREG(status.st_mode) else "not a regular file"
+
+
+def _refusal_of_file(name: str, status: os.stat_result) -> str:
+    """Return why a regular file cannot be an article by its type or size; empty when it can."""
     suffix = _suffix(name)
     if suffix not in KINDS:
         return f"{f'unsupported file type {suffix!r}' if suffix else 'no file type'} (supported: {SUPPORTED})"
@@ -179,7 +183,7 @@ def _too_large(size: int) -> str:
 
 
 def _explain(error: Exception) -> str:
-    """Say in one line why the system would not let us read; never with the absolute path."""
+    """Return in one line why the system refused to read a file, without the absolute path."""
     if isinstance(error, FileNotFoundError):
         return "file not found: it vanished, or is a broken link"
     return (getattr(error, "strerror", None) or str(error) or type(error).__name__).lower().splitlines()[0]
@@ -189,7 +193,7 @@ def _explain(error: Exception) -> str:
 
 
 def digest(file: SourceFile) -> str:
-    """Return the SHA-256 of the file's bytes in hexadecimal: the same digest, the same articles.
+    """Return the SHA-256 of the file's bytes in hexadecimal.
 
     Raises:
         SourceError: the file cannot be read.
@@ -198,7 +202,7 @@ def digest(file: SourceFile) -> str:
     try:
         handle = _handle(file)
         try:
-            while block := os.read(handle, BLOCK_BYTES):  # a Python stream for each of many files costs more than this
+            while block := os.read(handle, BLOCK_BYTES):  # faster than a Python stream for each of many files
                 sha.update(block)
         finally:
             os.close(handle)
@@ -208,9 +212,9 @@ def digest(file: SourceFile) -> str:
 
 
 def read_file(file: SourceFile) -> Iterator[Source | Failure]:
-    """Yield the articles of a file and what of it cannot be one, in the order of the file; raises nothing.
+    """Yield the articles of a file, and a failure for each part that is not one, in the order of the file.
 
-    A JSON Lines file of any length is read line by line and never held as a whole.
+    Nothing is raised. A JSON Lines file is read line by line, so it may have any length.
     """
     kind = KINDS[_suffix(file.path)]
     try:
@@ -227,7 +231,7 @@ def read_file(file: SourceFile) -> Iterator[Source | Failure]:
 
 @contextmanager
 def _opened(file: SourceFile) -> Iterator[IO[bytes]]:
-    """Open for reading what is certainly a regular file; what goes wrong until it is closed is a `SourceError`."""
+    """Open a regular file for reading; turn any `OSError` in the block into a `SourceError`."""
     try:
         with open(_handle(file), "rb") as stream:
             yield stream
@@ -236,13 +240,13 @@ def _opened(file: SourceFile) -> Iterator[IO[bytes]]:
 
 
 def _handle(file: SourceFile) -> int:
-    """Open for reading what is certainly a regular file; the caller closes it.
+    """Return the descriptor of a regular file, open for reading; the caller closes it.
 
     Raises:
-        SourceError: it is something else.
+        SourceError: it is not a regular file.
         OSError: it cannot be opened.
     """
-    # A pipe or a link can have taken the file's place meanwhile: neither wait for one nor follow the other.
+    # A pipe or a link may have replaced the file since it was found: do not wait for a pipe, do not follow a link.
     handle = os.open(file.absolute, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
@@ -253,7 +257,7 @@ def _handle(file: SourceFile) -> int:
 def _read_bytes(file: SourceFile) -> bytes:
     with _opened(file) as stream:
         data = stream.read(MAX_FILE_BYTES + 1)
-        if len(data) > MAX_FILE_BYTES:  # it grew since it was found
+        if len(data) > MAX_FILE_BYTES:  # the file grew since it was found
             raise SourceError(_too_large(os.fstat(stream.fileno()).st_size))
         return data
 
@@ -263,7 +267,7 @@ def _read_bytes(file: SourceFile) -> bytes:
 
 def _read_records(file: SourceFile) -> Iterator[Source | Failure]:
     number = 0
-    seen: set[str] = set()
+    ids: set[str] = set()
     empty = True
     try:
         for number, line in enumerate(_lines(file), start=1):
@@ -272,15 +276,15 @@ def _read_records(file: SourceFile) -> Iterator[Source | Failure]:
             empty = False
             try:
                 source = _record(file.path, line.rstrip(b"\r\n"))
-                if source.id in seen:
+                if source.id in ids:
                     raise SourceError(f"id {source.id!r} again: the first article that has it is kept")
             except SourceError as error:
                 yield Failure(f"{file.path}:{number}", str(error))
             else:
-                seen.add(source.id)
+                ids.add(source.id)
                 yield source
     except SourceError as error:
-        if not number:  # not one line could be read
+        if not number:  # no line could be read
             raise
         yield Failure(f"{file.path}:{number + 1}", f"{error}; the file is not read from here on")
     else:
@@ -289,19 +293,18 @@ def _read_records(file: SourceFile) -> Iterator[Source | Failure]:
 
 
 def _lines(file: SourceFile) -> Iterator[bytes]:
-    """Yield the lines, decompressed, without ever holding more than one or expanding without end."""
+    """Yield the lines, decompressed, one at a time; stop when the file expands too far."""
     with _opened(file) as stream:
+        lines, remaining = stream, sys.maxsize  # bytes that may still come
         if _suffix(file.path).endswith(".gz"):
-            allowance = MAX_LINE_BYTES + MAX_EXPANSION * os.fstat(stream.fileno()).st_size
-            stream = cast(IO[bytes], gzip.GzipFile(fileobj=stream))
-        else:
-            allowance = sys.maxsize
+            remaining = MAX_LINE_BYTES + MAX_EXPANSION * os.fstat(stream.fileno()).st_size
+            lines = cast(IO[bytes], gzip.GzipFile(fileobj=stream))
         try:
-            while line := stream.readline(MAX_LINE_BYTES + 1):
-                allowance -= len(line)
+            while line := lines.readline(MAX_LINE_BYTES + 1):
+                remaining -= len(line)
                 if len(line) > MAX_LINE_BYTES:
                     raise SourceError(f"line of more than {MAX_LINE_BYTES:,} bytes")
-                if allowance < 0:
+                if remaining < 0:
                     raise SourceError(f"expands to more than {MAX_EXPANSION} times its size")
                 yield line
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
@@ -309,10 +312,10 @@ def _lines(file: SourceFile) -> Iterator[bytes]:
 
 
 def _record(path: str, line: bytes) -> Source:
-    """Make a source of a line of JSON; metadata of a type that does not fit counts as not given.
+    """Read a source from a line of JSON; ignore metadata of a wrong type.
 
     Raises:
-        SourceError: not a JSON object, or one without an id or a text.
+        SourceError: the line is not a JSON object, or has no id or no text.
     """
     record = decode_json(line)
     if not isinstance(record, dict):

@@ -1,13 +1,13 @@
-"""HTML and Markdown to the lines of an article and what the page says of itself.
+"""Read HTML and Markdown: the lines of the article, and the metadata of the page.
 
-Markdown is rendered to HTML, so that both go the same way: a tree without what a reader does not see, then its text
-block by block. Nothing comes out that does not stand in the source.
+Markdown is rendered to HTML first, so that both follow the same steps: parse a tree, drop the elements that a browser
+does not show, and read the text block by block. Every line that comes out is in the source.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["html", "markdown"]
 
-# Tags that begin and end a line, in HTML and in the tree that trafilatura makes of it.
+# Tags that begin and end a line, in HTML and in trafilatura's tree.
 BLOCKS = re.compile(
     "address|article|aside|blockquote|br|caption|d[dlt]|div|fig(caption|ure)|footer|h[1-6r]|head(er)?|item|lb|li|list|main"
     "|nav|[ou]l|p|pre|quote|row|section|t(able|body|foot|head|r)"
@@ -30,12 +30,12 @@ UNSEEN_STYLE = re.compile(
     r"|(left|top|text-indent):-\d{3,}"
 )
 UPDATED = re.compile(r"modif|update", re.IGNORECASE)
-# Where a page was saved from, as browsers write it at its top; the number counts the characters of the address.
+# Browsers write the address of a saved page at its top; the number counts the characters of the address.
 SAVED_FROM = re.compile(r"<!-- saved from url=\(\d{4}\)(https?://[^\s<>]{1,2000}?) -->", re.IGNORECASE)
 SAVED_FROM_WITHIN = 4096  # characters from the beginning
 
 LINE_BREAK = "\v"  # inside preformatted text
-LINE_NUMBER = "data-line"  # the attribute that carries a line number from the Markdown to the tree
+LINE_NUMBER = "data-line"  # the attribute that carries a line number of the Markdown into the tree
 LINE_NUMBER_VALUE = re.compile(r"\d{1,8}")
 
 MAX_FRONT_MATTER_LINES = 100
@@ -59,11 +59,11 @@ FRONT_MATTER_KEYS = {
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What a page holds.
+    """The content of a page.
 
     Attributes:
-        lines: (1-based line number, text); the number is that of a line of the Markdown, or of the text in the HTML.
-        fields: title, publisher, published and url as they stand, and authors as a list.
+        lines: (line number from 1, text); the number counts lines of the Markdown, or of the text in the HTML.
+        fields: title, publisher, published and url as the page gives them, and authors as a list.
         provenance: field name -> where it was read.
     """
 
@@ -73,10 +73,10 @@ class Page:
 
 
 def read_page(kind: Kind, text: str) -> Page:
-    """Read a page. Hostile ones take minutes or crash the parser: where that matters, go through `rag.ingest.sandbox`.
+    """Read a page. A hostile page can take minutes or crash the parser: use `rag.ingest.sandbox` for foreign pages.
 
     Raises:
-        SourceError: there is no article text in it.
+        SourceError: the page holds no article text.
     """
     page = _read_html(text) if kind == "html" else _read_markdown(text)
     if not page.lines:
@@ -106,7 +106,7 @@ def _read_html(text: str) -> Page:
         favor_precision=True,
         include_comments=False,
         with_metadata=True,
-        date_extraction_params={"extensive_search": False, "original_date": True},  # no guessing at dates in the text
+        date_extraction_params={"extensive_search": False, "original_date": True},  # no dates from the text
     )
     if not isinstance(document, Document):
         return Page([])
@@ -130,7 +130,7 @@ def _read_html(text: str) -> Page:
 
 
 def _drop_unseen(tree: HtmlElement, keep: tuple[str, ...] = ()) -> None:
-    """Remove what a browser does not show, as far as the element itself says so."""
+    """Remove the elements that hide themselves by their tag, attribute or style."""
     for element in list(tree.iter()):
         if element.getparent() is not None and element.tag not in keep and _unseen(element):
             element.drop_tree()
@@ -144,7 +144,7 @@ def _unseen(element: HtmlElement) -> bool:
 
 
 def _drop_dates_of_updates(tree: HtmlElement) -> None:
-    """Remove the dates of later versions, which would be taken for the publish date where that is missing."""
+    """Remove the dates of later versions: without a publish date, trafilatura would return one of them."""
     for element in list(tree.iter("meta", "time")):
         names = (element.get(name, "") for name in ("property", "name", "itemprop", "class"))
         if UPDATED.search(" ".join(names)):
@@ -152,7 +152,7 @@ def _drop_dates_of_updates(tree: HtmlElement) -> None:
 
 
 def _lines(root: HtmlElement) -> Iterator[tuple[int, str]]:
-    """Yield (line number in the source where known, text) for every block of text, without recursion."""
+    """Yield (line number, text) for every block of text, without recursion."""
     from lxml.etree import iterwalk  # type: ignore[import-untyped]
 
     number = 1
@@ -197,30 +197,35 @@ def _read_markdown(text: str) -> Page:
 
 
 def _front_matter(text: str) -> tuple[dict[str, str | list[str]], str]:
-    """Read the `key: value` lines between `---` at the top; return the known ones, and the text with those lines blank.
+    """Read the `key: value` lines between `---` at the top; return the known fields, and the text with those blank.
 
-    This is as much of YAML as articles use: plain and quoted values, and lists on one line or one `- value` a line.
+    This is the part of YAML that articles use: plain and quoted values, and lists on one line or one `- value` a line.
     """
     lines = text.split("\n")
     end = next((n for n, line in enumerate(lines[:MAX_FRONT_MATTER_LINES]) if n and line.rstrip() in ("---", "...")), 0)
     if lines[0].rstrip() != "---" or not end:
         return {}, text
-    given: dict[str, list[str]] = {}
-    key = ""
-    for line in lines[1:end]:
-        name, colon, value = line.partition(":")
-        if line.lstrip().startswith("- "):
-            given.setdefault(key, []).append(_unquoted(line.lstrip()[2:]))
-        elif colon and line[0] not in " \t#":
-            key = name.strip().lower()
-            value = value.strip()
-            listed = value[1:-1].split(",") if value.startswith("[") and value.endswith("]") else [value]
-            given[key] = [_unquoted(item) for item in listed]
     fields: dict[str, str | list[str]] = {}
-    for key, values in given.items():
-        if (name := FRONT_MATTER_KEYS.get(key, "")) and (values := [value for value in values if value]):
-            fields.setdefault(name, values if name == "authors" else values[0])
+    for key, values in _yaml(lines[1:end]).items():
+        filled = [value for value in values if value]
+        if filled and (name := FRONT_MATTER_KEYS.get(key, "")):
+            fields.setdefault(name, filled if name == "authors" else filled[0])
     return fields, "\n".join([""] * (end + 1) + lines[end + 1 :])
+
+
+def _yaml(lines: Iterable[str]) -> dict[str, list[str]]:
+    """Return key -> values."""
+    values: dict[str, list[str]] = {}
+    key = ""
+    for line in lines:
+        name, colon, value = map(str.strip, line.partition(":"))
+        if line.lstrip().startswith("- "):
+            values.setdefault(key, []).append(_unquoted(line.lstrip()[2:]))
+        elif colon and line[0] not in " \t#":
+            key = name.lower()
+            listed = value[1:-1].split(",") if value.startswith("[") and value.endswith("]") else [value]
+            values[key] = [_unquoted(item) for item in listed]
+    return values
 
 
 def _unquoted(value: str) -> str:

@@ -1,14 +1,12 @@
-"""Publish dates as sources write them, in the one form that sorts and compares."""
+"""Read publish dates as sources write them, and return them as ISO 8601."""
 
 from __future__ import annotations
 
 import re
 from datetime import date, datetime
 
-_MONTHS = (
-    "january", "february", "march", "april", "may", "june",
-    "july", "august", "september", "october", "november", "december",
-)  # fmt: skip
+from rag.filters import MONTHS
+
 _ISO_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d.*", re.ASCII)
 _DATE = re.compile(
     r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,? )?"
@@ -18,13 +16,14 @@ _DATE = re.compile(
     r"|(?P<d3>\d\d?)(?:st|nd|rd|th)?[ -](?P<m3>[a-z]{3,9})\.?,?[ -](?P<y3>\d{4}))(?!\d)",
     re.ASCII | re.IGNORECASE,
 )
-FIRST_YEAR, LAST_YEAR = 1600, 2199  # newspapers begin in 1605; 0001 and 9999 are how databases write "none"
+FIRST_YEAR = 1600  # the first newspaper appeared in 1605; databases write 0001 for "none"
+LAST_YEAR = 2199  # databases write 9999 for "none"
 
 
 def iso_date(text: str) -> str | None:
-    """Return the date that `text` begins with as ISO 8601, with the time where that is in ISO 8601 already.
+    """Return the date at the beginning of `text` as ISO 8601; keep the time when it is in ISO 8601 already.
 
-    None when there is none, or when it cannot be told which number is the month ("03/04/2025").
+    Return None when there is no date, or when either number can be the month ("03/04/2025").
     """
     text = " ".join(text.split())
     if _ISO_TIME.fullmatch(text):
@@ -40,15 +39,15 @@ def iso_date(text: str) -> str | None:
     parts = match.groupdict()
     year, month, day = next((parts[f"y{n}"], parts[f"m{n}"], parts[f"d{n}"]) for n in "1234" if parts[f"y{n}"])
     try:
-        day_of = date(int(year), int(month) if month.isdecimal() else _month(month), int(day))
+        published = date(int(year), int(month) if month.isdecimal() else _month(month), int(day))
     except ValueError:
         return None
-    return day_of.isoformat() if _plausible(day_of) else None
+    return published.isoformat() if _plausible(published) else None
 
 
 def _month(name: str) -> int:
-    """Return the number of a month, of which at least three letters are given."""
-    return next((n for n, month in enumerate(_MONTHS, start=1) if month.startswith(name.lower())), 0)
+    """Return the number of a month from its first three letters or more; 0 for another word."""
+    return next((n for n, month in enumerate(MONTHS, start=1) if month.lower().startswith(name.lower())), 0)
 
 
 def _plausible(day: date) -> bool:

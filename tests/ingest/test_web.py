@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from rag.errors import SourceError
-from rag.ingest.web import MAX_BYTES, Fetched, addresses, fetch, public, target
+from rag.ingest.web import MAX_BYTES, FetchedPage, resolve_host, fetch, is_public, parse_address
 
 # More addresses that must lead nowhere: files with addresses in their text, as ONRECORD_ADDRESSES=a.md:b.md.
 MORE = [Path(path) for path in os.environ.get("ONRECORD_ADDRESSES", "").split(os.pathsep) if path]
@@ -72,20 +72,20 @@ NO_ADDRESS = [
 class TestGuard:
     @pytest.mark.parametrize("address", OPEN)
     def test_an_address_of_the_open_internet(self, address: str) -> None:
-        assert public(address)
+        assert is_public(address)
 
     @pytest.mark.parametrize("address", CLOSED)
     def test_an_address_of_this_computer_or_network_or_of_nobody(self, address: str) -> None:
-        assert not public(address)
+        assert not is_public(address)
 
     @pytest.mark.parametrize("url", NO_ADDRESS)
     def test_what_is_no_address_to_fetch(self, url: str) -> None:
         with pytest.raises(SourceError):
-            target(url)
+            parse_address(url)
 
     def test_what_is_checked_is_what_is_asked_for(self) -> None:
-        assert target(" HTTPS://News.Example:443/a/../b?q=ü#part ").url == "https://news.example/b?q=%C3%BC"
-        assert target("http://[2606:4700::1]:8080").url == "http://[2606:4700::1]:8080/"
+        assert parse_address(" HTTPS://News.Example:443/a/../b?q=ü#part ").url == "https://news.example/b?q=%C3%BC"
+        assert parse_address("http://[2606:4700::1]:8080").url == "http://[2606:4700::1]:8080/"
 
 
 @dataclass
@@ -162,7 +162,7 @@ class TestNothingOfOursIsTouched:
             with pytest.raises(SourceError):
                 fetch(url, resolve=resolve, seconds=1)
         assert len(tried) >= 40
-        assert [address for address in connected if not public(address)] == []
+        assert [address for address in connected if not is_public(address)] == []
 
 
 # A server of ours, which tests may reach because they say so
@@ -220,7 +220,7 @@ class Site:
     port: int
     asked: list[tuple[str, str]]
 
-    def fetch(self, path: str, host: str = "news.example", seconds: float = 10) -> Fetched:
+    def fetch(self, path: str, host: str = "news.example", seconds: float = 10) -> FetchedPage:
         """As the product fetches, but that 127.0.0.1 counts as the open internet and `*.example` lies there."""
         return fetch(
             f"http://{host}:{self.port}{path}", resolve=nearby, allow=lambda a: a == "127.0.0.1", seconds=seconds
@@ -228,7 +228,7 @@ class Site:
 
 
 def nearby(host: str, port: int) -> list[str]:
-    return ["127.0.0.1"] if host.endswith(".example") else addresses(host, port)
+    return ["127.0.0.1"] if host.endswith(".example") else resolve_host(host, port)
 
 
 @pytest.fixture
@@ -321,7 +321,7 @@ class TestFetching:
         server.socket = context.wrap_socket(server.socket, server_side=True)
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
-        def secure(host: str) -> Fetched:
+        def secure(host: str) -> FetchedPage:
             return fetch(f"https://{host}:{server.server_port}/", resolve=nearby, allow=lambda a: a == "127.0.0.1")
 
         try:

@@ -20,9 +20,9 @@ from rag.filters import Filters
 from rag.index.build import build
 from rag.index.staging import Progress
 from rag.index.statistics import listing
-from rag.ingest.drafts import Draft, add, drafted, from_page, pasted, safe_name, take_back
+from rag.ingest.drafts import Draft, add, draft_file, draft_page, draft_text, safe_name, undo_add
 from rag.ingest.loaders import KINDS, find_files
-from rag.ingest.web import Fetched
+from rag.ingest.web import FetchedPage
 from rag.models.base import Encoder
 from tests.helpers.jobs import wait_for_end
 from ui.parts import add_articles, maintenance
@@ -102,10 +102,10 @@ class TestAdding:
     def test_an_unknown_kind_is_refused(self) -> None:
         with pytest.raises(SourceError, match="unsupported file type"):
             safe_name("run.exe")
-        assert drafted("run.exe", b"x").failures[0].reason.startswith("unsupported file type")
+        assert draft_file("run.exe", b"x").failures[0].reason.startswith("unsupported file type")
 
     def test_a_draft_is_what_a_build_would_make(self) -> None:
-        draft = pasted(LAW, title="The budget: passed!", publisher=" ", published="3 March 2025")
+        draft = draft_text(LAW, title="The budget: passed!", publisher=" ", published="3 March 2025")
         (article,) = draft.articles
         assert (draft.name, article.title) == ("the-budget-passed.jsonl", "The budget: passed!")
         assert (article.publisher, article.published) == (None, "2025-03-03")
@@ -116,17 +116,17 @@ class TestAdding:
 
     def test_of_a_long_file_only_the_beginning_is_read(self) -> None:
         lines = "\n".join(json.dumps({"id": n, "text": "Rain fell."}) for n in range(30))
-        draft = drafted("many.jsonl.gz", gzip.compress(lines.encode()))
+        draft = draft_file("many.jsonl.gz", gzip.compress(lines.encode()))
         assert (len(draft.articles), draft.failures, draft.more) == (20, (), True)
 
     def test_what_cannot_be_read_is_said(self) -> None:
-        assert [f.reason for f in drafted("empty.txt", b"  \n").failures] == ["empty file"]
+        assert [f.reason for f in draft_file("empty.txt", b"  \n").failures] == ["empty file"]
 
     def test_a_fetched_page_is_a_file_that_says_where_it_is_from(self) -> None:
         told = "Une pluie fine est tombée sur les collines lundi matin, et le maire parle d’une année très sèche."
         body = f"<html><head><title>Été</title></head><body><article><p>{told}</p></article></body></html>"
-        draft = from_page(
-            Fetched("https://www.news.example/2025/a%20b/?q=1", "html", body.encode("cp1252"), "windows-1252")
+        draft = draft_page(
+            FetchedPage("https://www.news.example/2025/a%20b/?q=1", "html", body.encode("cp1252"), "windows-1252")
         )
         (article,) = draft.articles
         assert (draft.name, article.title) == ("news-example-2025-a-b.html", "Été")
@@ -135,23 +135,23 @@ class TestAdding:
 
     @pytest.mark.parametrize("charset", ["", "no-such-encoding", "ascii"])
     def test_a_fetched_text_keeps_its_address(self, charset: str) -> None:
-        draft = from_page(Fetched("https://news.example/", "text", "Rain fell in Évian.\n".encode(), charset))
+        draft = draft_page(FetchedPage("https://news.example/", "text", "Rain fell in Évian.\n".encode(), charset))
         (article,) = draft.articles
         assert (draft.name, article.url) == ("news-example.jsonl", "https://news.example/")
         assert article.text == "Rain fell in Évian."
 
     def test_a_fetched_page_that_is_no_article_says_why(self) -> None:
-        assert from_page(Fetched("https://news.example/", "text", b"\0\1")).failures[0].reason.startswith("binary")
-        empty = from_page(Fetched("https://news.example/", "html", b"<p></p>"))
+        assert draft_page(FetchedPage("https://news.example/", "text", b"\0\1")).failures[0].reason.startswith("binary")
+        empty = draft_page(FetchedPage("https://news.example/", "html", b"<p></p>"))
         assert empty.failures[0].reason == "no article text found in the HTML"
 
     def test_nothing_is_overwritten_and_only_what_was_added_is_taken_back(self, archive: Path) -> None:
         (archive / "the-budget.txt").write_text("mine")
-        draft = drafted("the budget.txt", LAW.encode())
+        draft = draft_file("the budget.txt", LAW.encode())
         added = add(archive, [draft, draft])
         assert list(added) == ["the-budget-2.txt", "the-budget-3.txt"]
         (archive / "the-budget-3.txt").write_text("changed since")
-        assert take_back(archive, added) == ["the-budget-3.txt"]
+        assert undo_add(archive, added) == ["the-budget-3.txt"]
         assert sorted(path.name for path in archive.iterdir()) == ["the-budget-3.txt", "the-budget.txt"]
         assert (archive / "the-budget.txt").read_text() == "mine"
 
@@ -266,9 +266,9 @@ def test_an_address_is_fetched_at_a_click_and_looked_at_before_it_is_added(
 ) -> None:
     fetched: list[str] = []
 
-    def fetch(url: str) -> Fetched:
+    def fetch(url: str) -> FetchedPage:
         fetched.append(url)
-        return Fetched(url, "text", LAW.encode())
+        return FetchedPage(url, "text", LAW.encode())
 
     page.text_input(key="address-0").set_value("http://127.0.0.1:1/").run()
     page.button(key="fetch").click().run()

@@ -8,7 +8,7 @@ import streamlit as st
 
 from rag.config import Settings
 from rag.errors import OnRecordError, SourceError
-from rag.ingest.drafts import Draft, add, drafted, from_page, pasted, take_back
+from rag.ingest.drafts import Draft, add, draft_file, draft_page, draft_text, undo_add
 from rag.ingest.loaders import KINDS
 from rag.ingest.web import fetch
 from ui.parts.article_text import article_in_full
@@ -39,7 +39,7 @@ def draw(settings: Settings) -> None:
         drafts = [_draft(file.name, file.getvalue()) for file in files or ()]
         drafts += pages
         if text.strip():
-            drafts.append(pasted(text, title=title, publisher=outlet, published=day))
+            drafts.append(draft_text(text, title=title, publisher=outlet, published=day))
         for number, draft in enumerate(drafts):
             _preview(draft, number)
         good = [draft for draft in drafts if draft.articles]
@@ -58,7 +58,7 @@ def _pages(turn: int) -> Sequence[Draft]:
     if wanted and url.strip():
         try:
             with st.spinner("Fetching the page…"):
-                pages[url.strip()] = from_page(fetch(url))
+                pages[url.strip()] = draft_page(fetch(url))
         except SourceError as error:
             with st.container(border=True, key="not-fetched"):
                 st.text(f"Not fetched: {error}")
@@ -67,7 +67,7 @@ def _pages(turn: int) -> Sequence[Draft]:
 
 @st.cache_data(show_spinner=False, max_entries=50)
 def _draft(name: str, data: bytes) -> Draft:
-    return drafted(name, data)
+    return draft_file(name, data)
 
 
 def _preview(draft: Draft, number: int) -> None:
@@ -113,7 +113,7 @@ def _undo(settings: Settings) -> None:
 
 def _take_back(settings: Settings, added: dict[str, str]) -> None:
     del st.session_state[_ADDED]
-    changed = take_back(settings.seeds, added)
+    changed = undo_add(settings.seeds, added)
     if changed:
         st.session_state[_REFUSED] = (
             f"these files were changed after they were added, so they were not removed: {', '.join(changed)}"
