@@ -1,4 +1,4 @@
-"""Graphs run by ONNX Runtime, and the 8-bit form in which the embedded readers' weights are kept."""
+"""Graphs run by ONNX Runtime, and the 8-bit form in which the weights of the embedded pair models are stored."""
 
 from __future__ import annotations
 
@@ -18,37 +18,39 @@ from rag.models.base import Floats
 if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
 
-SCALES = ".scales"  # ends the name of the scales, one for each column, of a matrix that is kept in 8 bits
-STEPS = 63  # to either side of zero: with 127, processors without VNNI, which add two products in 16 bits, overflow
+SCALES = ".scales"  # ends the name of the scales, one for each column, of a matrix that is stored in 8 bits
+STEPS = 63  # on each side of zero: with 127, CPUs without VNNI overflow, since they add two products in 16 bits
+MATRIX = 2  # dimensions
+SMALL_VALUES = 4096  # values of an array: smaller ones are stored in full
 
 
-def quantised(weights: Mapping[str, Floats]) -> dict[str, np.ndarray]:
-    """Return what is kept of weights: matrices in 8 bits with a scale for each column, the rest in 16 bits."""
-    kept: dict[str, np.ndarray] = {}
+def quantise(weights: Mapping[str, Floats]) -> dict[str, np.ndarray]:
+    """Return weights as they are stored: matrices in 8 bits with a scale for each column, other arrays in 16 bits."""
+    stored: dict[str, np.ndarray] = {}
     for name, value in weights.items():
-        if value.ndim == 2 and name.endswith(".weight"):
+        if value.ndim == MATRIX and name.endswith(".weight"):
             scales = np.abs(value).max(axis=0) / STEPS
-            kept[name] = np.ascontiguousarray(np.round(value / scales).astype(np.int8))  # safetensors writes rows
-            kept[name + SCALES] = scales.astype(np.float32)
+            stored[name] = np.ascontiguousarray(np.round(value / scales).astype(np.int8))  # safetensors writes rows
+            stored[name + SCALES] = scales.astype(np.float32)
         else:
-            kept[name] = value.astype(np.float32 if value.size < 4096 else np.float16)
-    return kept
+            stored[name] = value.astype(np.float32 if value.size < SMALL_VALUES else np.float16)
+    return stored
 
 
-def widened(kept: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return what was kept as it is computed with: 16 bits are only kept."""
-    return {name: value.astype(np.float32) if value.dtype == np.float16 else value for name, value in kept.items()}
+def widen(stored: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return stored weights as the model computes with them: arrays of 16 bits in 32 bits."""
+    return {name: value.astype(np.float32) if value.dtype == np.float16 else value for name, value in stored.items()}
 
 
 Result = TypeVar("Result")
-Weights = Mapping[str, Floats]  # by the names of our graph, see read_weights()
-Inputs = dict[str, npt.NDArray[np.int32]]  # what the operators take, see inputs()
-Engine = Callable[[Inputs], Floats]  # the operators: (n, t) of each input to the states of the tokens, (n, t, d)
+Weights = Mapping[str, Floats]  # by the names of our graph: read_weights() returns them
+Inputs = dict[str, npt.NDArray[np.int32]]  # what a graph takes: inputs() returns it
+Engine = Callable[[Inputs], Floats]  # runs a graph: inputs of (n, t) each to the states of the tokens, (n, t, d)
 
 
 def side_by_side(run: Callable[[list[int]], Result], batches: Sequence[list[int]]) -> Iterator[Result]:
-    """Yield `run` of each batch, in order; several run at once, each on a thread of its own."""
-    return map(run, batches) if len(batches) < 2 else _pool().map(run, batches)
+    """Yield the result of each batch, in order; several run at once, each on a thread of its own."""
+    return map(run, batches) if len(batches) <= 1 else _pool().map(run, batches)
 
 
 @cache
@@ -57,12 +59,12 @@ def _pool() -> ThreadPoolExecutor:
 
 
 def cores() -> int:
-    """Return how many threads run the model, each a batch of its own."""
+    """Return how many threads run models, each with a batch of its own."""
     return os.cpu_count() or 1
 
 
 def load_tokenizer(folder: Path, max_tokens: int) -> Tokenizer:
-    """Load a tokenizer that truncates and leaves padding to `inputs`: it has no state that threads could share."""
+    """Load a tokenizer that truncates and does not pad, so that it has no state that threads could share."""
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
@@ -72,13 +74,13 @@ def load_tokenizer(folder: Path, max_tokens: int) -> Tokenizer:
 
 
 def attention_mask(encodings: Sequence[Encoding]) -> Floats:
-    """Return (n, t): 1 for a token, 0 for the padding after it."""
+    """Return (n, t) float32: 1 for a token, 0 for padding."""
     lengths = np.array([len(encoding.ids) for encoding in encodings])
     return (np.arange(lengths.max())[None, :] < lengths[:, None]).astype(np.float32)
 
 
 def inputs(encodings: Sequence[Encoding]) -> Inputs:
-    """Return what the operators take, each (n, t) int32, padded with zeros to the longest."""
+    """Return what a graph takes: (n, t) int32 each, padded with zeros to the longest text."""
     mask = attention_mask(encodings)
     ids, types = np.zeros(mask.shape, dtype=np.int32), np.zeros(mask.shape, dtype=np.int32)
     for row, encoding in enumerate(encodings):
@@ -88,7 +90,7 @@ def inputs(encodings: Sequence[Encoding]) -> Inputs:
 
 
 class OnnxRuntime:
-    """An `Engine`: the operators of a graph in `rag/models/data/`, each batch on one thread."""
+    """An `Engine` that runs a graph of `rag/models/data/`, each batch on one thread."""
 
     def __init__(self, weights: Mapping[str, np.ndarray], graph: str = "minilm.onnx") -> None:
         import onnxruntime
@@ -96,12 +98,13 @@ class OnnxRuntime:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        # The session points into these, and does not keep them alive.
+        # The session points into these values and does not keep them alive.
         self._values = [onnxruntime.OrtValue.ortvalue_from_numpy(value) for value in weights.values()]
         options.add_external_initializers(list(weights), self._values)
         operators = resources.files("rag.models").joinpath("data", graph).read_bytes()
         self._session = onnxruntime.InferenceSession(operators, options, providers=["CPUExecutionProvider"])
 
     def __call__(self, given: Inputs) -> Floats:
+        """Return the states of the tokens, (n, t, d)."""
         states: Floats = self._session.run(None, given)[0]
         return states

@@ -1,7 +1,7 @@
-"""The embedded encoder run by OpenVINO, for many texts: in bfloat16, where the processor has it, twice as fast.
+"""The embedded encoder run by OpenVINO, for many texts: twice as fast where the CPU has bfloat16.
 
-The graph is made here, operator by operator (Vaswani et al. 2017 as BERT has it, Devlin et al. 2019), since OpenVINO's
-own converters would need PyTorch, and report what is converted unless told not to.
+The graph is made here, operator by operator (Vaswani et al. 2017; as a BERT has them, Devlin et al. 2019), because the
+converters of OpenVINO need PyTorch and send a report of what they convert unless they are set not to.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from rag.models.onnx import Inputs, Weights, cores
 
 
 class OpenVino:
-    """An `Engine` that takes a second or two to load. Each batch runs on one thread."""
+    """An `Engine` that loads in a second or two. Each batch runs on one thread."""
 
     def __init__(self, weights: Weights) -> None:
         import openvino
@@ -31,6 +31,7 @@ class OpenVino:
         self._of_thread = threading.local()
 
     def __call__(self, given: Inputs) -> Floats:
+        """Return the states of the tokens, (n, t, d)."""
         if not hasattr(self._of_thread, "request"):
             self._of_thread.request = self._model.create_infer_request()
         states: Floats = self._of_thread.request.infer(given)[0]
@@ -38,7 +39,7 @@ class OpenVino:
 
 
 def _bert(weights: Weights) -> Any:
-    """Return the encoder: tokens in, their states (n, t, d) out."""
+    """Return the graph: it takes tokens and returns their states, (n, t, d)."""
     import openvino
     from openvino import opset13 as op
 
@@ -62,13 +63,13 @@ def _bert(weights: Weights) -> Any:
         parts = op.reshape(linear(x, f"{layer}.qkv"), number(0, 0, 3, HEADS, DIMENSION // HEADS), True)
         by_head = op.transpose(parts, number(2, 0, 3, 1, 4))  # (3, n, heads, t, d / heads)
         query, key, value = (op.gather(by_head, op.constant(part), first) for part in range(3))
-        found = op.scaled_dot_product_attention(query, key, value, hidden)
-        return op.reshape(op.transpose(found, number(0, 2, 1, 3)), number(0, 0, DIMENSION), True)
+        mixed = op.scaled_dot_product_attention(query, key, value, hidden)
+        return op.reshape(op.transpose(mixed, number(0, 2, 1, 3)), number(0, 0, DIMENSION), True)
 
     first = op.constant(0)  # axis
     names = ("input_ids", "attention_mask", "token_type_ids")
     ids, mask, types = given = [op.parameter([-1, -1], np.int32, name=name) for name in names]
-    # (n, 1, 1, t), added to what a token makes of each: nothing, or so little that padding counts for nothing
+    # (n, 1, 1, t), added to the attention scores: 0 for a token, and for padding a number that makes its share nothing
     is_token = op.greater(mask, op.constant(np.int32(0)))
     hidden = op.unsqueeze(op.select(is_token, offset(0), offset(-1e4)), number(1, 2))
     length = op.gather(op.shape_of(ids), number(1), first)

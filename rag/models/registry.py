@@ -1,4 +1,4 @@
-"""Which model a name means, loaded."""
+"""Loads the model that a name means."""
 
 from __future__ import annotations
 
@@ -7,21 +7,25 @@ import platform
 import shutil
 from importlib.util import find_spec
 
-from rag.models.base import EMBEDDED_NAMES, Encoder, has_bfloat16
+from rag.models.base import EMBEDDED_NAMES, AnswerReader, Encoder, has_bfloat16
+
+EMBEDDED_READER = "embedded"
 
 
 def load_encoder(name: str = "minilm", many: bool = False) -> Encoder:
-    """Load an encoder: `minilm` is the embedded one, any other name goes to sentence-transformers.
+    """Load an encoder.
 
-    `many` says that it will encode thousands of texts: then the embedded one is run by what is fastest here, which may
-    take seconds to load. Its vectors are the same but for rounding: in bfloat16 with a cosine of .9999.
+    Args:
+        name: "minilm" is the embedded one; sentence-transformers loads any other name or folder.
+        many: it will encode thousands of texts. The embedded one is then run by what is fastest on this machine, which
+            may take seconds to load. Its vectors differ by rounding only: in bfloat16 the cosine is 0.9999.
 
     Raises:
-        ConfigError: no such model, or it is not on this machine and cannot be fetched.
+        ConfigError: there is no such model, or it is not on this machine and cannot be fetched.
     """
-    from rag.models.sentence_transformers import has_accelerator, load_sentence_encoder
+    from rag.models.sentence_transformers import has_gpu, load_sentence_encoder
 
-    if name not in EMBEDDED_NAMES or (many and _accelerator_likely() and has_accelerator()):
+    if name not in EMBEDDED_NAMES or (many and _gpu_likely() and has_gpu()):
         return load_sentence_encoder(name)
     from rag.models.minilm import MiniLM
 
@@ -34,7 +38,26 @@ def load_encoder(name: str = "minilm", many: bool = False) -> Encoder:
     return MiniLM()
 
 
-def _accelerator_likely() -> bool:
-    """Whether PyTorch may find an NVIDIA or Apple accelerator; importing PyTorch to ask it takes seconds."""
+def load_answer_reader(name: str = EMBEDDED_READER) -> AnswerReader:
+    """Load an answer reader.
+
+    Args:
+        name: "embedded", or any extractive question-answering model of transformers by name or folder.
+
+    Raises:
+        ConfigError: there is no such model, or it is not on this machine and cannot be fetched.
+    """
+    if name == EMBEDDED_READER:
+        from rag.models.answer_reader import answer_reader
+
+        return answer_reader()
+    from rag.models.caching import CachingAnswerReader
+    from rag.models.transformers_reader import load_transformers_reader
+
+    return CachingAnswerReader(load_transformers_reader(name))
+
+
+def _gpu_likely() -> bool:
+    """Return whether PyTorch may find an NVIDIA or Apple GPU; importing PyTorch to ask it takes seconds."""
     apple = platform.system() == "Darwin" and platform.machine() == "arm64"
     return apple or os.path.exists("/dev/nvidiactl") or shutil.which("nvidia-smi") is not None

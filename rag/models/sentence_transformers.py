@@ -1,4 +1,4 @@
-"""Any other encoder, by its sentence-transformers name or folder: by PyTorch, on an accelerator when there is one."""
+"""Any other encoder, by its sentence-transformers name or folder: PyTorch runs it, on a GPU where there is one."""
 
 from __future__ import annotations
 
@@ -18,14 +18,21 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 BATCH_SIZE = 32  # texts that go through the model together
-FEW_CHARACTERS = 2_000  # in one batch: less is encoded by one thread
+HUB_TIMEOUT = 10.0  # seconds
+FEW_CHARACTERS = 2_000  # in one batch: up to here one thread is fastest
+
+Model = TypeVar("Model")
 
 
 def load_sentence_encoder(name: str, *, half: bool = False) -> SentenceEncoder:
-    """Load a model from its folder, from what was downloaded before, or from the hub; `half`: it works in bfloat16.
+    """Load a model from its folder, from what was downloaded before, or from the hub.
+
+    Args:
+        name: of the model, as sentence-transformers takes it; "minilm" is the embedded one.
+        half: the model computes in bfloat16.
 
     Raises:
-        ConfigError: no such model, or it is not on this machine and cannot be fetched.
+        ConfigError: there is no such model, or it is not on this machine and cannot be fetched.
     """
     from sentence_transformers import SentenceTransformer
 
@@ -34,8 +41,8 @@ def load_sentence_encoder(name: str, *, half: bool = False) -> SentenceEncoder:
     return SentenceEncoder(model.bfloat16() if half else model, encoder_name(name))
 
 
-def has_accelerator() -> bool:
-    """Whether PyTorch would run a model on an accelerator: one may be there, and PyTorch made for processors alone."""
+def has_gpu() -> bool:
+    """Return whether PyTorch runs models on a GPU. It may be built for CPUs alone although the machine has a GPU."""
     import torch
 
     return torch.cuda.is_available() or torch.backends.mps.is_available()
@@ -51,23 +58,25 @@ class SentenceEncoder:
         self.name = name
         self.dimension = int(dimension)
         self._model = model
-        # A fast tokenizer keeps padding and truncation as state: two threads in it at once raise "Already borrowed".
+        # A fast tokenizer has padding and truncation as state: two threads in it at once raise "Already borrowed".
         self._lock = threading.Lock()
 
     def encode(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> Floats:
+        """Return (n, d) float32 of unit length; `progress` gets the number of encoded texts after each batch."""
         vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
         done = 0
         for rows in by_length(texts, BATCH_SIZE):
-            with self._lock, _threads_for(sum(len(texts[row]) for row in rows)):
+            with self._lock, threads_for(sum(len(texts[row]) for row in rows)):
                 vectors[rows] = self._model.encode(
                     [texts[row] for row in rows], batch_size=BATCH_SIZE, show_progress_bar=False
                 )
             done += len(rows)
             if progress:
                 progress(done)
-        return unit(vectors)  # here, in float32, whatever the model works in
+        return unit(vectors)  # in float32, also where the model computes in bfloat16
 
     def encode_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
+        """Return the vectors of each text's tokens, in the order of the texts."""
         tokens: dict[int, TokenVectors] = {}
         for rows in by_length(texts, BATCH_SIZE):
             tokens.update(zip(rows, self._token_batch([texts[row] for row in rows]), strict=True))
@@ -77,7 +86,7 @@ class SentenceEncoder:
         import torch
 
         tokenizer: Any = self._model.tokenizer
-        with self._lock, _threads_for(sum(map(len, texts))), torch.inference_mode():
+        with self._lock, threads_for(sum(map(len, texts))), torch.inference_mode():
             features = tokenizer(
                 texts,
                 padding=True,
@@ -96,8 +105,8 @@ class SentenceEncoder:
 
 
 @contextmanager
-def _threads_for(characters: int) -> Iterator[None]:
-    """One thread for a question: several wait for each other longer than they work, by far on a busy machine."""
+def threads_for(characters: int) -> Iterator[None]:
+    """Let PyTorch use one thread for a few characters: several would wait for each other longer than they work."""
     import torch
 
     threads = torch.get_num_threads()
@@ -111,45 +120,46 @@ def _threads_for(characters: int) -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-HUB_TIMEOUT = 10.0  # seconds
+def load_model(load: Callable[..., Model], name: str, kind: str, fallback: str) -> Model:
+    """Load a model from its folder, from what was downloaded before, or from the hub.
 
-Model = TypeVar("Model")
-
-
-def load_model(kind: Callable[..., Model], name: str, what: str, otherwise: str) -> Model:
-    """Load `name` with the class `kind` of sentence-transformers; `what` and `otherwise` say in errors what it is.
+    Args:
+        load: takes the name and `local_files_only`, as the classes of sentence-transformers do.
+        name: of the model, or the path of its folder.
+        kind: what the error calls it: "encoder", "reranker", "answer reader".
+        fallback: the name of the embedded model that the error suggests instead.
 
     Raises:
-        ConfigError: no such model, or it is not on this machine and cannot be fetched.
+        ConfigError: there is no such model, or it is not on this machine and cannot be fetched.
     """
     try:
         with _quiet():
             try:
-                return kind(name, local_files_only=True)
+                return load(name, local_files_only=True)
             except OSError:
                 if os.path.exists(name):
                     raise
                 _ask_hub(name)
-                return kind(name)
-    except Exception as error:  # whatever a model folder or the hub can raise ends here, with its first line
+                return load(name)
+    except Exception as error:  # a model folder and the hub raise many classes; the user sees the first line
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        remedy = f"check the name, give the path of a downloaded sentence-transformers folder, or use `{otherwise}`"
-        raise ConfigError(f"cannot load the {what} {name!r}: {reason}; {remedy}") from error
+        remedy = f"check the name, give the path of a downloaded model folder, or use `{fallback}`"
+        raise ConfigError(f"cannot load the {kind} {name!r}: {reason}; {remedy}") from error
 
 
 def _ask_hub(name: str) -> None:
-    """Raise at once when the hub does not answer or has no such model: loading would try for minutes before it did."""
+    """Raise at once when the hub does not answer or has no such model; loading would first try for minutes."""
     from huggingface_hub import HfApi
 
     try:
         HfApi().model_info(name, timeout=HUB_TIMEOUT)
-    except Exception as error:  # of the name, the repository, the network: three families of classes
+    except Exception as error:  # the name, the repository and the network each have errors of their own
         raise OSError(f"it is not on this machine, and the model hub says: {error}") from error
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the "Loading weights" bar and the load report off the terminal, and leave the settings as they were."""
+    """Keep the progress bar and the report of loading off the terminal, and restore the settings afterwards."""
     from transformers.utils import logging as settings
 
     logging: Any = settings

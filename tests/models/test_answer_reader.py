@@ -11,16 +11,17 @@ import pytest
 from safetensors.numpy import save
 
 from eval.datasets.ramdocs import read_cases
-from eval.datasets.ranking_examples import Group, Sentence
-from eval.datasets.span_examples import Example, cloze, disagreement, quiz, squad
-from eval.datasets.squad import half_of
-from rag.models.answer_reader import (
-    MAX_ANSWER_TOKENS,
-    MIN_LOG_PROBABILITY,
-    AnswerSpans,
-    EmbeddedAnswerReader,
-    answer_reader,
+from eval.datasets.ranking_examples import RankingGroup, TitledSentence
+from eval.datasets.span_examples import (
+    SpanExample,
+    cloze_examples,
+    disagreement_examples,
+    quiz_examples,
+    squad_examples,
 )
+from eval.datasets.squad import half_of
+from rag.models.answer_reader import EmbeddedAnswerReader, answer_reader
+from rag.models.base import MAX_ANSWER_TOKENS, MIN_LOG_PROBABILITY, AnswerSpans
 
 QUESTION = "How many people work at the plant?"
 SENTENCES = ["The plant employs 1,200 workers in three shifts.", "People beside the plant complain."]
@@ -30,11 +31,11 @@ def test_it_computes_what_pytorch_trained() -> None:
     import torch
     from transformers import AutoTokenizer
 
-    from eval.training.answer_reader import Model
+    from eval.training.answer_reader import AnswerReaderModel
     from rag.models.minilm import embedded_folder
 
     torch.manual_seed(1)
-    model, tokenizer = Model().eval(), AutoTokenizer.from_pretrained(str(embedded_folder()))
+    model, tokenizer = AnswerReaderModel().eval(), AutoTokenizer.from_pretrained(str(embedded_folder()))
     given = tokenizer([QUESTION] * 2, SENTENCES, padding=True, return_tensors="pt")
     with torch.inference_mode():
         odds, told_answers = model(given)
@@ -102,9 +103,9 @@ def test_made_questions_ask_for_what_stands_in_their_sentence() -> None:
         "The Norwegian government said on Monday that 4,200 soldiers would leave the town of Narvik before the summer. "
         "The mayor, who has led the town council since 2011, asked the ministry in Oslo for 30 per cent more money now."
     )
-    made = cloze([article] * 40, 30, Random(3))
+    made = cloze_examples([article] * 40, 30, Random(3))
     assert len(made) == 30
-    assert made == cloze([article] * 40, 30, Random(3))
+    assert made == cloze_examples([article] * 40, 30, Random(3))
     asked_for = {example.sentence[slice(*example.answer)] for example in made if example.answer}
     assert {"Narvik", "Oslo"} & asked_for
     for example in made:
@@ -114,13 +115,20 @@ def test_made_questions_ask_for_what_stands_in_their_sentence() -> None:
 
 
 def test_real_questions_have_their_answer_where_it_stands(tmp_path: Path) -> None:
-    group = Group("Who won?", (Sentence("The cup went to Ghana."),), (Sentence("It rained."), Sentence("Nobody came.")))
+    group = RankingGroup(
+        "Who won?",
+        (TitledSentence("The cup went to Ghana."),),
+        (TitledSentence("It rained."), TitledSentence("Nobody came.")),
+    )
     questions = tmp_path / "questions.jsonl"
     row = {"question": "Who won?", "date": "2023/01/06", "choices": ["Mali", "ghana"], "answer": ["1"]}
     questions.write_text(json.dumps(row) + "\n", encoding="utf-8")
-    none = [Example("Who won?", "It rained.", None), Example("Who won?", "Nobody came.", None)]
-    assert quiz([group], questions, "2023") == [Example("Who won?", "The cup went to Ghana.", (16, 21)), *none]
-    assert quiz([group], questions, "2022") == []
+    none = [SpanExample("Who won?", "It rained.", None), SpanExample("Who won?", "Nobody came.", None)]
+    assert quiz_examples([group], questions, "2023") == [
+        SpanExample("Who won?", "The cup went to Ghana.", (16, 21)),
+        *none,
+    ]
+    assert quiz_examples([group], questions, "2022") == []
 
 
 def test_squad_gives_its_tuning_half_with_and_without_an_answer(tmp_path: Path) -> None:
@@ -135,12 +143,12 @@ def test_squad_gives_its_tuning_half_with_and_without_an_answer(tmp_path: Path) 
     (tmp_path / "queries.json").write_text(json.dumps({"queries": rows}), encoding="utf-8")
     (tmp_path / "ground_truth.json").write_text(json.dumps(truth), encoding="utf-8")
     first, second, third = "The fort of Ulm is 1 years old.", "It rained.", "A duke built it."
-    assert squad(tmp_path) == [
-        Example("Who built it?", third, (2, 6)),
-        Example("Who built it?", first, None),
-        Example("Who built it?", second, None),
-        Example("Who sold it?", first, None),
-        Example("Who sold it?", second, None),
+    assert squad_examples(tmp_path) == [
+        SpanExample("Who built it?", third, (2, 6)),
+        SpanExample("Who built it?", first, None),
+        SpanExample("Who built it?", second, None),
+        SpanExample("Who sold it?", first, None),
+        SpanExample("Who sold it?", second, None),
     ]
 
 
@@ -153,9 +161,9 @@ def test_each_document_gives_the_sentence_with_its_answer(tmp_path: Path) -> Non
     lines = [json.dumps({"question": question, "documents": documents}) for question in questions]
     (tmp_path / "set.jsonl").write_text("\n".join(lines), encoding="utf-8")
     (asked,) = (case.question for case in read_cases(tmp_path) if case.half == "tune")
-    assert disagreement(tmp_path) == [
-        Example(asked, "The fort was built in 1740 by a duke.", (22, 26)),
-        Example(asked, "The weather in the town is fair.", None),
+    assert disagreement_examples(tmp_path) == [
+        SpanExample(asked, "The fort was built in 1740 by a duke.", (22, 26)),
+        SpanExample(asked, "The weather in the town is fair.", None),
     ]
 
 
@@ -163,12 +171,14 @@ def test_a_few_examples_and_groups_are_learned() -> None:
     from eval.training.answer_reader import train
 
     start = SENTENCES[0].index("1,200")
-    real = [Example(QUESTION, SENTENCES[0], (start, start + 5)), Example(QUESTION, SENTENCES[1], None)] * 160
+    real = [SpanExample(QUESTION, SENTENCES[0], (start, start + 5)), SpanExample(QUESTION, SENTENCES[1], None)] * 160
     asked, complaint = (
-        Group("Why?", (Sentence(SENTENCES[0]),), (Sentence("It rained."),)),
+        RankingGroup("Why?", (TitledSentence(SENTENCES[0]),), (TitledSentence("It rained."),)),
         "People beside it are unhappy.",
     )
-    section = Group("Is everybody content?", tuple(map(Sentence, (SENTENCES[1], complaint))), (Sentence(SENTENCES[0]),))
+    section = RankingGroup(
+        "Is everybody content?", tuple(map(TitledSentence, (SENTENCES[1], complaint))), (TitledSentence(SENTENCES[0]),)
+    )
     reader = EmbeddedAnswerReader(save(train(real[:2], real, [section], [asked]).kept()))
     answers, other = reader.read(QUESTION, SENTENCES)
     assert answers.scores(np.array([start]), np.array([start + 5]))[0] > np.log(0.9)

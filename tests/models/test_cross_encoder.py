@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save
 
-from rag.models.cross_encoder import MAX_TOKENS, EmbeddedCrossEncoder, cross_encoder, titled
+from rag.models.cross_encoder import MAX_TOKENS, EmbeddedCrossEncoder, cross_encoder, with_title
 from rag.retrieval.rerankers import EmbeddedReranker, likeliest, load_reranker
 from rag.types import Article, Passage
 
@@ -22,14 +22,14 @@ def test_it_computes_what_pytorch_trained() -> None:
     import torch
     from transformers import AutoTokenizer
 
-    from eval.training.cross_encoder import Model, thinned
+    from eval.training.cross_encoder import CrossEncoderModel, thinned
     from rag.models.minilm import embedded_folder
 
     torch.manual_seed(1)
-    model = thinned(Model()).eval()
+    model = thinned(CrossEncoderModel()).eval()
     titles = ["Work at the plant", None, ""]
     tokenizer = AutoTokenizer.from_pretrained(str(embedded_folder()))
-    texts = [titled(sentence, title) for sentence, title in zip(SENTENCES, titles, strict=True)]
+    texts = [with_title(sentence, title) for sentence, title in zip(SENTENCES, titles, strict=True)]
     pairs = tokenizer([QUESTION] * 3, texts, padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="pt")
     with torch.inference_mode():
         expected = model(pairs)[0].numpy()
@@ -41,13 +41,13 @@ def test_a_student_learns_what_its_teacher_says() -> None:
     import torch
     from transformers import AutoTokenizer
 
-    from eval.datasets.ranking_examples import Group, Sentence
-    from eval.training.cross_encoder import Model, Recipe, distil, thinned
+    from eval.datasets.ranking_examples import RankingGroup, TitledSentence
+    from eval.training.cross_encoder import CrossEncoderModel, Recipe, distil, thinned
     from rag.models.minilm import embedded_folder
 
     torch.manual_seed(1)
-    group = Group(QUESTION, (Sentence(SENTENCES[1], "Work"),), tuple(map(Sentence, SENTENCES[::2])))
-    teacher, tokenizer = Model().eval(), AutoTokenizer.from_pretrained(str(embedded_folder()))
+    group = RankingGroup(QUESTION, (TitledSentence(SENTENCES[1], "Work"),), tuple(map(TitledSentence, SENTENCES[::2])))
+    teacher, tokenizer = CrossEncoderModel().eval(), AutoTokenizer.from_pretrained(str(embedded_folder()))
     pairs = tokenizer([QUESTION] * 3, SENTENCES, padding=True, return_tensors="pt")
     student = distil(teacher, [group], Recipe(epochs=5, rate=2e-4))
     with torch.inference_mode():

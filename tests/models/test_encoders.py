@@ -81,7 +81,7 @@ def test_a_file_of_other_weights_is_refused_by_name(tmp_path: Path) -> None:
 
 def test_many_texts_go_to_what_is_fastest_here(monkeypatch: pytest.MonkeyPatch) -> None:
     has = {"device": False, "cuda": False, "mps": False, "openvino": False, "bfloat16": False}
-    monkeypatch.setattr("rag.models.registry._accelerator_likely", lambda: has["device"])
+    monkeypatch.setattr("rag.models.registry._gpu_likely", lambda: has["device"])
     monkeypatch.setattr("torch.cuda.is_available", lambda: has["cuda"])
     monkeypatch.setattr("torch.backends.mps.is_available", lambda: has["mps"])
     monkeypatch.setattr("rag.models.registry.find_spec", lambda name: has[name] or None)
