@@ -1,9 +1,9 @@
-"""How the words of a sentence stand in a source: the signs that tell a sentence which the source carries from others.
+"""Aligns a sentence with a source: the features that tell whether the source supports the sentence, and the evidence.
 
-Each word of the sentence is looked for in the source twice: as the same word, and as the word whose vector, in its
-context, is the most similar (greedy matching, after BERTScore's precision, Zhang et al. 2020). Words alone do not tell
-who did what to whom, so that words which stand together in the sentence are also looked for together in the source:
-what generated text gets wrong is mostly which words it joins (Goyal & Durrett 2020, who ask it of a parser's arcs).
+Each word of the sentence is looked up in the source twice: as the same word, and as the word with the most similar
+vector, in its context (greedy matching, after the precision of BERTScore, Zhang et al. 2020). Words alone do not say
+who did what to whom. So words that are neighbours in the sentence are also looked up as neighbours in the source:
+generated text is mostly wrong in which words it joins (Goyal & Durrett 2020, for the arcs of a parser).
 """
 
 from __future__ import annotations
@@ -26,23 +26,24 @@ from rag.text.tokens import Word, words
 
 Bools = npt.NDArray[np.bool_]
 
-NEAR = 8  # words: so far apart two words may stand in the source and still be said of each other
-NAME_TRUST = 0.6  # of the similarity of a name with another one: Ottawa is like Washington, but is not it
-CONTEXT_TRUST = 0.8  # what a name is worth that only the title, the speaker or the date gives
-SECOND_SENTENCE = 0.03  # share of the words that a second sentence must add to be part of the evidence
-_STEP = re.compile(r"(?<=\s[.!?])\s+(?=\S)")  # sentence ends of text whose marks stand apart
+NEAR_WORDS = 8  # words: the distance up to which two words of the source count as neighbours
+# The similarity of a name with another name is multiplied by this: Ottawa is like Washington, but is not Washington.
+NAME_TRUST = 0.6
+CONTEXT_SUPPORT = 0.8  # the support of a name that only the title, the speaker or the date has
+SECOND_SENTENCE_MIN = 0.03  # mean support that a second sentence must add to be part of the evidence
+_STEP = re.compile(r"(?<=\s[.!?])\s+(?=\S)")  # sentence ends in text with a space before the mark
 
 
 @dataclass(frozen=True, slots=True)
 class AlignmentFeatures:
-    """What is known of one sentence against one source; a word's *support* is 0 to 1.
+    """The features of one sentence aligned with one source. The *support* of a word is 0 to 1.
 
     Attributes:
-        pairs: mean support of neighbouring content words, and those one word further on, near each other in the
-            source; words that it has less often weigh more.
-        anywhere: share of the content words that stand in the source.
-        names: 1 when the sentence has a name that neither the source nor its context has.
-        size: log10 of the words of the source: in a long one more is found by chance.
+        pairs: mean support of pairs of content words, at most one word apart in the sentence, that are near each other
+            in the source; words that are rarer in the source weigh more.
+        anywhere: share of the content words that the source has.
+        names: 1 when the sentence has a name that neither the source nor its context has, else 0.
+        size: log10 of the number of words in the source: a long source has more words by chance.
     """
 
     pairs: float
@@ -51,6 +52,7 @@ class AlignmentFeatures:
     size: float
 
     def vector(self) -> Floats:
+        """Return the features, (n,) float32, in the order of ALIGNMENT_FEATURES."""
         return np.array([getattr(self, f.name) for f in fields(self)], dtype=np.float32)
 
 
@@ -62,8 +64,10 @@ class Text:
     """A text with its words and their vectors.
 
     Attributes:
-        vectors: (w, d) float32, one of unit length for each word, zeros where the encoder saw nothing of it.
-        spans: its sentences.
+        text: the text itself.
+        words: its w words.
+        vectors: (w, d) float32, one of unit length for each word; zeros for a word that the encoder did not read.
+        spans: start and end of each sentence, in characters.
     """
 
     text: str
@@ -73,26 +77,28 @@ class Text:
 
     @cached_property
     def sentence_of(self) -> Ints:
-        """(w,) index of the sentence that each word is in."""
+        """The index of the sentence that each word is in, (w,) int64."""
         starts = [start for start, _ in self.spans]
         return np.array([bisect_right(starts, word.start) - 1 for word in self.words], dtype=np.int64)
 
     @cached_property
     def keys(self) -> tuple[str, ...]:
+        """The key of each word."""
         return tuple(word.key for word in self.words)
 
     @cached_property
     def names(self) -> frozenset[str]:
-        """Keys of the content words that are always written with a capital."""
-        big = {word.key for word in self.words if word.content and word.capitalised}
-        return frozenset(big - {word.key for word in self.words if not word.capitalised})
+        """The keys of the content words that always have a capital letter."""
+        capitalised = {word.key for word in self.words if word.content and word.capitalised}
+        return frozenset(capitalised - {word.key for word in self.words if not word.capitalised})
 
     @cached_property
     def quantities(self) -> tuple[Quantity, ...]:
+        """The numbers of the text."""
         return quantities(self.text)
 
     def part(self, start: int, end: int) -> Text:
-        """One sentence of the text, by itself."""
+        """Return one sentence of the text as a text of its own."""
         inside = [i for i, word in enumerate(self.words) if start <= word.start and word.end <= end]
         moved = tuple(
             Word(w.start - start, w.end - start, w.key, w.capitalised, w.number, w.content)
@@ -102,17 +108,22 @@ class Text:
 
 
 def text_of(text: str, tokens: TokenVectors) -> Text:
-    """Put a text and the vectors of its tokens together."""
-    found = tuple(words(text))
-    owner = np.searchsorted([word.start for word in found], tokens.spans[:, 0], side="right") - 1
-    sums = np.zeros((len(found), tokens.vectors.shape[1]), dtype=np.float32)
-    inside = [i >= 0 and end <= found[i].end for i, end in zip(owner, tokens.spans[:, 1], strict=True)]
+    """Return a text with the vectors of its words, each made of those of its tokens."""
+    own = tuple(words(text))
+    owner = np.searchsorted([word.start for word in own], tokens.spans[:, 0], side="right") - 1
+    sums = np.zeros((len(own), tokens.vectors.shape[1]), dtype=np.float32)
+    inside = [i >= 0 and end <= own[i].end for i, end in zip(owner, tokens.spans[:, 1], strict=True)]
     np.add.at(sums, owner[inside], tokens.vectors[inside])
-    return Text(text, found, unit(sums), tuple(sentences(text)))
+    return Text(text, own, unit(sums), tuple(sentences(text)))
 
 
 def joined(texts: Sequence[tuple[int, Text]], whole: str) -> Text:
-    """Parts of one text, each with where it starts, as they stand in it."""
+    """Return a text made of some of its parts.
+
+    Args:
+        texts: the character at which each part starts, and the part.
+        whole: the text that the parts are from.
+    """
     if len(texts) == 1 and texts[0][0] == 0 and texts[0][1].text == whole:
         return texts[0][1]
     moved = (
@@ -123,42 +134,42 @@ def joined(texts: Sequence[tuple[int, Text]], whole: str) -> Text:
 
 
 def statements(text: str) -> list[Span]:
-    """The sentences of a text that is to be checked, those of tokenised text ("he left . she did not .") too."""
-    found: list[Span] = []
+    """Return start and end of each sentence that has words, also in tokenised text ("he left . she did not .")."""
+    spans: list[Span] = []
     for start, end in sentences(text):
-        for match in _STEP.finditer(text, start, end):
-            found.append((start, match.start()))
-            start = match.end()
-        found.append((start, end))
-    return [(start, end) for start, end in found if any(map(str.isalnum, text[start:end]))]
+        steps = list(_STEP.finditer(text, start, end))
+        spans += zip([start, *(step.end() for step in steps)], [*(step.start() for step in steps), end], strict=True)
+    return [(start, end) for start, end in spans if any(map(str.isalnum, text[start:end]))]
 
 
 def align(sentence: Text, source: Text, context: frozenset[str] = frozenset()) -> tuple[AlignmentFeatures, Span]:
-    """Compare a sentence with a source; both have at least one word.
+    """Align a sentence with a source; both have at least one word.
 
     Args:
-        context: keys of the names that stand around the source and not in it.
+        sentence: the sentence that is checked.
+        source: the text that may support it.
+        context: keys of the names that only the context of the source has.
 
     Returns:
-        The signs, and the evidence as (start, end) in characters of the source: the sentence, or the two next to each
-        other, that support the words best.
+        The features, and the evidence as (start, end) in characters of the source: the sentence, or two neighbouring
+        ones, with the best support.
     """
     support, exact = _support(sentence, source, context)
     content = np.array([word.content for word in sentence.words])
     if not content.any():
         content[:] = True
-    held = support[content]
-    signs = AlignmentFeatures(
-        pairs=_pairs(held, exact[content], source),
-        anywhere=float((held.max(axis=1) >= CONTEXT_TRUST).mean()),
-        names=_unheard(sentence, source, context),
+    content_support = support[content]
+    features = AlignmentFeatures(
+        pairs=_pairs(content_support, exact[content], source),
+        anywhere=float((content_support.max(axis=1) >= CONTEXT_SUPPORT).mean()),
+        names=_has_unknown_name(sentence, source, context),
         size=log10(len(source.words)),
     )
-    return signs, _evidence(support, source)
+    return features, _evidence(support, source)
 
 
 def _support(sentence: Text, source: Text, context: frozenset[str]) -> tuple[Floats, Bools]:
-    """Return two (words of the sentence, words of the source): how well each supports each, and which are the same."""
+    """Return two arrays (words of the sentence, words of the source): the support, and which words are the same."""
     ids = {key: number for number, key in enumerate(dict.fromkeys(source.keys))}
     theirs = np.array([ids[key] for key in source.keys])
     exact = np.array([ids.get(key, -1) for key in sentence.keys])[:, None] == theirs[None, :]
@@ -172,12 +183,12 @@ def _support(sentence: Text, source: Text, context: frozenset[str]) -> tuple[Flo
     similar[[word.number for word in sentence.words]] = 0.0
     support = np.where(exact, 1.0, similar).astype(np.float32)
     known = [word.capitalised and not word.number and word.key in context for word in sentence.words]
-    support[known] = np.maximum(support[known], CONTEXT_TRUST)
+    support[known] = np.maximum(support[known], CONTEXT_SUPPORT)
     return support, exact
 
 
 def _same_number(word: Word, sentence: Text, source: Text) -> Bools:
-    """(words of the source,): which are part of a number of the same value."""
+    """Return (words of the source,): which are part of a number of the same value."""
     mine = [q for q in sentence.quantities if q.start <= word.start and word.end <= q.end]
     spans = [(q.start, q.end) for q in source.quantities if any(q.same(m) for m in mine)]
     return np.array([any(a <= w.start and w.end <= b for a, b in spans) for w in source.words], dtype=bool)
@@ -191,7 +202,7 @@ def _evidence(support: Floats, source: Text) -> Span:
     gaps = [source.text[end:start] for (_, end), (start, _) in pairwise(source.spans)]
     follow = [i for i, gap in enumerate(gaps) if not gap.strip()]
     two = np.maximum(one[:, follow], one[:, [i + 1 for i in follow]])
-    single, double = one.mean(axis=0), two.mean(axis=0) - SECOND_SENTENCE
+    single, double = one.mean(axis=0), two.mean(axis=0) - SECOND_SENTENCE_MIN
     if len(double) and double.max() > single.max():
         first = follow[int(double.argmax())]
         return source.spans[first][0], source.spans[first + 1][1]
@@ -199,14 +210,14 @@ def _evidence(support: Floats, source: Text) -> Span:
 
 
 def _pairs(support: Floats, exact: Bools, source: Text) -> float:
-    """The sign that asks whether what stands together in the sentence stands together in the source."""
-    if len(support) < 2:
+    """Return the feature `pairs`: whether neighbours in the sentence are neighbours in the source."""
+    if len(support) == 1:
         return float(support.max())
-    place = np.arange(len(source.words)) + NEAR * source.sentence_of  # so that no window reaches over a sentence's end
+    place = np.arange(len(source.words)) + NEAR_WORDS * source.sentence_of  # so that no window crosses a sentence end
     spread = np.zeros((len(support), int(place[-1]) + 1), dtype=np.float32)
     spread[:, place] = support
     near = spread.copy()
-    for shift in range(1, min(NEAR, spread.shape[1] - 1) + 1):
+    for shift in range(1, min(NEAR_WORDS, spread.shape[1] - 1) + 1):
         np.maximum(near[:, shift:], spread[:, :-shift], out=near[:, shift:])
         np.maximum(near[:, :-shift], spread[:, shift:], out=near[:, :-shift])
     rarity = 1 / np.log2(2 + exact.sum(axis=1))
@@ -216,7 +227,7 @@ def _pairs(support: Floats, exact: Bools, source: Text) -> float:
     return float(pairs @ weights / weights.sum())
 
 
-def _unheard(sentence: Text, source: Text, context: frozenset[str]) -> float:
+def _has_unknown_name(sentence: Text, source: Text, context: frozenset[str]) -> float:
     there = set(source.keys) | context
     named = (w.key for w in sentence.words if w.content and not w.number and w.capitalised and w.start > 0)
     return float(any(key not in there for key in named))

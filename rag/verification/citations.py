@@ -1,4 +1,4 @@
-"""From `[n]` markers to citations: numbered by first appearance, each the exact span of one evidence sentence."""
+"""Turns `[n]` markers into citations: numbered by first appearance, each the exact span of one evidence sentence."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _MARKER_BEGUN = re.compile(r"\s*\[[\d,\s]*$")
 
 
 class Citer:
-    """Resolves the markers of one answer; the same evidence keeps its number to the end.
+    """Resolves the markers of one answer; the same evidence always has the same number.
 
     Attributes:
-        citations: what has been cited so far, in order of number.
-        unknown: markers that named no evidence; counted, never shown as citations.
+        citations: the citations so far, in the order of their numbers.
+        unknown: how many markers name no evidence; these are never shown as citations.
     """
 
     def __init__(self, evidence: Sequence[Evidence]) -> None:
@@ -26,7 +26,7 @@ class Citer:
         self.unknown = 0
 
     def resolve(self, sentence: str) -> tuple[str, tuple[int, ...]]:
-        """Split a finished sentence into its text and its citation numbers (1-based, ascending by appearance)."""
+        """Return the text of a finished sentence and its citation numbers, from 1, in the order of the markers."""
         numbers: list[int] = []
         for match in MARKER.finditer(sentence):
             for index in map(int, match.group(1).split(",")):
@@ -46,13 +46,13 @@ class Citer:
 
 
 def visible(sentence: str) -> str:
-    """What of a sentence that is still being written can be shown: no marker, and nothing that may become one.
+    """Return what can be shown of an unfinished sentence: no marker, and nothing that may become one.
 
-    Whatever follows, the text that `Citer.resolve` makes of the whole sentence begins with it.
+    The text that `Citer.resolve` returns for the whole sentence begins with this, whatever follows.
     """
     return MARKER.sub("", _MARKER_BEGUN.sub("", sentence)).strip()
 
 
 def with_markers(text: str, numbers: Sequence[int]) -> str:
-    """The sentence as it is shown: "… [1] [2]"."""
+    """Return the sentence as it is shown: "… [1] [2]"."""
     return text + "".join(f" [{n}]" for n in numbers)

@@ -1,27 +1,15 @@
-"""Does one sentence deny what the other says, or say the opposite? By lists of English words, so only what is plain."""
+"""Decides whether two sentences contradict each other. It uses lists of English words, so it sees plain cases only."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from functools import cache
 
+from rag.text.names import title_holders
+from rag.text.polarity import is_denial
 from rag.text.tokens import stem, words
 
-_TITLE = (
-    r"(?P<title>president|prime minister|minister|premier|chancellor|secretary|governor|senator|mayor|ambassador|"
-    r"director|chair(?:man|woman)?|chief executive|king|queen|pope|judge|captain|coach)"
-)
-_NAME = r"(?P<name>[A-Z][\w’'-]+(?: [A-Z][\w’'-]+)*)"
-_TITLED = re.compile(rf"\b(?i:{_TITLE}) {_NAME}")  # "U.S. President Donald Trump"
-_NAMED = re.compile(
-    rf"{_NAME}(?:,| is| was| becomes?| became| as)(?: the| a| an| its)?(?: [\w’'.-]+){{0,2}}? (?i:{_TITLE})\b"
-)
-REACH = 4  # words: so far behind a denial stands what it denies
-_DENIALS = frozenset(
-    """not no never none nobody nothing neither nor without cannot deny denied denies refuse refused refuses fail failed
-    fails lack lacks lacked unlikely impossible false""".split()
-)
+REACH_WORDS = 4  # words after a denial among which is the word that it denies
 OPPOSITES = tuple(
     (pair.split("/")[0], pair.split("/")[1])
     for pair in """rise/fall increase/decrease increase/reduce gain/lose win/lose up/down more/less more/fewer
@@ -35,16 +23,16 @@ OPPOSITES = tuple(
 
 
 def contradicts(sentence: str, evidence: str) -> bool:
-    """Whether they speak against each other.
+    """Return whether a sentence and its evidence contradict each other.
 
-    One of them denies a word that the other has and does not deny, has the opposite of a word instead, or gives a title
-    to somebody while the other gives it to others only.
+    They do when one of them denies a word that the other has and does not deny, when one has the opposite of a word of
+    the other, or when each gives the same title to other people.
     """
     here, there = _keys(sentence), _keys(evidence)
     denied_here, denied_there = _denied(sentence), _denied(evidence)
     if (denied_here ^ denied_there) & here & there:
         return True
-    if _held_by_others(sentence, evidence):
+    if _titles_differ(sentence, evidence):
         return True
     return any(_instead(a, b, here, there) or _instead(b, a, here, there) for a, b in _opposite_keys())
 
@@ -53,18 +41,17 @@ def _instead(one: str, other: str, here: frozenset[str], there: frozenset[str]) 
     return one in here and other in there and one not in there and other not in here
 
 
-def _held_by_others(sentence: str, evidence: str) -> bool:
+def _titles_differ(sentence: str, evidence: str) -> bool:
     here, there = _holders(sentence), _holders(evidence)
     return any(title in there and not (here[title] & there[title]) for title in here)
 
 
 def _holders(text: str) -> dict[str, frozenset[str]]:
-    """Title -> the last words of the names of those who have it."""
-    found: dict[str, frozenset[str]] = {}
-    for match in (*_TITLED.finditer(text), *_NAMED.finditer(text)):
-        title, name = match["title"].lower(), match["name"].split()[-1]
-        found[title] = found.get(title, frozenset()) | {re.sub(r"[’']s?$", "", name)}
-    return found
+    """Return for each title the surnames of the people who have it."""
+    surnames: dict[str, frozenset[str]] = {}
+    for holder in title_holders(text):
+        surnames[holder.title] = surnames.get(holder.title, frozenset()) | {holder.surname}
+    return surnames
 
 
 def _keys(text: str) -> frozenset[str]:
@@ -72,16 +59,11 @@ def _keys(text: str) -> frozenset[str]:
 
 
 def _denied(text: str) -> frozenset[str]:
-    """The keys of the first content word behind each denial."""
-    found = words(text)
-    denials = (i for i, word in enumerate(found) if _is_denial(text[word.start : word.end]))
-    behind: Iterable[list[str]] = ([w.key for w in found[i + 1 : i + 1 + REACH] if w.content] for i in denials)
-    return frozenset(keys[0] for keys in behind if keys)
-
-
-def _is_denial(word: str) -> bool:
-    lower = word.lower().replace("’", "'")
-    return lower in _DENIALS or lower.endswith("n't") or lower == "n"  # "did n't", as tokenised text has it
+    """Return the keys of the first content word after each denial."""
+    all_words = words(text)
+    denials = (i for i, word in enumerate(all_words) if is_denial(text[word.start : word.end]))
+    after: Iterable[list[str]] = ([w.key for w in all_words[i + 1 : i + 1 + REACH_WORDS] if w.content] for i in denials)
+    return frozenset(keys[0] for keys in after if keys)
 
 
 @cache
