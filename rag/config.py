@@ -25,6 +25,8 @@ class Settings:
         encoder: "minilm" (embedded), or any sentence-transformers name or folder.
         reranker: what reads the best passages once more: "embedded" (of a search), "none", or any cross-encoder of
             sentence-transformers by name or folder (for answers too).
+        answer_reader: what finds the answer in a sentence: "embedded", or any extractive question-answering model of
+            transformers by name or folder.
         llm: what writes the answer: "extractive", "local", "local:/path/to/model.gguf", "openai:MODEL",
             "anthropic:MODEL", "google:MODEL", "ollama:MODEL", each of these also "…@ADDRESS".
         refuse_below: confidence (0 to 1) under which the answer is that the archive does not say.
@@ -37,6 +39,7 @@ class Settings:
     seeds: Path = Path("seeds")
     encoder: str = "minilm"
     reranker: str = "embedded"
+    answer_reader: str = "embedded"
     llm: str = "extractive"
     refuse_below: float = 0.3
     max_claims: int = 4
@@ -49,6 +52,14 @@ class Settings:
         for name in ("max_claims", "passages"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}: give a whole number from 1 up")
+
+    def replaced(self, **options: Any) -> Settings:
+        """Return these settings with other values for some options.
+
+        Raises:
+            ConfigError: an unknown option, or a value that does not fit.
+        """
+        return _apply(self, options, "the call")
 
 
 def load_settings(folder: Path = Path(), environ: Mapping[str, str] | None = None, **options: Any) -> Settings:

@@ -1,87 +1,148 @@
-"""The way of a question: condense, retrieve, read for evidence, decide, write, cite, verify."""
+"""The way of a question: read it with its conversation, retrieve, decide, write, cite, verify."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from datetime import UTC, date, datetime
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
 from typing import Any
 
-from rag.answer.abstention import abstain
-from rag.answer.disputes import write_dispute
-from rag.answer.writer import Event, Stage, write_answer
-from rag.config import Settings
+from rag.answer.decision import Decider, Decision
+from rag.answer.writer import Event, Stage, write
+from rag.config import Settings, load_settings
 from rag.errors import QuestionError
-from rag.evidence.assessment import Assessment, assess, assess_sub_questions, chosen_by_all
-from rag.evidence.conflicts import Conflict, find_conflict, opposing_query
 from rag.evidence.scoring import ScoredSentence, SentenceScorer
-from rag.evidence.short_answers import find_short_answer, leading, may_lead
-from rag.filters import day
-from rag.generation.base import Piece
+from rag.filters import Filters, day
 from rag.generation.registry import check_generator
 from rag.index.reader import Index, Snapshot
-from rag.models.base import Encoder, Floats
+from rag.models.base import Encoder, Models, Reranker
 from rag.models.caching import CachingEncoder
-from rag.models.registry import load_encoder
+from rag.models.registry import load_answer_reader, load_encoder
 from rag.query.analysis import MAX_QUESTION_CHARS, Query, analyse, checked
 from rag.query.followups import contextualise
 from rag.query.rewriting import Rewrite, stand_alone
-from rag.query.time_range import TimeRange, read_time_range
-from rag.retrieval.hybrid import Filters, retrieve
+from rag.query.time_range import TimeRange
+from rag.retrieval.hybrid import retrieve
 from rag.retrieval.near_duplicates import fold_near_duplicates
-from rag.retrieval.rerankers import EmbeddedReranker, Reranker, load_reranker
-from rag.text.attribution import people_in
+from rag.retrieval.rerankers import EMBEDDED, load_reranker
+from rag.text.document import Documents
+from rag.text.names import people_in
 from rag.types import Answer, Article, Hit, Turn
 from rag.verification.verifier import NOTHING, SourceText, Verdict, Verifier
 
 VERIFIED_PASSAGES = 5  # nearest to a sentence: their articles are read for it
-DEEPER = 2  # times as many passages are looked at as are listed, since some are folded
-REMEMBERED = 6  # earlier questions that a follow-up may lean on
+OVERSAMPLING = 2  # times as many passages are looked at as are listed, since some are folded
+MAX_TURNS = 6  # earlier questions that a follow-up may lean on
+
+
+def load_models(settings: Settings, encoder: Callable[[], Encoder] | None = None) -> Models:
+    """Load the models that the settings name; `encoder` waits for one that is being loaded already.
+
+    Raises:
+        ConfigError: a model that cannot be loaded.
+    """
+    with ThreadPoolExecutor(1) as pool:  # each takes a tenth of a second or more
+        reader = pool.submit(load_answer_reader, settings.answer_reader)
+        loaded = encoder() if encoder else load_encoder(settings.encoder)
+        return Models(loaded, reader.result(), load_reranker(settings.reranker))
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """One call: what was asked, within which filters, on which day, and what is to write.
+
+    Attributes:
+        today: the day that "this week" counts from, in all that the call reads and searches.
+    """
+
+    question: str
+    history: Sequence[Turn]
+    filters: Filters
+    llm: str
+    today: date
+    key: str | None = None
 
 
 class OnRecord:
-    """The product over one index: ask, search, look up. Safe to share between threads."""
+    """The product over one index: ask, search, look up. Safe to share between threads.
 
-    def __init__(self, settings: Settings, index: Index, encoder: Encoder, reranker: Reranker | None = None) -> None:
-        self.settings = settings
-        self._index = index
-        self._encoder = CachingEncoder(encoder)
-        self._reranker = reranker
-        # Evidence judges every sentence of the passages itself; that the small one orders them did not help it.
-        self._asked = None if isinstance(reranker, EmbeddedReranker) else reranker
-        self._reader = SentenceScorer(self._encoder)
-        self._verifier = Verifier(encoder)
+    archive = OnRecord("index")
+    print(archive.ask("How close is a deal on autos?"))
+    """
+
+    def __init__(
+        self,
+        index: str | Path | Index | None = None,
+        settings: Settings | None = None,
+        models: Models | None = None,
+        **options: Any,
+    ) -> None:
+        """Open an index and load its models.
+
+        Args:
+            index: its folder, or one that is open; None takes that of the settings.
+            settings: every option; None reads `onrecord.toml` and the environment, as the command line does.
+            models: in place of those that the settings name.
+            options: options by their names in `Settings`, which win over the settings: `refuse_below=0.5`.
+
+        Raises:
+            IndexMissingError, IndexDamagedError, IndexIncompatibleError: with the command that mends it.
+            ConfigError: an unknown option, or a model that cannot be loaded.
+        """
+        settings = settings or load_settings()
+        if isinstance(index, str | Path):
+            options["index"] = Path(index)
+        self.settings = settings.replaced(**options)
+        if isinstance(index, Index):
+            self._index = index
+        else:
+            self._index = Index.open(self.settings.index, models.encoder if models else self.settings.encoder)
+        with ThreadPoolExecutor(1) as pool:  # the index is read while the models are: each takes a quarter of a second
+            loading = pool.submit(self._index.load)
+            self._models = models or load_models(self.settings)
+            loading.result()
+        self._models = replace(self._models, encoder=CachingEncoder(self._models.encoder))
+        self._scorer = SentenceScorer(self._models.encoder, self._models.answer_reader, Documents())
+        self._verifier = Verifier(self._models.encoder)
 
     @classmethod
     def open(cls, settings: Settings, encoder: Callable[[], Encoder] | None = None) -> OnRecord:
-        """Load the index, its encoder, unless it is being loaded and `encoder` waits for it, and the reranker.
+        """Open the index of the settings; `encoder` waits for one that is being loaded already.
 
         Raises:
-            IndexMissing, IndexDamaged, IndexIncompatible: with the command that mends it.
+            IndexMissingError, IndexDamagedError, IndexIncompatibleError: with the command that mends it.
             ConfigError: a model that cannot be loaded.
         """
         index = Index.open(settings.index, settings.encoder)
-        with ThreadPoolExecutor(1) as pool:  # the index is read while the encoder is: each takes a quarter of a second
+        with ThreadPoolExecutor(1) as pool:
             loading = pool.submit(index.load)
-            reranker = load_reranker(settings.reranker)
-            loaded = encoder() if encoder else load_encoder(settings.encoder)
+            models = load_models(settings, encoder)
             loading.result()
-        return cls(settings, index, loaded, reranker)
+        return cls(index, settings, models)
 
     def ask(
         self,
         question: str,
-        history: Sequence[Turn] = (),
+        history: Sequence[Turn | Answer] = (),
         filters: Filters | None = None,
         llm: str | None = None,
         asked_on: date | None = None,
     ) -> Answer:
-        """Answer one question; "this week" counts from the day `asked_on`, today unless told.
+        """Answer one question.
+
+        Args:
+            question: as it was typed.
+            history: the answers before it, or turns, oldest first.
+            filters: which articles may answer.
+            llm: what writes the answer, instead of that of the settings.
+            asked_on: the day that "this week" counts from; today when None.
 
         Raises:
             QuestionError: it is empty or too long.
+            ConfigError: there is no such language model.
         """
         for event in self.stream(question, history, filters, llm, asked_on):
             if isinstance(event, Answer):
@@ -91,7 +152,7 @@ class OnRecord:
     def stream(
         self,
         question: str,
-        history: Sequence[Turn] = (),
+        history: Sequence[Turn | Answer] = (),
         filters: Filters | None = None,
         llm: str | None = None,
         asked_on: date | None = None,
@@ -99,82 +160,51 @@ class OnRecord:
         *,
         key: str | None = None,
     ) -> Iterator[Event]:
-        """Answer one question, telling each stage, each piece of text and each checked claim as it comes.
+        """Answer one question, and yield each stage, each piece of text and each checked claim as it comes.
 
-        `llm` and `refuse_below` stand in for those of the settings, and `key` for that of the environment, this once.
+        Args:
+            refuse_below: instead of that of the settings.
+            key: of the language model, instead of that of the environment.
+            question, history, filters, llm, asked_on: as for `ask`.
+
+        Raises:
+            QuestionError: it is empty or too long.
+            ConfigError: there is no such language model.
         """
         clock = _Clock()
-        asked = checked(question)
-        check_generator(llm or self.settings.llm)
-        filters = filters or Filters()
+        llm = llm or self.settings.llm
+        turns = [self._turn(one) if isinstance(one, Answer) else one for one in history]
+        request = _Request(checked(question), turns, filters or Filters(), llm, asked_on or date.today(), key)
+        check_generator(llm)
+        threshold = self.settings.refuse_below if refuse_below is None else refuse_below
         with self._index.snapshot() as snapshot:
             yield Stage("searching")
-            rewrite = self._standalone(snapshot, asked, history, filters, llm or self.settings.llm, key)
-            standalone = rewrite.text
-            clock.lap("condense")
-            vector = self._encoder.encode([standalone])[0]
+            rewrite = self._contextualised(snapshot, request)
+            query = _analysed(snapshot, rewrite.text, request.today)
+            clock.lap("contextualise")
+            self._models.encoder.encode([query.text])
             clock.lap("encode")
-            hits = self._retrieve(snapshot, standalone, self.settings.passages, filters, asked_on, vector)
+            hits = self._retrieve(snapshot, query, self.settings.passages, request.filters)
             clock.lap("retrieve")
             yield Stage("reading")
-            whole = assess(self._reader, standalone, hits, self.settings.max_claims)
+            decision = self._decider(snapshot, request, threshold).decide(query, hits, request.filters)
             clock.lap("evidence")
-            blank = Answer(
-                question=asked,
-                standalone_question=standalone,
-                status="abstained",
-                text="",
-                confidence=whole.confidence,
-                claims=(),
-                citations=(),
-                hits=tuple(hits),
-                generator=llm or self.settings.llm,
-                generation=snapshot.generation,
-                notice="; ".join(snapshot.notes),
-            )
-            bar = self.settings.refuse_below if refuse_below is None else refuse_below
-            several = assess_sub_questions(self._reader, standalone, hits, self.settings.max_claims)
-            answered = [part for part in several or [whole] if part.sure(bar)]
-            if not answered:
-                notice = "; ".join(filter(None, (blank.notice, _of_rules(rewrite))))
-                answer = abstain(
-                    replace(blank, notice=notice), whole.question, whole.scored, filters, whole.false_presupposition
-                )
-                yield Piece(answer.text, ends_claim=True)
-            elif found := self._conflict(snapshot, whole.question, hits, whole.scored, filters):
-                answer = write_dispute((yield from write_answer(blank, found.evidence, self._verifier, key=key)), found)
-            elif several:
-                answer = yield from write_answer(
-                    _of_parts(blank, several, answered), chosen_by_all(answered), self._verifier, key=key
-                )
-            else:
-                possible = may_lead(whole.question, whole.confidence)
-                short = find_short_answer(whole.question, whole.chosen, self._encoder) if possible else None
-                lead = leading(whole.question, short, whole.confidence)
-                answer = yield from write_answer(blank, whole.chosen, self._verifier, lead, key)
+            blank = _blank(request, query, decision, hits, snapshot)
+            if decision.reason and rewrite.fault:
+                blank = _noted(blank, f"{rewrite.fault}; the follow-up was read by rules")
+            answer = yield from write(blank, decision, self._verifier, key)
             clock.lap("generate")
-            notice = "; ".join(filter(None, (answer.notice, _of_other_days(answer, asked_on))))
-            yield replace(answer, notice=notice, timings_ms=clock.laps())
+            yield replace(_noted(answer, _of_other_days(answer, query.time_range)), timings_ms=clock.laps())
 
-    def _conflict(
-        self,
-        snapshot: Snapshot,
-        question: Query,
-        hits: Sequence[Hit],
-        scored: Sequence[ScoredSentence],
-        filters: Filters,
-    ) -> Conflict | None:
-        """What the articles disagree about; who says the opposite of the best sentence is looked for by itself."""
-        query = opposing_query(question, scored)
-        if query:
-            known = {(hit.passage.article.id, hit.passage.start) for hit in hits}
-            more = self._retrieve(snapshot, query, self.settings.passages, filters)
-            new = [hit for hit in more if (hit.passage.article.id, hit.passage.start) not in known]
-            scored = self._reader.score(question, [*hits, *new]) if new else scored
-        return find_conflict(question, scored)
+    def _decider(self, snapshot: Snapshot, request: _Request, threshold: float) -> Decider:
+        def search(text: str) -> list[Hit]:
+            query = _analysed(snapshot, text, request.today)
+            return self._retrieve(snapshot, query, self.settings.passages, request.filters)
+
+        return Decider(self._scorer, self._models, search, threshold, self.settings.max_claims)
 
     def unasked(self, question: str, reason: QuestionError) -> Answer:
-        """The row of a question that cannot be asked, so that a batch goes on behind it."""
+        """Return the row of a question that cannot be asked, so that a batch goes on behind it."""
         with self._index.snapshot() as snapshot:
             return Answer(
                 question=question[:MAX_QUESTION_CHARS],
@@ -191,60 +221,68 @@ class OnRecord:
             )
 
     def evidence(self, question: str, history: Sequence[Turn] = ()) -> tuple[Query, list[ScoredSentence]]:
-        """The question as it is read, with its history filled in, and every sentence scored for it, best first."""
+        """Return the query that a question comes to with its history, and every sentence scored for it, best first."""
+        request = _Request(checked(question), history, Filters(), "extractive", date.today())
         with self._index.snapshot() as snapshot:
-            alone = self._standalone(snapshot, checked(question), history, Filters(), "extractive").text
-            hits = self._retrieve(snapshot, alone, self.settings.passages)
-            return analyse(alone), self._reader.score(analyse(alone), hits)
+            query = _analysed(snapshot, self._contextualised(snapshot, request).text, request.today)
+            return query, self._scorer.score(query, self._retrieve(snapshot, query, self.settings.passages, Filters()))
 
-    def _standalone(
-        self,
-        snapshot: Snapshot,
-        question: str,
-        history: Sequence[Turn],
-        filters: Filters,
-        llm: str,
-        key: str | None = None,
-    ) -> Rewrite:
-        """The question without its conversation, by the rules or by the language model that is to answer it. Earlier
-        questions are condensed by the rules where they are not known, and answered where their answer is not, since a
-        pronoun may mean a person whom only the answer names.
+    def _contextualised(self, snapshot: Snapshot, request: _Request) -> Rewrite:
+        """Make a follow-up stand alone, by the rules or by the language model that is to answer it.
+
+        Of an earlier turn only what is not known is worked out: its standalone question by the rules, and its answer by
+        a search, since a pronoun may mean a person whom only the answer names.
         """
-        if not history:
-            return Rewrite(question)
+        if not request.history:
+            return Rewrite(request.question)
         known: list[Turn] = []
-        people: list[str] = []
-        for turn in history[-REMEMBERED:]:
-            alone = turn.standalone or contextualise(checked(turn.question), known, people)
-            hits = self._retrieve(snapshot, alone, self.settings.passages, filters)
-            people = list(
-                dict.fromkeys(people + [name for hit in hits for name in people_in(hit.passage.article.text)])
-            )
-            known.append(Turn(alone, turn.answer or self._draft(alone, hits)))
-        return stand_alone(question, known, contextualise(question, known, people), llm, key)
+        people: dict[str, None] = {}
+        for turn in request.history[-MAX_TURNS:]:
+            alone = turn.standalone or contextualise(checked(turn.question), known, list(people))
+            read = replace(turn, question=alone) if turn.answer else self._drafted(snapshot, request, alone)
+            people |= dict.fromkeys(read.people or people_in(f"{alone}\n{read.answer}"))
+            known.append(read)
+        rules = contextualise(request.question, known, list(people))
+        return stand_alone(request.question, known, rules, request.llm, request.key)
 
-    def _draft(self, question: str, hits: Sequence[Hit]) -> str:
-        best = self._reader.score(analyse(question), hits)[:1]
-        return "".join(f"{j.evidence.speaker or ''} {j.evidence.text}" for j in best)
+    def _drafted(self, snapshot: Snapshot, request: _Request, question: str) -> Turn:
+        """Return a turn whose answer is the best sentence for its question."""
+        query = _analysed(snapshot, question, request.today)
+        hits = self._retrieve(snapshot, query, self.settings.passages, request.filters)
+        best = "".join(f"{one.sentence.speaker} {one.sentence.text}" for one in self._scorer.score(query, hits)[:1])
+        return Turn(question, best, people=self._people(hits))
+
+    def _people(self, hits: Sequence[Hit]) -> tuple[str, ...]:
+        """Return the full names in the articles of passages, in order."""
+        texts = dict.fromkeys(hit.passage.article.text for hit in hits)
+        return tuple(dict.fromkeys(name for text in texts for name in self._scorer.documents.of(text).people))
+
+    def _turn(self, answer: Answer) -> Turn:
+        return Turn(answer.question, answer.text, answer.standalone_question, self._people(answer.hits))
 
     def search(
         self, query: str, k: int = 10, filters: Filters | None = None, asked_on: date | None = None
     ) -> list[Hit]:
-        """The `k` best passages for a query."""
+        """Return the `k` best passages for a query.
+
+        Raises:
+            QuestionError: it is empty or too long.
+        """
         with self._index.snapshot() as snapshot:
-            return self._retrieve(snapshot, checked(query), k, filters, asked_on, reranker=self._reranker)
+            asked = _analysed(snapshot, checked(query), asked_on or date.today())
+            return self._retrieve(snapshot, asked, k, filters or Filters(), self._models.reranker)
 
     def distinct(
         self, query: str, k: int = 10, filters: Filters | None = None, asked_on: date | None = None
     ) -> list[Hit]:
-        """The `k` best passages for a query that differ: what only repeats a better one is folded into that."""
-        depth = DEEPER * k
+        """Return the `k` best passages that differ: what only repeats a better one is folded into that."""
+        depth = OVERSAMPLING * k
         while True:
             hits = self.search(query, depth, filters, asked_on)
             found = fold_near_duplicates(hits)
             if len(found) >= k or len(hits) < depth:
                 return found[:k]
-            depth *= DEEPER
+            depth *= OVERSAMPLING
 
     def verify(self, sentence: str) -> tuple[Verdict, Article | None]:
         """Check a sentence against the articles that come nearest to it; the one that carries it best, if any does.
@@ -254,7 +292,8 @@ class OnRecord:
         """
         best: tuple[Verdict, Article | None] = NOTHING, None
         with self._index.snapshot() as snapshot:
-            hits = self._retrieve(snapshot, checked(sentence[:MAX_QUESTION_CHARS]), VERIFIED_PASSAGES)
+            query = analyse(checked(sentence[:MAX_QUESTION_CHARS]))
+            hits = self._retrieve(snapshot, query, VERIFIED_PASSAGES, Filters())
         for article in {hit.passage.article.id: hit.passage.article for hit in hits}.values():
             verdict = self._verifier.check(sentence, [SourceText(article.text, article.title or "")])
             if verdict.score > best[0].score:
@@ -264,32 +303,19 @@ class OnRecord:
         return best
 
     def _retrieve(
-        self,
-        snapshot: Snapshot,
-        query: str,
-        k: int,
-        filters: Filters | None = None,
-        asked_on: date | None = None,
-        vector: Floats | None = None,
-        reranker: Reranker | None = None,
+        self, snapshot: Snapshot, query: Query, k: int, filters: Filters, reranker: Reranker | None = None
     ) -> list[Hit]:
-        return retrieve(
-            snapshot,
-            self._encoder,
-            query,
-            k,
-            filters or Filters(),
-            vector=vector,
-            reranker=reranker or self._asked,
-            asked_on=asked_on,
-        )
+        if reranker is None and self._models.reranker is not None and self._models.reranker.name != EMBEDDED:
+            # The embedded one serves searches alone: its order did not help answers, which score every sentence.
+            reranker = self._models.reranker
+        return retrieve(snapshot, self._models.encoder, query, k, filters=filters, reranker=reranker)
 
     def article(self, id_or_path: str) -> Article | None:
         with self._index.snapshot() as snapshot:
             return snapshot.article(id_or_path)
 
     def notes(self) -> tuple[str, ...]:
-        """What the user should know about the index as it is now, one line each."""
+        """Return what the user should know about the index as it is now, one line each."""
         with self._index.snapshot() as snapshot:
             return snapshot.notes
 
@@ -299,31 +325,45 @@ class OnRecord:
         return status(self.settings.index)
 
 
-def _of_parts(blank: Answer, several: Sequence[Assessment], answered: Sequence[Assessment]) -> Answer:
-    """An answer is as sure as the least sure of its parts; which ones it lacks is said."""
-    lacking = [f"the archive does not say “{part.question.text}”" for part in several if part not in answered]
-    notice = "; ".join(filter(None, (blank.notice, *lacking)))
-    return replace(blank, confidence=min(part.confidence for part in answered), notice=notice)
+def _analysed(snapshot: Snapshot, text: str, today: date) -> Query:
+    return analyse(text, today, snapshot.publishers)
 
 
-def _of_rules(rewrite: Rewrite) -> str:
-    """Say that the model that was to read a follow-up failed; empty when none did. An answer's own notice says it."""
-    return f"{rewrite.fault}; the follow-up was read by rules" if rewrite.fault else ""
+def _blank(request: _Request, query: Query, decision: Decision, hits: Sequence[Hit], snapshot: Snapshot) -> Answer:
+    """Return the answer without its text: what is known of it when the decision is made."""
+    lacking = [f"the archive does not say “{question}”" for question in decision.unanswered]
+    return Answer(
+        question=request.question,
+        standalone_question=query.text,
+        status="abstained",
+        text="",
+        confidence=decision.confidence,
+        claims=(),
+        citations=(),
+        hits=tuple(hits),
+        generator=request.llm,
+        generation=snapshot.generation,
+        notice="; ".join((*snapshot.notes, *lacking)),
+    )
 
 
-def _of_other_days(answer: Answer, asked_on: date | None) -> str:
-    """Say that nothing cited appeared in the days that the question speaks of; empty when it does, or none is dated."""
-    when = read_time_range(answer.standalone_question, asked_on or datetime.now(UTC).date())
-    days = [write_answer for c in answer.citations if (write_answer := day(c.article.published))]
-    if when is None or not days or any(_within(write_answer, when) for write_answer in days):
+def _noted(answer: Answer, notice: str) -> Answer:
+    """Return the answer with one more notice, when there is one."""
+    return replace(answer, notice="; ".join(filter(None, (answer.notice, notice))))
+
+
+def _of_other_days(answer: Answer, asked: TimeRange | None) -> str:
+    """Say that nothing cited appeared in the days that the question speaks of; empty when some did, or none is dated."""
+    days = [published for c in answer.citations if (published := day(c.article.published))]
+    if asked is None or not days or any(_within(published, asked) for published in days):
         return ""
-    return f"nothing cited appeared in the days asked about ({when.since} to {when.until})"
+    return f"nothing cited appeared in the days asked about ({asked.since} to {asked.until})"
 
 
-def _within(day: str, when: TimeRange) -> bool:
+def _within(published: str, asked: TimeRange) -> bool:
     """Whether a day, or a month or a year alone, lies in the days spoken of, or partly."""
-    since, until = (edge.isoformat()[: len(day)] for edge in (when.since, when.until))
-    return since <= day <= until
+    since, until = (edge.isoformat()[: len(published)] for edge in (asked.since, asked.until))
+    return since <= published <= until
 
 
 class _Clock:

@@ -166,11 +166,13 @@ class Turn:
 
     Attributes:
         standalone: the question as it was read when it was asked, empty when not known.
+        people: full names in the passages that were found for it.
     """
 
     question: str
     answer: str = ""
     standalone: str = ""
+    people: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ import pytest
 
 from rag.index.build import build
 from rag.index.reader import Index
-from rag.models.base import Encoder, Floats, TokenVectors
-from rag.models.registry import load_encoder
+from rag.models.base import Encoder, Floats, Models, TokenVectors
+from rag.models.registry import load_answer_reader, load_encoder
 
 # Files whose tests take the longest, in that order: begun first, they leave neither of two workers alone at the end.
 LONGEST = ("test_states", "test_browser", "test_reliability", "test_growth", "test_speed", "test_answer_reader")
@@ -76,6 +76,12 @@ def seeds() -> Path:
 def encoder() -> Encoder:
     """The embedded encoder, loaded once."""
     return load_encoder()
+
+
+@pytest.fixture(scope="session")
+def models(encoder: Encoder) -> Models:
+    """The embedded encoder and answer reader, loaded once; no reranker."""
+    return Models(encoder, load_answer_reader())
 
 
 @pytest.fixture(scope="session")

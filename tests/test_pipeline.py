@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -20,15 +19,15 @@ from rag.generation import registry
 from rag.generation.base import Piece, Task
 from rag.index.build import build
 from rag.index.reader import Index
-from rag.models.base import Encoder
+from rag.models.base import Encoder, Models
 from rag.pipeline import OnRecord
 from rag.types import Answer, Claim, Turn
 from tests.conftest import SEEDS
 
 
 @pytest.fixture(scope="module")
-def app(seed_index: Path, seed_archive: Index, encoder: Encoder) -> OnRecord:
-    return OnRecord(Settings(index=seed_index, seeds=SEEDS), seed_archive, encoder)
+def app(seed_index: Path, seed_archive: Index, models: Models) -> OnRecord:
+    return OnRecord(seed_archive, Settings(index=seed_index, seeds=SEEDS), models)
 
 
 def folded(text: str) -> str:
@@ -82,11 +81,11 @@ def test_what_the_archive_does_not_say_is_refused(app: OnRecord, question: str) 
     assert answer.confidence < app.settings.refuse_below
 
 
-def test_the_strictness_decides(app: OnRecord, seed_archive: Index, encoder: Encoder) -> None:
+def test_the_strictness_decides(app: OnRecord, seed_archive: Index, models: Models) -> None:
     question = "What percentage of Canada's exports go to the United States?"
-    strict = OnRecord(replace(app.settings, refuse_below=1.0), seed_archive, encoder)
+    strict = OnRecord(seed_archive, app.settings, models, refuse_below=1.0)
     assert strict.ask(question).status == "abstained"
-    lenient = OnRecord(replace(app.settings, refuse_below=0.0), seed_archive, encoder)
+    lenient = OnRecord(seed_archive, app.settings, models, refuse_below=0.0)
     assert lenient.ask("Who won the World Series?").status == "answered"
 
 
@@ -117,7 +116,7 @@ def test_events_come_in_order_and_make_up_the_answer(app: OnRecord) -> None:
     assert stages == ["searching", "reading", "writing"]
     assert tuple(event for event in events if isinstance(event, Claim)) == answer.claims
     assert "".join(e.text for e in events if isinstance(e, Piece)).strip() == answer.text
-    assert set(answer.timings_ms) == {"condense", "encode", "retrieve", "evidence", "generate", "total"}
+    assert set(answer.timings_ms) == {"contextualise", "encode", "retrieve", "evidence", "generate", "total"}
 
 
 def test_a_short_answer_leads_and_cites_the_sentence_it_stands_in(app: OnRecord) -> None:
@@ -198,7 +197,7 @@ class Scripted:
 
 def scripted(app: OnRecord, monkeypatch: pytest.MonkeyPatch, *pieces: str | Exception) -> Answer:
     real = registry.generator
-    monkeypatch.setattr(writer, "generator", lambda spec: Scripted(pieces) if spec == "local" else real(spec))
+    monkeypatch.setattr(writer, "generator", lambda spec, key=None: Scripted(pieces) if spec == "local" else real(spec, key))
     return app.ask("Who is Brian Kingston?", llm="local")
 
 
@@ -265,13 +264,13 @@ def test_a_question_whose_parts_are_all_missing_is_refused(app: OnRecord) -> Non
     assert (answer.status, answer.claims) == ("abstained", ())
 
 
-def test_an_answer_of_other_days_than_those_asked_about_says_so(tmp_path: Path, encoder: Encoder) -> None:
+def test_an_answer_of_other_days_than_those_asked_about_says_so(tmp_path: Path, encoder: Encoder, models: Models) -> None:
     seeds, index = tmp_path / "seeds", tmp_path / "index"
     seeds.mkdir()
     row = {"id": "1", "published": "2022-03-04", "text": "The harbour of Halifax was closed on Friday after a fire."}
     (seeds / "articles.jsonl").write_text(json.dumps(row), encoding="utf-8")
     build(seeds, index, encoder)
-    app = OnRecord(Settings(index=index, seeds=seeds), Index.open(index, encoder), encoder)
+    app = OnRecord(index, Settings(seeds=seeds), models)
     asked = "Why was the harbour of Halifax closed this week?"
     late = app.ask(asked, asked_on=date(2023, 3, 5))
     assert late.status == "answered"

@@ -21,7 +21,8 @@ from rag.evaluation.runs import Json
 from rag.evaluation.types import Half
 from rag.evaluation.types import Question as Asked
 from rag.filters import Filters
-from rag.models.base import Encoder
+from rag.models.base import Encoder, Models
+from rag.models.registry import load_answer_reader
 from rag.pipeline import OnRecord
 from rag.types import Answer
 
@@ -49,10 +50,9 @@ class DisagreementOutcome:
         return sum(held > 0 for held in self.sides) > 1 and self.shown > 1
 
 
-def open_cases(cases: Sequence[RamdocsCase], cache: Path, encoder: Encoder, told: Callable[..., None]) -> OnRecord:
+def open_cases(cases: Sequence[RamdocsCase], cache: Path, encoder: Encoder, progress: Callable[..., None]) -> OnRecord:
     """Index all documents in `cache`, each with its case's id for a publisher, and open the product over them."""
     from rag.index.build import build
-    from rag.index.reader import Index
 
     seeds, index = cache / "articles", cache / "index"
     seeds.mkdir(parents=True, exist_ok=True)
@@ -63,7 +63,7 @@ def open_cases(cases: Sequence[RamdocsCase], cache: Path, encoder: Encoder, told
         if text.strip()
     ]
     (seeds / "documents.jsonl").write_text("\n".join(rows) + "\n", encoding="utf-8")
-    build(seeds, index, encoder, progress=told)
+    build(seeds, index, encoder, progress=progress)
     return OnRecord(index, Settings(seeds=seeds), Models(encoder, load_answer_reader()))
 
 
@@ -115,6 +115,7 @@ def _share(part: int, whole: int) -> float | None:
 
 
 def by_half(judged: Sequence[DisagreementOutcome]) -> dict[str, Json]:
+    """Return the measures of each half."""
     return {half: measured([j for j in judged if j.half == half]) for half in ("tune", "test")}
 
 

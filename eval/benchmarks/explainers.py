@@ -6,7 +6,7 @@ The article's questions are taken out of it, or their words would show where the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from rich.table import Table
@@ -16,6 +16,7 @@ from eval.datasets.sections import Section, sections
 from eval.datasets.squad import half_of
 from rag.config import Settings
 from rag.evaluation.report import plain_table
+from rag.evaluation.runner import Progress
 from rag.evaluation.runs import Json, provenance
 from rag.evidence.scoring import ScoredSentence, SentenceScorer
 from rag.evidence.selection import select
@@ -44,13 +45,13 @@ def run(
     reader: SentenceScorer,
     asked: Sequence[tuple[Article, Section]],
     name: str,
-    told: Callable[[int, int], None],
+    progress: Progress,
 ) -> Json:
     """Put each question to its article and return the result, which has ids and numbers and no text."""
     rows: list[Json] = []
     for done, (article, part) in enumerate(asked, start=1):
         rows += _row(reader, article, part)
-        told(done, len(asked))
+        progress(done, len(asked))
     return {
         "format": 1,
         "command": "explainers",
@@ -80,7 +81,7 @@ def _row(reader: SentenceScorer, article: Article, part: Section) -> Iterator[Js
         yield {
             "article": article.id,
             "half": half_of(article.id),
-            "kind": question.kind,
+            "kind": question.answer_type,
             "first": found[0],
             "among": any(found[:AMONG]),
             "cited": any(cited),

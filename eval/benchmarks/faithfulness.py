@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
@@ -17,6 +17,7 @@ from sklearn.metrics import roc_auc_score
 
 from eval.datasets.claims import ClaimExample
 from rag.evaluation.report import plain_table
+from rag.evaluation.runner import Progress
 from rag.evaluation.runs import Json, provenance
 from rag.models.base import Encoder, Floats
 from rag.types import Support
@@ -30,7 +31,6 @@ MADE = ("edited",)  # sets that are all but copies of their source: they say not
 
 Labels = npt.NDArray[np.bool_]
 Scores = npt.NDArray[np.float64]
-Told = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +53,11 @@ class ClaimVerdict:
     chars: int
 
 
-def run(encoder: Encoder, examples: Sequence[ClaimExample], name: str, half: str, seed: int, told: Told) -> Json:
+def run(
+    encoder: Encoder, examples: Sequence[ClaimExample], name: str, half: str, seed: int, progress: Progress
+) -> Json:
     """Check every example and return what is written: what it was done with, the measures, the single verdicts."""
-    judged = judge(Verifier(encoder), examples, told)
+    judged = judge(Verifier(encoder), examples, progress)
     weights = json.loads(resources.files("rag.models").joinpath("data/verifier.json").read_text("utf-8"))
     return {
         "format": 1,
@@ -67,7 +69,7 @@ def run(encoder: Encoder, examples: Sequence[ClaimExample], name: str, half: str
     }
 
 
-def judge(verifier: Verifier, examples: Sequence[ClaimExample], told: Told) -> list[ClaimVerdict]:
+def judge(verifier: Verifier, examples: Sequence[ClaimExample], progress: Progress) -> list[ClaimVerdict]:
     """Check every example."""
     found = []
     for number, e in enumerate(examples, start=1):
@@ -77,7 +79,7 @@ def judge(verifier: Verifier, examples: Sequence[ClaimExample], told: Told) -> l
         found.append(
             ClaimVerdict(e.id, e.of, e.kind, e.half, e.supported, verdict.support, verdict.score, ms, len(e.source))
         )
-        told(number, len(examples))
+        progress(number, len(examples))
     return found
 
 
@@ -151,7 +153,7 @@ def _shown(value: float | None) -> str:
 # Fitting
 
 
-def fit(encoder: Encoder, examples: Sequence[ClaimExample], weights: Path, told: Told) -> dict[str, float]:
+def fit(encoder: Encoder, examples: Sequence[ClaimExample], weights: Path, progress: Progress) -> dict[str, float]:
     """Fit the verifier's weights on the examples, each set weighing the same, and write them to `weights`.
 
     A summary has the mean features of its sentences, which gives it the mean of their log odds.
@@ -164,7 +166,7 @@ def fit(encoder: Encoder, examples: Sequence[ClaimExample], weights: Path, told:
         if rows := [reading.features.vector() for reading in found if reading]:
             features.append(np.mean(rows, axis=0))
             kept.append(example)
-        told(number, len(examples))
+        progress(number, len(examples))
     table = regression(np.array(features), kept)
     weights.write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
     return table

@@ -25,7 +25,7 @@ from rag.evaluation.runs import Json
 from rag.generation.base import Rewriter
 from rag.index.reader import Index
 from rag.models.base import Encoder
-from rag.pipeline import REMEMBERED
+from rag.pipeline import MAX_TURNS
 from rag.query.analysis import analyse
 from rag.query.followups import contextualise
 from rag.query.rewriting import NOT_ASKED, Rewrite, rewritten
@@ -54,6 +54,7 @@ class FollowUp:
 
     @property
     def half(self) -> str:
+        """"tune" or "test", by the hash of the conversation."""
         conversation = self.id.partition("<")[0]
         return "test" if hashlib.sha256(conversation.encode()).digest()[0] % 2 else "tune"
 
@@ -61,7 +62,7 @@ class FollowUp:
     def known(self) -> list[Turn]:
         """The questions before it as the product condenses them, each with those before it."""
         known: list[Turn] = []
-        for question in self.history[-REMEMBERED:]:
+        for question in self.history[-MAX_TURNS:]:
             known.append(Turn(contextualise(question, known)))
         return known
 
@@ -127,6 +128,7 @@ class HumanRewriter:
     rewrites: bool = True
 
     def rewrite(self, question: str, history: Sequence[Turn]) -> str:
+        """Return the person's rewrite."""
         return self.one.human
 
 

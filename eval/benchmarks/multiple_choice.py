@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date as Day
 from pathlib import Path
@@ -16,12 +16,14 @@ from rich.table import Table
 from eval.datasets.qrels import ARTICLES, QUESTIONS
 from rag.evaluation.questions import EvalError, json_rows
 from rag.evaluation.report import plain_table
+from rag.evaluation.runner import Progress
 from rag.evaluation.runs import Json, provenance
 from rag.evidence.scoring import MAX_READ, ScoredSentence, SentenceScorer
 from rag.index.reader import Index
 from rag.ingest.publish_dates import iso_date
 from rag.models.answer_reader import answer_reader
 from rag.models.base import Encoder
+from rag.models.registry import load_answer_reader
 from rag.query.analysis import analyse, checked
 from rag.retrieval.hybrid import retrieve
 from rag.text.tokens import keys
@@ -37,8 +39,6 @@ _FIGURES = {
 }
 
 _QUOTES = "“”\"' ."
-
-Told = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,7 @@ class ChoiceQuestion:
 
     @property
     def year(self) -> str:
+        """The year in which it was asked, or "no date"."""
         return self.date[:4] if self.date else "no date"
 
 
@@ -160,9 +161,11 @@ def pick(support: Sequence[float]) -> tuple[int, float]:
     return order[0], (best - second) / best if best > 0 else 0.0
 
 
-def run(quiz: Sequence[ChoiceQuestion], name: str, index: Index, encoder: Encoder, passages: int, told: Told) -> Json:
+def run(
+    quiz: Sequence[ChoiceQuestion], name: str, index: Index, encoder: Encoder, passages: int, progress: Progress
+) -> Json:
     """Choose for every question and return the result, which has ids and numbers and no text."""
-    reader = SentenceScorer(encoder)
+    reader = SentenceScorer(encoder, load_answer_reader())
     rows: list[Json] = []
     with index.snapshot() as snap:
         for done, one in enumerate(quiz, start=1):
@@ -171,7 +174,7 @@ def run(quiz: Sequence[ChoiceQuestion], name: str, index: Index, encoder: Encode
             values = support(one.question, one.choices, hits, reader.score(analyse(one.question), hits))
             best, lead = pick(values)
             rows.append({"id": one.id, "year": one.year, "right": best in one.right, "lead": round(lead, 4)})
-            told(done, len(quiz))
+            progress(done, len(quiz))
     years = sorted({row["year"] for row in rows})
     groups = {year: [r for r in rows if r["year"] == year] for year in years} | {"all": rows}
     return {
@@ -207,6 +210,7 @@ def summed(rows: Sequence[Json]) -> Json:
 
 
 def tables(result: Json) -> list[Table]:
+    """Return the table of a result, a row for each year."""
     table = plain_table(f"{result['set']['name']}: multiple choice", "year")
     table.add_column("n", justify="right")
     measures = ("accuracy", "answered", "accuracy when answered", "accuracy without abstaining")

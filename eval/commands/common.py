@@ -52,8 +52,8 @@ def without_rows(result: Json) -> Json:
 def index_of(articles: Path, cache: Path, encoder: Encoder, reporter: Reporter) -> Path:
     """Bring the set's own index up to date and say what could not be read."""
     reporter.note(f"bringing the index in {cache} up to date")
-    with bars() as told:
-        index, report = build_index(articles, cache, encoder, told)
+    with bars() as progress:
+        index, report = build_index(articles, cache, encoder, progress)
     if report.failures:
         first = report.failures[0]
         reporter.note(f"{report.failed} articles cannot be read, the first: {first.path}: {first.reason}")
@@ -61,10 +61,12 @@ def index_of(articles: Path, cache: Path, encoder: Encoder, reporter: Reporter) 
 
 
 def names(text: str) -> tuple[str, ...]:
+    """Return the names of an option, separated by commas."""
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def count(text: str) -> int:
+    """Return the whole number of an option, 1 or more."""
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"{number} is not a whole number from 1 up")

@@ -25,6 +25,7 @@ REFUSED_SHARE = "on the tuning halves at most {:.0%} of the questions with an an
 
 
 def add_calibration(commands: Commands) -> None:
+    """Add the parser of `calibration`."""
     parser = commands.add_parser(
         "calibration",
         help="measure what confidence is worth",
@@ -54,12 +55,12 @@ def _calibration(arguments: argparse.Namespace) -> int:
     rows = [row for path in arguments.rows for row in read_rows(path)] or _read_sources(arguments, reporter)
     result = measured(rows, "development", load_settings().refuse_below)
     threshold = result["threshold"]
-    told = (
+    threshold_note = (
         f"{REFUSED_SHARE.format(threshold['refused_answerable'])} {threshold['value']:.3f} "
         f"({threshold['low']:.3f} to {threshold['high']:.3f})"
     )
     shown = {key: value for key, value in result.items() if key != "rows"}
-    return finish(arguments, reporter, "calibration", result, tables(result), [told], shown)
+    return finish(arguments, reporter, "calibration", result, tables(result), [threshold_note], shown)
 
 
 def _read_sources(arguments: argparse.Namespace, reporter: Reporter) -> list[ConfidenceRow]:
@@ -67,14 +68,14 @@ def _read_sources(arguments: argparse.Namespace, reporter: Reporter) -> list[Con
     from eval.datasets.confidence_rows import archive_rows, seeds_rows, squad_rows
 
     encoder = load_encoder(load_settings().encoder)
-    with bars() as told:
-        rows = [] if arguments.no_seeds else list(seeds_rows(ROOT / "seeds", told))
+    with bars() as progress:
+        rows = [] if arguments.no_seeds else list(seeds_rows(ROOT / "seeds", progress))
         if arguments.squad:
-            rows += squad_rows(arguments.squad, ROOT / ".cache" / "calibration", encoder, told)
+            rows += squad_rows(arguments.squad, ROOT / ".cache" / "calibration", encoder, progress)
         if arguments.archive:
             of = read_retrieval_set(arguments.archive)
             index = arguments.index or index_of(of.articles, ROOT / ".cache" / "retrieval" / of.name, encoder, reporter)
-            rows += archive_rows(of, Index.open(index, encoder), encoder, arguments.limit, told)
+            rows += archive_rows(of, Index.open(index, encoder), encoder, arguments.limit, progress)
     for name in ("squad", "archive"):
         if getattr(arguments, name) is None:
             reporter.note(f"no --{name}: its questions are left out")
@@ -82,6 +83,7 @@ def _read_sources(arguments: argparse.Namespace, reporter: Reporter) -> list[Con
 
 
 def add_fit(commands: Commands) -> None:
+    """Add the parser of `fit`."""
     parser = commands.add_parser(
         "fit",
         help="fit the weights of evidence, short answers and confidence on tuning halves",

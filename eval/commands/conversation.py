@@ -43,6 +43,7 @@ FORMAT = 1
 
 
 def add_disagreement(commands: Commands) -> None:
+    """Add the parser of `disagreement`."""
     parser = commands.add_parser(
         "disagreement",
         help="measure whether sources that disagree come out apart",
@@ -56,6 +57,7 @@ def add_disagreement(commands: Commands) -> None:
 
 
 def add_followups(commands: Commands) -> None:
+    """Add the parser of `followups`."""
     parser = commands.add_parser(
         "followups",
         help="measure how follow-ups are made to stand alone",
@@ -73,6 +75,7 @@ def add_followups(commands: Commands) -> None:
 
 
 def add_speakers(commands: Commands) -> None:
+    """Add the parser of `speakers`."""
     parser = commands.add_parser(
         "speakers",
         help="measure whether a sentence is given to whoever says it",
@@ -94,8 +97,8 @@ def _disagreement(arguments: argparse.Namespace) -> int:
         arguments.path = Path("ramdocs.jsonl")
     cases = read_cases(arguments.path)
     encoder = load_encoder(load_settings().encoder)
-    with bars() as told:
-        product = open_cases(cases, arguments.cache or ROOT / ".cache" / "ramdocs", encoder, told)
+    with bars() as progress:
+        product = open_cases(cases, arguments.cache or ROOT / ".cache" / "ramdocs", encoder, progress)
     with reporter.progress() as progress:
         judged = ask_cases(product, cases, progress)
     return _report(arguments, reporter, "disagreement", "ramdocs", by_half(judged), [asdict(j) for j in judged])
@@ -107,8 +110,8 @@ def _followups(arguments: argparse.Namespace) -> int:
     cache = arguments.cache or ROOT / ".cache" / "followups"
     write_pool(arguments.path, cache / "articles" / "pool.jsonl")
     encoder = load_encoder(load_settings().encoder)
-    with bars() as told:
-        build(cache / "articles", cache / "index", encoder, progress=told)
+    with bars() as progress:
+        build(cache / "articles", cache / "index", encoder, progress=progress)
     index = Index.open(cache / "index", encoder)
     made = None
     if arguments.llm:

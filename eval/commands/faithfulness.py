@@ -14,6 +14,7 @@ from rag.models.registry import load_encoder
 
 
 def add_faithfulness(commands: Commands) -> None:
+    """Add the parser of `faithfulness`."""
     parser = commands.add_parser(
         "faithfulness",
         help="measure whether the verifier tells what a text carries",
@@ -38,11 +39,11 @@ def _faithfulness(arguments: argparse.Namespace) -> int:
     encoder = load_encoder(load_settings().encoder)
     if arguments.fit:
         tune = [example for example in known if example.half == "tune"]
-        with reporter.progress("fitting") as told:
-            fit(encoder, tune, ROOT / "rag" / "models" / "data" / "verifier.json", told)
+        with reporter.progress("fitting") as progress:
+            fit(encoder, tune, ROOT / "rag" / "models" / "data" / "verifier.json", progress)
     asked = [e for e in known if arguments.half in ("all", e.half) and (not arguments.only or e.of in arguments.only)]
     if not asked:
         raise EvalError(f"{arguments.set} has no such examples: leave --half and --only out")
-    with reporter.progress("checking") as told:
-        result = run(encoder, asked, arguments.set.resolve().name, arguments.half, arguments.seed, told)
+    with reporter.progress("checking") as progress:
+        result = run(encoder, asked, arguments.set.resolve().name, arguments.half, arguments.seed, progress)
     return finish(arguments, reporter, "faithfulness", result, tables(without_rows(result)))

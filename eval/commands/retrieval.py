@@ -20,6 +20,7 @@ from rag.models.registry import load_encoder
 
 
 def add_retrieval(commands: Commands) -> None:
+    """Add the parser of `retrieval`."""
     parser = commands.add_parser(
         "retrieval",
         help="measure how well articles are found",
@@ -67,8 +68,8 @@ def _retrieval(arguments: argparse.Namespace) -> int:
     cache = arguments.cache or ROOT / ".cache" / "retrieval" / of.name
     encoder = load_encoder(load_settings().encoder)
     index = arguments.index or index_of(of.articles, cache, encoder, reporter)
-    with bars() as told:
-        result = benchmark(of, Index.open(index, encoder), encoder, cache, options, told)
+    with bars() as progress:
+        result = benchmark(of, Index.open(index, encoder), encoder, cache, options, progress)
     shown = without_questions(result)
     notes = [
         f"{name}: {qrels['missing']} relevant articles are not in the index and cannot be found"

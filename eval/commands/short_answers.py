@@ -12,10 +12,11 @@ from rag.evaluation.report import Reporter
 from rag.evaluation.runs import ROOT
 from rag.evidence.scoring import SentenceScorer
 from rag.index.reader import Index
-from rag.models.registry import load_encoder
+from rag.models.registry import load_answer_reader, load_encoder
 
 
 def add_squad(commands: Commands) -> None:
+    """Add the parser of `squad`."""
     parser = commands.add_parser(
         "squad",
         help="measure short answers on SQuAD 2.0",
@@ -39,6 +40,7 @@ def _squad(arguments: argparse.Namespace) -> int:
 
 
 def add_choices(commands: Commands) -> None:
+    """Add the parser of `choices`."""
     parser = commands.add_parser(
         "choices",
         help="measure multiple choice",
@@ -71,6 +73,7 @@ def _choices(arguments: argparse.Namespace) -> int:
 
 
 def add_explainers(commands: Commands) -> None:
+    """Add the parser of `explainers`."""
     parser = commands.add_parser(
         "explainers",
         help="measure answers to questions that articles ask themselves",
@@ -95,5 +98,5 @@ def _explainers(arguments: argparse.Namespace) -> int:
         asked = questions_in(snap, of.relevant)
         if not asked:
             raise EvalError(f"no article that the qrels of {arguments.set} name asks a question: nothing to measure")
-        result = run(SentenceScorer(encoder), asked, of.name, progress)
+        result = run(SentenceScorer(encoder, load_answer_reader()), asked, of.name, progress)
     return finish(arguments, reporter, "explainers", result, tables(result))

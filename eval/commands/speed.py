@@ -13,6 +13,7 @@ from rag.models.registry import load_encoder
 
 
 def add_bench(commands: Commands) -> None:
+    """Add the parser of `bench`."""
     parser = commands.add_parser(
         "bench",
         help="measure time and memory beside the bare encoder, bare FAISS and a peer",
@@ -34,12 +35,13 @@ def _bench(arguments: argparse.Namespace) -> int:
 
     reporter = Reporter(as_json=arguments.json)
     options = SpeedOptions(**{key: getattr(arguments, key) for key in ("archive", "articles", "questions", "peer")})
-    with bars() as told:
-        result = bench(options, load_encoder(load_settings().encoder), reporter.note, told)
+    with bars() as progress:
+        result = bench(options, load_encoder(load_settings().encoder), reporter.note, progress)
     return finish(arguments, reporter, "bench", result, [bench_table(result)])
 
 
 def add_scale(commands: Commands) -> None:
+    """Add the parser of `scale`."""
     parser = commands.add_parser(
         "scale",
         help="measure vector indexes of any size against exact search",

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eval.datasets.sentence_edits import changed, names_in, shortened
+from eval.datasets.sentence_edits import capitalised_names, changed_sentences, shortened
 from rag.evaluation.questions import EvalError, read_set
 from rag.evaluation.types import Question
 from rag.text.sentences import sentences
@@ -43,7 +43,8 @@ class ClaimExample:
     kind: str = ""
 
 
-def half_of(text: str) -> str:
+def source_half(text: str) -> str:
+    """Return the half of a source, by its hash."""
     return "tune" if int(hashlib.sha256(text.encode()).hexdigest(), 16) % 2 == 0 else "test"
 
 
@@ -75,7 +76,12 @@ def _frank(rows: list[Any], name: str) -> Iterator[ClaimExample]:
     for row in rows:
         of, factual = f"frank-{row['dataset']}", row["factuality"] == 1
         yield ClaimExample(
-            f"{row['hash']}-{row['model_name']}", of, row["summary"], row["article"], factual, half_of(row["article"])
+            f"{row['hash']}-{row['model_name']}",
+            of,
+            row["summary"],
+            row["article"],
+            factual,
+            source_half(row["article"]),
         )
 
 
@@ -86,7 +92,7 @@ def _qags(rows: list[Any], name: str) -> Iterator[ClaimExample]:
         for part, said in enumerate(row["summary_sentences"]):
             yes = sum(response["response"] == "yes" for response in said["responses"])
             supported = 2 * yes > len(said["responses"])
-            half = half_of(row["article"])
+            half = source_half(row["article"])
             yield ClaimExample(f"{of}-{number}-{part}", of, said["sentence"], row["article"], supported, half)
 
 
@@ -97,7 +103,7 @@ def _wice(rows: list[Any], name: str) -> Iterator[ClaimExample]:
     for row in rows:
         id_, claim, lines = row["meta"]["id"], row["claim"], row["evidence"]
         page = "\n".join(lines)
-        supported, half = row["label"] == "supported", half_of(page)
+        supported, half = row["label"] == "supported", source_half(page)
         yield ClaimExample(id_, "wice", claim, page, supported, half)
         marked = {number for some in row["supporting_sentences"] for number in some}
         gold: list[int] = next((some for some in row["supporting_sentences"] if some), [])
@@ -145,12 +151,12 @@ def edited(articles: Sequence[str], seed: int) -> Iterator[ClaimExample]:
         if not short:
             continue
         n = rng.choice(sorted(short))
-        around, half = " ".join(texts[max(0, n - 1) : n + 2]), half_of(article)
-        names = [name for name in names_in(article) if name not in around]
+        around, half = " ".join(texts[max(0, n - 1) : n + 2]), source_half(article)
+        names = [name for name in capitalised_names(article) if name not in around]
         yield ClaimExample(f"edited-{number}", "edited", short[n], around, True, half, "shortened")
         if len(texts[n + 1].split()) >= MIN_NEIGHBOUR_WORDS:
             yield ClaimExample(f"edited-{number}-next", "edited", short[n], texts[n + 1], False, half, "neighbour")
-        for kind, text in changed(short[n], names, rng):
+        for kind, text in changed_sentences(short[n], names, rng):
             yield ClaimExample(f"edited-{number}-{kind}", "edited", text, around, False, half, kind)
 
 
@@ -167,7 +173,7 @@ def cited(questions: Sequence[Question], folder: Path) -> Iterator[ClaimExample]
         spans, place = sentences(text), text.index(gold.quote)
         n = next(n for n, (_, end) in enumerate(spans) if place < end)
         beside = next((m for m in (*range(n + 1, len(spans)), n - 1) if _says(text, spans[m])), None)
-        half = question.half or half_of(text)
+        half = question.half or source_half(text)
         yield ClaimExample(question.id, "seeds", claim, text[slice(*spans[n])], True, half, "gold")
         if beside is not None:
             yield ClaimExample(

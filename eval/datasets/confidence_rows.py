@@ -33,6 +33,7 @@ from rag.index import queries as stored
 from rag.index.reader import Index, Snapshot
 from rag.index.staging import Progress
 from rag.models.base import Encoder, Floats, Ints
+from rag.models.registry import load_answer_reader
 from rag.query.analysis import Query, analyse, checked
 from rag.retrieval.hybrid import retrieve
 from rag.types import Evidence, Turn
@@ -41,7 +42,6 @@ HALVES: tuple[Half, Half] = ("tune", "test")
 SEED = 20  # of the false premises
 LEFT_OUT_DEPTH = 60  # passages that are looked through for others that hold the answer
 
-Told = Progress
 Right = Callable[[Sequence[Evidence]], bool]
 
 
@@ -70,9 +70,11 @@ class ConfidenceRow:
         return cls(**{f.name: row[f.name] for f in fields(cls)} | {"features": tuple(row["features"])})
 
     def to_json(self) -> dict[str, Any]:
+        """Return the row as JSON."""
         return asdict(self)
 
     def vector(self) -> Floats:
+        """Return the features (n,) as float32."""
         return np.array(self.features, dtype=np.float32)
 
 
@@ -97,17 +99,19 @@ def row_of(
 
 
 def cites(golds: Sequence[Gold]) -> Right:
+    """Return a judge: does one of the sentences cite gold?"""
     return lambda chosen: any(covers(golds, e) for e in chosen)
 
 
 def holds(answers: Sequence[str]) -> Right:
+    """Return a judge: does one of the sentences hold a right answer?"""
     return lambda chosen: contains_answer(answers, [e.text for e in chosen])
 
 
 # --- the seeds
 
 
-def seeds_rows(seeds: Path, told: Told) -> Iterator[ConfidenceRow | None]:
+def seeds_rows(seeds: Path, progress: Progress) -> Iterator[ConfidenceRow | None]:
     """The question set over the seeds, follow-ups after their history; and false premises of its own and made ones."""
     questions = read_set("seeds").questions
     names, random = names_in(q.question for q in questions), Random(SEED)  # noqa: S311
@@ -120,16 +124,16 @@ def seeds_rows(seeds: Path, told: Told) -> Iterator[ConfidenceRow | None]:
             if q.need and not q.history and (other := swapped(q.question, names, "", random)):
                 question, judged = app.evidence(other)
                 yield row_of("seeds", f"{q.id}-swapped", q.half, "false premise", holds(()), question, judged)
-            told("seeds", done, len(questions))
+            progress("seeds", done, len(questions))
 
 
 # --- SQuAD
 
 
-def squad_rows(folder: Path, cache: Path, encoder: Encoder, told: Told) -> Iterator[ConfidenceRow | None]:
+def squad_rows(folder: Path, cache: Path, encoder: Encoder, progress: Progress) -> Iterator[ConfidenceRow | None]:
     """Every question put to an archive of all paragraphs."""
     asked = read_squad(folder)
-    index = _paragraphs(asked, cache / "squad", encoder, told)
+    index = _paragraphs(asked, cache / "squad", encoder, progress)
     names, random = names_in(one.question for one in asked), Random(SEED)  # noqa: S311
     reading = _Reading(encoder)
     with index.snapshot() as snap:
@@ -140,10 +144,10 @@ def squad_rows(folder: Path, cache: Path, encoder: Encoder, told: Told) -> Itera
             if one.answers and (other := swapped(one.question, names, one.paragraph, random)):
                 question, judged = reading.of(snap, other)
                 yield row_of("squad", f"{one.id}-swapped", one.half, "false premise", holds(()), question, judged)
-            told("squad", done, len(asked))
+            progress("squad", done, len(asked))
 
 
-def _paragraphs(asked: Sequence[SquadQuestion], cache: Path, encoder: Encoder, told: Told) -> Index:
+def _paragraphs(asked: Sequence[SquadQuestion], cache: Path, encoder: Encoder, progress: Progress) -> Index:
     """The index of all paragraphs, one article each."""
     lines = [
         json.dumps({"id": f"p{number}", "text": text})
@@ -154,7 +158,7 @@ def _paragraphs(asked: Sequence[SquadQuestion], cache: Path, encoder: Encoder, t
     if not path.exists() or path.read_text(encoding="utf-8") != content:
         cache.mkdir(parents=True, exist_ok=True)
         path.write_text(content, encoding="utf-8")
-    index, _ = build_index(path, cache, encoder, told)
+    index, _ = build_index(path, cache, encoder, progress)
     return Index.open(index, encoder)
 
 
@@ -162,7 +166,7 @@ def _paragraphs(asked: Sequence[SquadQuestion], cache: Path, encoder: Encoder, t
 
 
 def archive_rows(
-    of: RetrievalSet, index: Index, encoder: Encoder, limit: int, told: Told
+    of: RetrievalSet, index: Index, encoder: Encoder, limit: int, progress: Progress
 ) -> Iterator[ConfidenceRow | None]:
     """Quiz questions whose answer stands in an article they are known to be about; every second one is also asked of
     the archive without these articles and without others that hold the answer, and with a false premise.
@@ -189,7 +193,7 @@ def archive_rows(
                     without = _without(snap, query, {a.id for a in articles}, encoder)
                     question, judged = reading.of(without, query.text, _day(query))
                     yield row_of(source, f"{query.id}-without", half, "left out", holds(()), question, judged)
-                told(qrels.name, done, len(chosen))
+                progress(qrels.name, done, len(chosen))
 
 
 class Without(Snapshot):
@@ -201,6 +205,7 @@ class Without(Snapshot):
         self._out = [stored.passage_id(a.id, p.start, p.end) for a in articles for p in snap.article_passages(a)]
 
     def allowed(self, filters: Filters) -> Ints:
+        """Return the ids of the passages that pass the filters, without those of the articles left out."""
         passing: Ints = np.setdiff1d(stored.passing(self._connection, filters), self._out)
         return passing
 
@@ -225,7 +230,7 @@ class _Reading:
 
     def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
-        self._reader = SentenceScorer(encoder)
+        self._reader = SentenceScorer(encoder, load_answer_reader())
 
     def of(self, snap: Snapshot, text: str, asked_on: Day | None = None) -> tuple[Query, list[ScoredSentence]]:
         text = checked(text)
@@ -242,13 +247,14 @@ def short_groups(squad: Path, archive: Path, encoder: Encoder) -> list[tuple[Flo
     The questions are the tuning half of SQuAD and the quiz questions of the archive's first year whose evidence has
     the right choice in its words.
     """
-    reader = SentenceScorer(encoder)
+    answer_reader = load_answer_reader()
+    reader = SentenceScorer(encoder, answer_reader)
     asked = [(a.id, a.question, a.paragraph, a.answers) for a in read_squad(squad) if a.answers and a.half == "tune"]
     asked += _quizzed(archive / QUESTIONS)
     groups = []
     for id_, text, paragraph, answers in asked:
         question, judged = score_paragraph(reader, text, paragraph, id_)
-        found, features = candidates(question, [j.evidence for j in judged], encoder)
+        found, features = candidates(question, [j.evidence for j in judged], encoder, answer_reader)
         groups.append((features, np.array([max(f1(run.text, a) for a in answers) for run in found], dtype=np.float32)))
     return groups
 

@@ -25,6 +25,7 @@ class RamdocsCase:
 
     @property
     def half(self) -> Half:
+        """"tune" or "test", by the hash of the question."""
         return "test" if hashlib.sha256(self.question.encode()).digest()[0] % 2 else "tune"
 
     @property

@@ -23,6 +23,7 @@ from pathlib import Path
 from eval.datasets.ramdocs import read_cases
 from eval.datasets.squad import read_squad
 from rag.evaluation.questions import json_rows
+from rag.evaluation.runner import Progress
 from rag.filters import Filters, day
 from rag.index.reader import Snapshot
 from rag.ingest.publish_dates import iso_date
@@ -54,7 +55,7 @@ class RankingGroup:
     bad: tuple[TitledSentence, ...]
 
 
-def quiz_groups(snap: Snapshot, questions: Path, year: str, told: Callable[[int, int], None]) -> list[RankingGroup]:
+def quiz_groups(snap: Snapshot, questions: Path, year: str, progress: Progress) -> list[RankingGroup]:
     """The questions of a year, over the archive they were asked of."""
     rows = [row for _, row in json_rows(questions, questions.read_text("utf-8")) if str(row["date"])[:4] == year]
     groups = []
@@ -62,22 +63,22 @@ def quiz_groups(snap: Snapshot, questions: Path, year: str, told: Callable[[int,
         right = [row["choices"][int(number)] for number in row["answer"] if int(number) < len(row["choices"])]
         if right and (group := _quiz_group(snap, row["question"], right, row.get("evidence") or "", row["date"])):
             groups.append(group)
-        told(done, len(rows))
+        progress(done, len(rows))
     return groups
 
 
 def _quiz_group(snap: Snapshot, question: str, right: Sequence[str], evidence: str, asked: str) -> RankingGroup | None:
     pool = list(dict.fromkeys(_near(snap, question, evidence, asked)))
     rarity = _rarity([s.text for s in pool])
-    asked_keys, told_keys = keys(question), keys(evidence)
+    asked_keys, evidence_keys = keys(question), keys(evidence)
     total = sum(map(rarity, asked_keys)) or 1
     good: list[tuple[float, TitledSentence]] = []
     bad: list[tuple[float, TitledSentence]] = []
     for sentence in pool:
         own = keys(sentence.text)
         likeness = sum(map(rarity, own & asked_keys)) / total
-        shared = len(own & told_keys)
-        same, within = shared / max(1, len(own | told_keys)), shared / max(1, len(own))
+        shared = len(own & evidence_keys)
+        same, within = shared / max(1, len(own | evidence_keys)), shared / max(1, len(own))
         holds = any(_stands(answer, sentence.text) for answer in right)
         if holds and (same >= 0.45 or (within > 0.75 and len(own) > 5)):
             good.append((1 + same, sentence))
@@ -109,9 +110,7 @@ def _near(snap: Snapshot, question: str, evidence: str, asked: str) -> Iterator[
                 yield TitledSentence(text, passage.article.title or "")
 
 
-def headline_groups(
-    snap: Snapshot, until: str, count: int, seed: int, told: Callable[[int, int], None]
-) -> list[RankingGroup]:
+def headline_groups(snap: Snapshot, until: str, count: int, seed: int, progress: Progress) -> list[RankingGroup]:
     """Headlines in place of questions, of some articles published until a day, with what the archive held by then.
 
     Which sentences answer is not known: all of them stand in `bad`, the likest of each passage.
@@ -128,7 +127,7 @@ def headline_groups(
         # its own article would be known by the headline, which is therefore left out
         titled = (TitledSentence(text, _other(one.article.title or "", title)) for text, one in read)
         groups.append(RankingGroup(title, (), tuple(dict.fromkeys(titled))))
-        told(done, len(chosen))
+        progress(done, len(chosen))
     return groups
 
 

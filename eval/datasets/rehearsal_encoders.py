@@ -30,6 +30,7 @@ class Random:
         self._random = np.random.default_rng(20)
 
     def encode(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> Floats:
+        """Return random unit vectors, or die."""
         if self.left is not None:
             self.left -= 1
             if self.left < 0:
@@ -38,6 +39,7 @@ class Random:
         return unit(self._random.standard_normal((len(texts), self.dimension), dtype=np.float32))
 
     def encode_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
+        """Refuse: random vectors have no tokens."""
         raise NotImplementedError("random vectors have no tokens")
 
 
@@ -58,6 +60,7 @@ class Twice:
         self._encoder = encoder
 
     def encode(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> Floats:
+        """Encode the texts twice and time the first time."""
         started = time.perf_counter()
         self._encoder.encode(texts)
         self.seconds += time.perf_counter() - started
@@ -65,4 +68,5 @@ class Twice:
         return self._encoder.encode(texts, progress)
 
     def encode_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
+        """Encode the tokens of texts."""
         return self._encoder.encode_tokens(texts)

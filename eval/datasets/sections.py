@@ -23,7 +23,7 @@ SECTION_LINES, SECTION_WORDS = 3, 8  # lines of a section, at most, and its word
 ANSWERING = 3  # sentences of a section that may answer: which one does is not known
 LIKEST, OTHERS = 5, 3  # sentences of the article that do not answer: so many of the likest, and of the rest
 FOUND, ELSEWHERE = 25, 3  # passages found by the question's words; so many sentences of other articles
-TOLD_ELSEWHERE = 0.25  # of the answer's own words: a passage that has more of them may answer, too
+MAX_ANSWER_SHARE = 0.25  # of the answer's own words: a passage that has more of them may answer, too
 OFTEN = 2  # articles that ask a question word for word; what more of them ask is a form's ("Are you a robot?")
 ALIKE = 0.6  # of the words: a question so like one that is measured with is not learned from
 CHOICES = 3  # lines that begin as choices do: the article is a quiz
@@ -92,16 +92,16 @@ def _like(question: str, others: Sequence[Collection[str]]) -> bool:
 def _group(snap: Snapshot, article: Article, part: Section, random: Random) -> RankingGroup:
     title = article.title or ""
     good = _usable(part.lines)[:ANSWERING]
-    asked, told = keys(part.question), keys(" ".join(good))
+    asked, answer_keys = keys(part.question), keys(" ".join(good))
     near = by_likeness(part.question, _usable(part.others))
     rest = random.sample(near[LIKEST:], min(OTHERS, len(near[LIKEST:])))
     bad = [TitledSentence(text, title) for text in (*near[:LIKEST], *rest)]
-    bad += _elsewhere(snap, article, part.question, told - asked, random)
+    bad += _elsewhere(snap, article, part.question, answer_keys - asked, random)
     return RankingGroup(part.question, tuple(TitledSentence(text, title) for text in good), tuple(bad))
 
 
 def _elsewhere(
-    snap: Snapshot, article: Article, question: str, told: Collection[str], random: Random
+    snap: Snapshot, article: Article, question: str, answer_keys: Collection[str], random: Random
 ) -> list[TitledSentence]:
     """Sentences of other articles that have the question's words, and little of what answers it."""
     found = [id_ for id_, _ in snap.lexical.search(question, FOUND)]
@@ -110,7 +110,7 @@ def _elsewhere(
         for passage in snap.passages(found)
         if passage.article.id != article.id
         and not (article.title and passage.article.title == article.title)
-        and len(keys(passage.text) & set(told)) <= TOLD_ELSEWHERE * len(told)
+        and len(keys(passage.text) & set(answer_keys)) <= MAX_ANSWER_SHARE * len(answer_keys)
         and (usable := _usable([passage.text]))
     ]
     chosen = random.sample(others, min(ELSEWHERE, len(others)))

@@ -30,7 +30,7 @@ def shortened(sentence: str) -> str | None:
     return f"{kept}."
 
 
-def changed(sentence: str, names: Sequence[str], rng: random.Random) -> Iterator[tuple[str, str]]:
+def changed_sentences(sentence: str, names: Sequence[str], rng: random.Random) -> Iterator[tuple[str, str]]:
     """Yield (kind of change, changed sentence) for each change that the sentence allows.
 
     Args:
@@ -58,7 +58,7 @@ def changed(sentence: str, names: Sequence[str], rng: random.Random) -> Iterator
             break
 
 
-def names_in(text: str) -> list[str]:
+def capitalised_names(text: str) -> list[str]:
     """Return what is written like a name in the middle of a sentence, in order, each once."""
     return list(dict.fromkeys(_NAME.findall(text)))
 

@@ -18,8 +18,7 @@ from eval.datasets.ranking_examples import LENGTHS, RankingGroup, folded_sentenc
 from eval.datasets.squad import read_squad
 from rag.evaluation.questions import json_rows
 from rag.evidence.short_answers import names
-from rag.query.analysis import Kind
-from rag.query.answer_types import PHRASES
+from rag.query.answer_types import PHRASES, AnswerType
 from rag.text.tokens import Word, words
 
 CLOZE_WORDS = range(10, 46)  # of a sentence that is asked about
@@ -31,7 +30,7 @@ ELSEWHERE = 0.25  # how often the sentence beside a made question is another one
 WRONG = 2  # sentences without an answer beside each right one of a real question
 
 _MARKS = re.compile(r"[.;:()\[\]\"“”]")
-_ASKS: dict[Kind | str, tuple[str, ...]] = {
+_ASKS: dict[AnswerType | str, tuple[str, ...]] = {
     "when": ("when", "in what year", "on which day"),
     "percent": ("what percentage", "how much"),
     "money": ("how much", "how much money"),
@@ -88,7 +87,7 @@ def _cloze(sentence: str, random: Random) -> SpanExample | None:
     return SpanExample(" ".join([*opening, *said]) + "?", sentence, (start, end)) if len(said) > 1 else None
 
 
-def _phrases(sentence: str) -> Iterator[tuple[Span, Kind]]:
+def _phrases(sentence: str) -> Iterator[tuple[Span, AnswerType]]:
     for kind in ("when", "percent", "money", "count"):
         for match in PHRASES[kind].finditer(sentence) if kind in PHRASES else ():
             if len(match[0]) > 1:

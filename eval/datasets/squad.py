@@ -38,6 +38,7 @@ class SquadQuestion:
 
 
 def half_of(text: str) -> Half:
+    """Return the half of a text, by its hash."""
     return "test" if sha256(text.encode()).digest()[0] % 2 else "tune"
 
 
@@ -70,10 +71,12 @@ def score_paragraph(reader: SentenceScorer, text: str, paragraph: str, id_: str)
 
 
 def normalised(text: str) -> list[str]:
+    """Return the words of an answer as the measures of the set compare them."""
     return re.sub(r"\b(a|an|the)\b", " ", text.lower().translate(_PUNCTUATION)).split()
 
 
 def exact(text: str, answer: str) -> float:
+    """Return 1 when an answer is the right one, else 0."""
     return float(normalised(text) == normalised(answer))
 
 

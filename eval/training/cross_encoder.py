@@ -214,7 +214,7 @@ def _groups(arguments: argparse.Namespace) -> list[RankingGroup]:
     path = arguments.kept / "groups.jsonl"
     if not path.exists():
         with Index.open(arguments.index).snapshot() as snap:
-            groups = quiz_groups(snap, arguments.quiz, arguments.year, _told)
+            groups = quiz_groups(snap, arguments.quiz, arguments.year, _log_progress)
         write_groups(path, groups + squad_groups(arguments.squad) + disagreement_groups(arguments.ramdocs))
     return read_groups(path)
 
@@ -223,7 +223,7 @@ def _headlines(arguments: argparse.Namespace) -> list[RankingGroup]:
     path = arguments.kept / "headlines.jsonl"
     if not path.exists():
         with Index.open(arguments.index).snapshot() as snap:
-            write_groups(path, headline_groups(snap, HEADLINES_UNTIL, HEADLINES, STUDENT.seed, _told))
+            write_groups(path, headline_groups(snap, HEADLINES_UNTIL, HEADLINES, STUDENT.seed, _log_progress))
     return read_groups(path)
 
 
@@ -235,7 +235,7 @@ def _teacher(path: Path, groups: Sequence[RankingGroup]) -> CrossEncoderModel:
     return model.eval()
 
 
-def _told(done: int, total: int) -> None:
+def _log_progress(done: int, total: int) -> None:
     if done % 100 == 0:
         log(f"question {done} of {total}")
 

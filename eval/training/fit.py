@@ -23,8 +23,9 @@ from rag.evaluation.calibration import threshold_for
 from rag.evaluation.gold import covers
 from rag.evaluation.types import Question as Asked
 from rag.evidence.confidence import ANSWERABILITY_NAMES
-from rag.evidence.scoring import FEATURE_NAMES, Floats
+from rag.evidence.scoring import FEATURE_NAMES
 from rag.evidence.short_answers import CANDIDATE_FEATURES as SHORT_NAMES
+from rag.models.base import Floats
 from rag.pipeline import OnRecord
 from rag.types import Turn
 
@@ -38,17 +39,17 @@ Weights = dict[str, float]
 Doubles = NDArray[np.float64]
 
 
-def fit_sentences(app: OnRecord, questions: Sequence[Asked], told: Callable[[str], None]) -> Weights:
+def fit_sentences(app: OnRecord, questions: Sequence[Asked], report: Callable[[str], None]) -> Weights:
     """Fit what tells a sentence with gold, over all the sentences read for questions that have an answer."""
     read = [(q, app.evidence(q.question, [Turn(earlier) for earlier in q.history])[1]) for q in questions if q.need]
     features = np.vstack([judged.features.vector() for _, row in read for judged in row])
     gold = np.array([covers(q.gold, judged.evidence) for q, row in read for judged in row])
     model = LogisticRegression(C=SENTENCE_C, max_iter=5000).fit(features, gold)
-    told(f"sentences: {len(gold)} of {len(read)} questions")
+    report(f"sentences: {len(gold)} of {len(read)} questions")
     return _table(FEATURE_NAMES, model.coef_[0], model.intercept_[0])
 
 
-def fit_confidence(rows: Sequence[ConfidenceRow], told: Callable[[str], None]) -> tuple[Weights, float]:
+def fit_confidence(rows: Sequence[ConfidenceRow], report: Callable[[str], None]) -> tuple[Weights, float]:
     """Fit what tells a question with an answer, every source weighing the same but the seeds, and the threshold for
     refusing at most `REFUSED_ANSWERABLE` of those with one in any source.
     """
@@ -62,11 +63,11 @@ def fit_confidence(rows: Sequence[ConfidenceRow], told: Callable[[str], None]) -
     model.fit(features, answerable, logisticregression__sample_weight=weights)
     sure = model.predict_proba(features)[:, 1]
     threshold = threshold_for(sure, answerable, sources, REFUSED_ANSWERABLE)
-    told(f"confidence: {len(tune)} questions of {', '.join(sizes)}")
+    report(f"confidence: {len(tune)} questions of {', '.join(sizes)}")
     return _unscaled(model), threshold
 
 
-def fit_short(groups: Sequence[tuple[Floats, Floats]], told: Callable[[str], None]) -> Weights:
+def fit_short(groups: Sequence[tuple[Floats, Floats]], report: Callable[[str], None]) -> Weights:
     """Fit what tells the run of words that answers, by the likelihood of the best ones of each question.
 
     Args:
@@ -89,7 +90,7 @@ def fit_short(groups: Sequence[tuple[Floats, Floats]], told: Callable[[str], Non
         return value, slope
 
     found = minimize(loss, np.zeros(len(SHORT_NAMES)), jac=True, method="L-BFGS-B")
-    told(f"short answers: {len(targets)} of {len(groups)} questions have one among the runs")
+    report(f"short answers: {len(targets)} of {len(groups)} questions have one among the runs")
     return _table(SHORT_NAMES, found.x, 0.0)
 
 

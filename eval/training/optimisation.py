@@ -17,7 +17,7 @@ from rag.models.minilm import DIMENSION
 from rag.models.pair_model import PRODUCT_SCALE
 
 HEAD_RATE = 10  # times the rate of the layers
-TOLD = 50  # steps between two lines
+LOG_STEPS = 50  # steps between two lines of the log
 COSINE, BIAS = 6.0, -3.0  # before training the log odds are this much of the likeness, and this
 
 
@@ -35,10 +35,16 @@ class PairHead(nn.Linear):
         """Return (n,) log odds for the states (n, t, d) of n pairs, and the vectors (n, 3, d) they are of."""
         second = (given["token_type_ids"] * given["attention_mask"]).unsqueeze(-1).float()
         first = given["attention_mask"].unsqueeze(-1).float() - second
-        asked = (states * first).sum(1) / first.sum(1).clamp(min=1)
-        told = (states * second).sum(1) / second.sum(1).clamp(min=1)
-        parts = [states[:, 0], asked, told, asked * told * PRODUCT_SCALE, (asked - told).abs()]
-        likeness = nn.functional.cosine_similarity(asked, told)
+        first_mean = (states * first).sum(1) / first.sum(1).clamp(min=1)
+        second_mean = (states * second).sum(1) / second.sum(1).clamp(min=1)
+        parts = [
+            states[:, 0],
+            first_mean,
+            second_mean,
+            first_mean * second_mean * PRODUCT_SCALE,
+            (first_mean - second_mean).abs(),
+        ]
+        likeness = nn.functional.cosine_similarity(first_mean, second_mean)
         odds: Tensor = self(self.drop(torch.cat(parts, 1))).squeeze(1) + self.cosine * likeness
         return odds, torch.stack(parts[:3], dim=1)
 
@@ -59,7 +65,7 @@ def learn(trunk: nn.Module, head: Sequence[nn.Parameter], losses: Iterator[Tenso
     parts = [{"params": layers, "lr": rate}, {"params": list(head), "lr": HEAD_RATE * rate}]
     optimizer = torch.optim.AdamW(parts, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _share(step, steps))
-    began, told = time.monotonic(), 0.0
+    began, mean_loss = time.monotonic(), 0.0
     for step in range(1, steps + 1):
         with torch.autocast("cpu", torch.bfloat16):
             loss = next(losses)
@@ -68,10 +74,10 @@ def learn(trunk: nn.Module, head: Sequence[nn.Parameter], losses: Iterator[Tenso
         nn.utils.clip_grad_norm_([*layers, *head], 1.0)
         optimizer.step()
         schedule.step()
-        told += loss.item() / TOLD
-        if step % TOLD == 0:
-            log(f"step {step} of {steps}: loss {told:.3f}, {time.monotonic() - began:.0f} s")
-            told = 0.0
+        mean_loss += loss.item() / LOG_STEPS
+        if step % LOG_STEPS == 0:
+            log(f"step {step} of {steps}: loss {mean_loss:.3f}, {time.monotonic() - began:.0f} s")
+            mean_loss = 0.0
 
 
 def _share(step: int, steps: int) -> float:

@@ -1,94 +1,93 @@
-"""The refusal: that the archive does not say, what of the question nothing spoke to, and the nearest passages."""
+"""Why the archive does not answer: what of the question no passage speaks to, what it has wrong, and what is nearest."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 
+from rag.evidence.assessment import Assessment
 from rag.evidence.scoring import ScoredSentence
 from rag.filters import Filters
-from rag.query.analysis import Kind, Query
+from rag.query.analysis import Query
+from rag.query.answer_types import AnswerType
 from rag.retrieval.near_duplicates import fold_near_duplicates
-from rag.types import Answer, Article, Hit
+from rag.text.names import TITLES
+from rag.types import Article, Hit
 
-MAX_NEAREST = 3  # passages shown with a refusal
-SPOKEN_TO = 0.65  # support under which a word of the question counts as not spoken to
-FORMS: dict[Kind, str] = {"age": "an age", "when": "a date", "percent": "a share", "duration": "a length of time"}
-TITLES = "Minister|President|Premier|Secretary|Governor|Senator|Mayor|Ambassador|Director|Chairman|Chief|Envoy|Judge"
-
-
-def abstain(
-    blank: Answer, question: Query, scored: Sequence[ScoredSentence], filters: Filters, untrue: str = ""
-) -> Answer:
-    """The answer that there is none: what was wanted and not read, or is `untrue`, and the nearest passages."""
-    if not blank.hits:
-        text = "The archive holds no passage for this question" + ("." if filters.empty else " within these filters.")
-        return replace(blank, text=text, generator="extractive")
-    text = f"The archive does not say. {untrue or _why(question, scored)}".rstrip()
-    text += " The nearest passages are listed, but they do not answer it."
-    return replace(blank, text=text, hits=_nearest(blank), generator="extractive")
+MAX_NEAREST = 3  # passages shown when the archive does not answer
+MIN_SUPPORT = 0.65  # under it no sentence speaks to a word of the question
+FORMS: dict[AnswerType, str] = {"age": "an age", "when": "a date", "percent": "a share", "duration": "a length of time"}
+_TITLE = "|".join(title.title() for title in TITLES if " " not in title)
 
 
-def model_abstained(blank: Answer, by: str) -> Answer:
-    """The answer when a model has read the passages and says that they do not hold it."""
-    text = f"The archive does not say: {by} read the passages and found no answer in them. The nearest are listed."
-    return replace(blank, text=text, status="abstained", hits=_nearest(blank), generator=by)
+def reason_to_abstain(assessment: Assessment, hits: Sequence[Hit], filters: Filters) -> str:
+    """Return the text of an answer that says why there is none."""
+    if not hits:
+        return "The archive holds no passage for this question" + ("." if filters.empty else " within these filters.")
+    why = assessment.false_presupposition or _why(assessment.query, assessment.scored)
+    return f"The archive does not say. {why}".rstrip() + " The nearest passages are listed, but they do not answer it."
 
 
-def _nearest(blank: Answer) -> tuple[Hit, ...]:
-    return tuple(fold_near_duplicates(blank.hits)[:MAX_NEAREST])
+def reason_of_model(name: str) -> str:
+    """Return the text of the answer when a model has read the passages and says that they do not hold it."""
+    return f"The archive does not say: {name} read the passages and found no answer in them. The nearest are listed."
 
 
-def _why(question: Query, scored: Sequence[ScoredSentence]) -> str:
-    """What of the question nothing spoke to: the form of the answer, its days, some words, or what joins its names."""
-    articles = sorted({j.evidence.article.id: j.evidence.article for j in scored}.values(), key=lambda a: a.path)
-    wanted = FORMS.get(question.kind)
-    missing = _unsupported_words(question, scored)
-    person = next((name for a, b in question.names if " " in (name := question.text[a:b])), None)
-    known = [article for article in articles if person and person in article.text]
-    if wanted and all(j.features.expected < 0 for j in scored):
-        if person and known:
-            return f"{_appearance(person, known)}; nothing there gives {wanted}."
-        return f"Nothing that was read gives {wanted}."
+def nearest(hits: Sequence[Hit]) -> tuple[Hit, ...]:
+    """Return the passages to show with an abstention."""
+    return tuple(fold_near_duplicates(hits)[:MAX_NEAREST])
+
+
+def _why(query: Query, scored: Sequence[ScoredSentence]) -> str:
+    """Say what of the question no sentence speaks to: the form of the answer, its days, its words, or how they relate."""
+    wanted = FORMS.get(query.answer_type)
+    if wanted and all(one.features.expected < 0 for one in scored):
+        return _without_form(query, scored, wanted)
     if scored and scored[0].features.timely < 0:
         return "What comes nearest did not appear in the days asked about."
-    if missing:
+    if missing := _unsupported_words(query, scored):
         return f"Nothing that was read speaks to {_quoted(missing)}."
-    named = [question.text[a:b] for a, b in question.names]
-    relation = _loosest_word(question, scored)
-    if named and relation:
-        return f"Nothing that was read says “{relation}” of {_quoted(named)}."
+    names, relation = query.name_texts(), _loosest_word(query, scored)
+    if names and relation:
+        return f"Nothing that was read says “{relation}” of {_quoted(names)}."
     return ""
 
 
+def _without_form(query: Query, scored: Sequence[ScoredSentence], wanted: str) -> str:
+    """Say that no sentence gives the form of answer asked for, and where the person asked about appears."""
+    articles = sorted({one.evidence.article.id: one.evidence.article for one in scored}.values(), key=lambda a: a.path)
+    person = next((name for name in query.name_texts() if " " in name), None)
+    known = [article for article in articles if person and person in article.text]
+    if person and known:
+        return f"{_appearance(person, known)}; nothing there gives {wanted}."
+    return f"Nothing that was read gives {wanted}."
+
+
 def _appearance(person: str, articles: Sequence[Article]) -> str:
-    """Say where they appear: "Dominic LeBlanc appears in 3 of the articles read, as Trade Minister"."""
-    title = re.compile(rf"((?:[A-Z][\w.-]+ ){{0,3}}(?:{TITLES})) {re.escape(person)}\b")
+    """Say where a person appears: "Dominic LeBlanc appears in 3 of the articles read, as Trade Minister"."""
+    title = re.compile(rf"((?:[A-Z][\w.-]+ ){{0,3}}(?:{_TITLE})) {re.escape(person)}\b")
     roles = list(dict.fromkeys(m[1] for article in articles for m in title.finditer(article.text)))
     of = "one of the articles" if len(articles) == 1 else f"{len(articles)} of the articles"
     return f"{person} appears in {of} read" + (f", as {' and as '.join(roles)}" if roles else "")
 
 
-def _loosest_word(question: Query, scored: Sequence[ScoredSentence]) -> str | None:
-    """The question's word, no part of a name, that the sentence which speaks to most of it supports least, when it
-    hardly does.
-    """
-    best = max(scored, key=lambda j: j.features.soft)
-    rows = zip(best.support, best.named, question.terms, strict=True)
+def _loosest_word(query: Query, scored: Sequence[ScoredSentence]) -> str | None:
+    """Return the word, no part of a name, that the sentence nearest to the question hardly supports; None without."""
+    best = max(scored, key=lambda one: one.features.soft)
+    rows = zip(best.support, best.named, query.terms, strict=True)
     plain = [(support, term) for support, named, term in rows if not named]
     support, term = min(plain, key=lambda row: row[0], default=(1.0, None))
-    return question.text[term.start : term.end] if term and support < SPOKEN_TO else None
+    return query.text[term.start : term.end] if term and support < MIN_SUPPORT else None
+
+
+def _unsupported_words(query: Query, scored: Sequence[ScoredSentence]) -> list[str]:
+    """Return the question's words that no sentence read speaks to, as the user typed them."""
+    return [
+        query.text[term.start : term.end]
+        for index, term in enumerate(query.terms)
+        if max((one.support[index] for one in scored), default=0.0) < MIN_SUPPORT
+    ]
 
 
 def _quoted(parts: Sequence[str]) -> str:
     return ", ".join(f"“{part}”" for part in parts)
-
-
-def _unsupported_words(question: Query, scored: Sequence[ScoredSentence]) -> list[str]:
-    """The question's words that no sentence read speaks to, as the user typed them."""
-    return [
-        question.text[term.start : term.end]
-        for index, term in enumerate(question.terms)
-        if max((j.support[index] for j in scored), default=0.0) < SPOKEN_TO
-    ]

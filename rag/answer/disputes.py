@@ -1,9 +1,9 @@
-"""The answer where articles disagree: every side cited, with its outlet and its day; an update told as one."""
+"""The answer where articles disagree: every side cited, with its outlet and its day; an update in order of time."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from rag.evidence.conflicts import Conflict
 from rag.filters import date_words, day
@@ -12,28 +12,38 @@ from rag.types import Answer, Article, Citation, Claim, Disagreement, Evidence
 from rag.verification.citations import with_markers
 
 
-def write_dispute(answer: Answer, found: Conflict) -> Answer:
-    """The answer with every side cited: disputed, or, where a later article simply knows more, the later one last.
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of an answer, and the claim that it shows; None where it shows none."""
 
-    A side that the generator left out is added in the article's own words.
+    text: str
+    claim: Claim | None = None
+
+
+def arrange_dispute(answer: Answer, conflict: Conflict) -> tuple[Answer, list[Line]]:
+    """Return the answer with every side cited, and its lines in order.
+
+    It is disputed; or, where a later article simply knows more, answered with the later sides last. A side that the
+    generator left out is added in the article's own words.
     """
-    for side in found.sides:
+    for side in conflict.sides:
         answer = _with_side(answer, side)
-    numbers = tuple(tuple(_number(answer, e) for e in side if _number(answer, e)) for side in found.sides)
-    ordered = sorted(answer.claims, key=lambda claim: _place(claim, numbers))
-    answer = replace(answer, claims=tuple(ordered))
-    if found.changing and (days := _days(found)):
-        return replace(answer, text=_updated(answer, numbers, days))
-    lines = ["The articles disagree.", *(f"- {_line(answer, claim)}" for claim in answer.claims)]
-    if undated := _undated([e.article for e in found.evidence]):
-        lines += ["", undated]
-    return replace(
-        answer, status="disputed", text="\n".join(lines), disagreements=(Disagreement(found.about, numbers),)
-    )
+    numbers = tuple(tuple(n for e in side if (n := _number(answer, e))) for side in conflict.sides)
+    days = _days(conflict) if conflict.changing else []
+    if days:
+        lines = _updates(answer, numbers, days)
+    else:
+        claims = sorted(answer.claims, key=lambda claim: _place(claim, numbers))
+        lines = [Line("The articles disagree."), *(Line(f"- {_text(answer, claim)}", claim) for claim in claims)]
+        if undated := _undated([e.article for e in conflict.evidence]):
+            lines += [Line(""), Line(undated)]
+        answer = replace(answer, status="disputed", disagreements=(Disagreement(conflict.about, numbers),))
+    text = "\n".join(line.text for line in lines)
+    return replace(answer, text=text, claims=tuple(line.claim for line in lines if line.claim)), lines
 
 
 def _number(answer: Answer, evidence: Evidence) -> int:
-    """The number under which a sentence is cited, 0 when it is not."""
+    """Return the number under which a sentence is cited, 0 when it is not."""
     place = (evidence.article.id, evidence.start, evidence.end)
     return next((c.n for c in answer.citations if (c.article.id, c.start, c.end) == place), 0)
 
@@ -53,12 +63,12 @@ def _with_side(answer: Answer, side: Sequence[Evidence]) -> Answer:
 
 
 def _place(claim: Claim, numbers: Sequence[tuple[int, ...]]) -> int:
-    """Which side a claim speaks for; the others come last."""
+    """Return the index of the side that a claim speaks for; the others come last."""
     return next((n for n, side in enumerate(numbers) if set(side) & set(claim.citations)), len(numbers))
 
 
-def _line(answer: Answer, claim: Claim) -> str:
-    """The claim with its number, its outlet and its date where they are known."""
+def _text(answer: Answer, claim: Claim) -> str:
+    """Return the claim with its number, its outlet and its date where they are known."""
     articles = {c.article.id: c.article for c in answer.citations if c.n in claim.citations}
     known = [", ".join(filter(None, (a.publisher, _day_words(a)))) for a in articles.values()]
     origin = "; ".join(filter(None, known))
@@ -73,22 +83,22 @@ def _undated(articles: Sequence[Article]) -> str:
     return f"{start} a publish date, so which is the latest cannot be told."
 
 
-def _days(found: Conflict) -> list[str]:
-    """The day each side is of, earliest sentence first; empty when one is not known or two are of one day."""
-    days = [max((day(e.article.published) or "" for e in side), default="") for side in found.sides]
+def _days(conflict: Conflict) -> list[str]:
+    """Return the day of each side; empty when one is not known, or two are of one day."""
+    days = [max((day(e.article.published) or "" for e in side), default="") for side in conflict.sides]
     return days if all(len(d) == len("2025-10-31") for d in days) and len(set(days)) == len(days) else []
 
 
-def _updated(answer: Answer, numbers: Sequence[tuple[int, ...]], days: Sequence[str]) -> str:
-    """The claims of the sides in the order of their days, each later one introduced by its day; then the others."""
+def _updates(answer: Answer, numbers: Sequence[tuple[int, ...]], days: Sequence[str]) -> list[Line]:
+    """Return the claims of the sides in the order of their days, each later one introduced by its day; then the others."""
     order = sorted(range(len(days)), key=lambda n: days[n])
     lines = []
     for side in order:
         for claim in (c for c in answer.claims if _place(c, numbers) == side):
-            line = with_markers(claim.text, claim.citations)
-            lines.append(line if side == order[0] else f"Later, on {_spelled(days[side])}: {line}")
-    rest = [c for c in answer.claims if _place(c, numbers) == len(numbers)]
-    return "\n".join(lines + [with_markers(c.text, c.citations) for c in rest])
+            text = with_markers(claim.text, claim.citations)
+            lines.append(Line(text if side == order[0] else f"Later, on {_spelled(days[side])}: {text}", claim))
+    others = [c for c in answer.claims if _place(c, numbers) == len(numbers)]
+    return lines + [Line(with_markers(c.text, c.citations), c) for c in others]
 
 
 def _day_words(article: Article) -> str:
@@ -96,6 +106,6 @@ def _day_words(article: Article) -> str:
 
 
 def _spelled(published: str) -> str:
-    """ "31 October 2025" of an ISO date; a year or a month alone as it is."""
+    """Return "31 October 2025" for an ISO date; a year or a month alone as it is."""
     words_of_it = date_words(published)
     return words_of_it.partition(" ")[2] or words_of_it

@@ -1,4 +1,4 @@
-"""The answer written from its evidence, sentence by sentence: each one cited and checked as it is complete."""
+"""Write an answer from its decision, sentence by sentence: each is cited, and checked as it is complete."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
-from rag.answer.abstention import model_abstained
+from rag.answer.abstention import nearest, reason_of_model
+from rag.answer.decision import Decision
+from rag.answer.disputes import arrange_dispute
 from rag.errors import AnswerCutError, GeneratorError
 from rag.evidence.short_answers import ShortAnswer
 from rag.generation.base import Generator, Piece, Task
@@ -20,7 +22,7 @@ from rag.verification.verifier import Verifier, sources_of
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """The pipeline has begun a stage: "searching", "reading" or "writing", where each sentence is also checked."""
+    """The begin of a stage: "searching", "reading" or "writing", where each sentence is also checked."""
 
     name: str
 
@@ -29,15 +31,51 @@ Event = Stage | Piece | Claim | Answer
 Writing = Events[Event, None, Answer]  # yields events, returns the answer
 
 
+def write(blank: Answer, decision: Decision, verifier: Verifier, key: str | None = None) -> Writing:
+    """Write what was decided. The text that is streamed is the text that is returned.
+
+    Args:
+        blank: the answer without its text and claims; its generator writes.
+        key: for a hosted model, instead of that of the environment.
+    """
+    if decision.reason:
+        yield Piece(decision.reason, ends_claim=True)
+        return replace(blank, text=decision.reason, hits=nearest(blank.hits), generator="extractive")
+    if decision.conflict is None:
+        return (yield from write_answer(blank, decision.evidence, verifier, decision.short_answer, key))
+    written = yield from _stages_only(write_answer(blank, decision.evidence, verifier, key=key))
+    if written.status == "abstained":
+        yield Piece(written.text, ends_claim=True)
+        return written
+    answer, lines = arrange_dispute(written, decision.conflict)
+    for line in lines:
+        yield Piece(f"{line.text}\n", ends_claim=True)
+        if line.claim:
+            yield line.claim
+    return answer
+
+
+def _stages_only(writing: Writing) -> Writing:
+    """Pass on the stages alone: in which order the sides stand is known when the last sentence is written."""
+    while True:
+        try:
+            event = next(writing)
+        except StopIteration as end:
+            answer: Answer = end.value
+            return answer
+        if isinstance(event, Stage):
+            yield event
+
+
 def write_answer(
     blank: Answer,
-    chosen: Sequence[Evidence],
+    evidence: Sequence[Evidence],
     verifier: Verifier,
     short: ShortAnswer | None = None,
     key: str | None = None,
 ) -> Writing:
     """Write with the generator asked for; when it fails or nothing it says holds, extractively with a notice."""
-    task = Task(blank.standalone_question, chosen)
+    task = Task(blank.standalone_question, evidence)
     yield Stage("writing")
     if blank.generator == "extractive":
         return (yield from _extracted(blank, task, verifier, short))
@@ -54,7 +92,7 @@ def write_answer(
 
 
 def _extracted(blank: Answer, task: Task, verifier: Verifier, short: ShortAnswer | None) -> Writing:
-    """The articles' own sentences, led by the short answer, which cites the one it stands in."""
+    """Write the articles' own sentences, led by the short answer, which cites the one it stands in."""
     if short is None:
         return (yield from _attempt(blank, generator("extractive"), task, verifier))
     first = short.run.evidence
@@ -68,7 +106,7 @@ def _extracted(blank: Answer, task: Task, verifier: Verifier, short: ShortAnswer
 
 
 def _attempt(blank: Answer, generator: Generator, task: Task, verifier: Verifier) -> Writing:
-    """Let one generator write. Its text is passed on with the answer's own citation numbers, as sentences complete."""
+    """Let one generator write; pass its text on with the answer's own citation numbers, as sentences complete."""
     citer = Citer(task.evidence)
     claims: list[Claim] = []
     notices = [blank.notice]
@@ -96,7 +134,8 @@ def _attempt(blank: Answer, generator: Generator, task: Task, verifier: Verifier
             raise
         notices.append(f"the answer was cut off: {cut}")
     if refused and not _holds(claims):
-        return model_abstained(blank, generator.name)
+        text = reason_of_model(generator.name)
+        return replace(blank, text=text, status="abstained", hits=nearest(blank.hits), generator=generator.name)
     return replace(
         blank,
         status="answered",

@@ -1,4 +1,4 @@
-"""A question, or each part of one that asks for several things, read in the passages: what answers it, how surely."""
+"""What the retrieved passages hold for one query: its sentences scored, the best chosen, and how sure they answer."""
 
 from __future__ import annotations
 
@@ -9,52 +9,53 @@ from rag.evidence.confidence import confidence
 from rag.evidence.premises import false_amount, false_title
 from rag.evidence.scoring import ScoredSentence, SentenceScorer
 from rag.evidence.selection import select
-from rag.query.analysis import Query, analyse
-from rag.query.decomposition import sub_questions
+from rag.query.analysis import Query
 from rag.types import Evidence, Hit
 
-MIN_SENTENCES = 2  # sentences that each part may have, whatever the whole answer may have
+MIN_SENTENCES = 2  # that each sub-question may have, whatever the whole answer may have
 
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """What the passages hold for one question.
+    """What the passages hold for one query.
 
     Attributes:
         scored: every sentence, best first.
-        chosen: those that make its answer.
-        confidence: that they do, 0 to 1; 0 when the question takes something untrue for granted.
-        untrue: what the question takes for granted and the articles speak against, in a sentence; empty when nothing.
+        chosen: those that make the answer.
+        confidence: that they answer, 0 to 1; 0 when the question presupposes something false.
+        false_presupposition: what the question takes for granted and the articles contradict, in a sentence; empty
+            when nothing.
     """
 
-    question: Query
+    query: Query
     scored: Sequence[ScoredSentence]
     chosen: Sequence[Evidence]
     confidence: float
     false_presupposition: str = ""
 
-    def sure(self, bar: float) -> bool:
-        """Whether there is something to say, and the confidence is `bar` or more."""
-        return bool(self.chosen) and self.confidence >= bar
+    def answers(self, threshold: float) -> bool:
+        """Return whether there is something to say, and the confidence reaches the threshold."""
+        return bool(self.chosen) and self.confidence >= threshold
 
 
-def assess(reader: SentenceScorer, text: str, hits: Sequence[Hit], most: int) -> Assessment:
-    """Read the passages for one question; at most `most` sentences are chosen."""
-    question = analyse(text)
-    scored = reader.score(question, hits)
-    articles = list({hit.passage.article.id: hit.passage.article for hit in hits}.values())
-    untrue = false_title(question, articles) or false_amount(question, scored)
-    sure = 0.0 if untrue else confidence(question, scored)
-    return Assessment(question, scored, select(question, scored, most), sure, untrue)
+def assess(scorer: SentenceScorer, query: Query, hits: Sequence[Hit], max_sentences: int) -> Assessment:
+    """Read the passages for one query; at most `max_sentences` are chosen."""
+    scored = scorer.score(query, hits)
+    documents = list({hit.passage.article.id: scorer.documents.of(hit.passage.article.text) for hit in hits}.values())
+    false = false_title(query, documents) or false_amount(query, scored, documents)
+    sure = 0.0 if false else confidence(query, scored)
+    return Assessment(query, scored, select(query, scored, max_sentences), sure, false)
 
 
-def assess_sub_questions(reader: SentenceScorer, text: str, hits: Sequence[Hit], most: int) -> list[Assessment]:
-    """Read the passages for each part of a question, which share `most` sentences; none when it asks for one thing."""
-    asked = sub_questions(text)
-    return [assess(reader, part, hits, max(MIN_SENTENCES, most // len(asked))) for part in asked]
+def assess_sub_questions(
+    scorer: SentenceScorer, query: Query, hits: Sequence[Hit], max_sentences: int
+) -> list[Assessment]:
+    """Read the passages for each sub-question, which share `max_sentences`; none when there are no sub-questions."""
+    share = max_sentences // max(1, len(query.sub_questions))
+    return [assess(scorer, part, hits, max(MIN_SENTENCES, share)) for part in query.sub_questions]
 
 
-def chosen_by_all(readings: Sequence[Assessment]) -> list[Evidence]:
-    """What was chosen for all of them, each sentence once."""
-    chosen = [evidence for assess in readings for evidence in assess.chosen]
+def chosen_by_all(assessments: Sequence[Assessment]) -> list[Evidence]:
+    """Return what was chosen for all of them, each sentence once."""
+    chosen = [evidence for assessment in assessments for evidence in assessment.chosen]
     return list({(evidence.article.id, evidence.start): evidence for evidence in chosen}.values())

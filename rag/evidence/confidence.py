@@ -6,31 +6,22 @@ The features look at the question as a whole, where `rag.evidence.scoring.Featur
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
 
-from rag.evidence.scoring import MAX_LOG_ODDS, Floats, ScoredSentence
+from rag.evidence.scoring import MAX_LOG_ODDS, ScoredSentence
+from rag.models.base import Floats
 from rag.models.linear import linear_model
 from rag.query.analysis import Query
+from rag.text.polarity import is_negated
 
-MAX_SENTENCES = 3  # sentences that may support a question together
-TYPED_ANSWERS = {
-    "age",
-    "when",
-    "percent",
-    "money",
-    "duration",
-    "count",
-    "who",
-}  # kinds whose answer has a form that can be missed
-
-_NEGATION = re.compile(
-    r"\b(?:not|never|no|nor|without|neither|cannot|unlike|except|fail(?:s|ed)?|refus\w+|den(?:y|ies|ied))\b|n[’']t\b",
-    re.IGNORECASE,
-)
+MAX_SENTENCES = 3  # that may support a question together
+# Types of answers with a form that a sentence can lack.
+TYPED_ANSWERS = frozenset({"age", "when", "percent", "money", "duration", "count", "who"})
+# Support under which a name of the question is spoken to by no sentence.
+MIN_NAME_SUPPORT = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +56,7 @@ class AnswerabilityFeatures:
     answers: float
 
     def vector(self) -> Floats:
+        """Return (len(ANSWERABILITY_NAMES),) float32."""
         return np.array([getattr(self, f.name) for f in fields(self)], dtype=np.float32)
 
 
@@ -84,22 +76,22 @@ def answerability_features(question: Query, scored: Sequence[ScoredSentence]) ->
         weakest=best.weakest,
         cosine=max(j.features.cosine for j in scored),
         together=float(support[:MAX_SENTENCES].max(axis=0).min()),
-        unheard=float(min((anywhere[i] for i in named), default=1.0) < 0.6),
+        unheard=float(min((anywhere[i] for i in named), default=1.0) < MIN_NAME_SUPPORT),
         typed=_typed(question, scored),
         unsaid=float(
-            question.kind == "said"
+            question.answer_type == "said"
             and bool(question.names)
             and all(j.features.speaker < 1 for j in scored[:MAX_SENTENCES])
         ),
         relation=min((s for s, name in zip(scored[0].support, scored[0].named, strict=True) if not name), default=1.0),
-        negated=float(bool(_NEGATION.search(question.text)) != bool(_NEGATION.search(scored[0].evidence.text))),
+        negated=float(question.negated != is_negated(scored[0].evidence.text)),
         timely=best.timely,
         answers=(scored[0].answers or 0.0) / MAX_LOG_ODDS,
     )
 
 
 def _typed(question: Query, scored: Sequence[ScoredSentence]) -> float:
-    if question.kind not in TYPED_ANSWERS:
+    if question.answer_type not in TYPED_ANSWERS:
         return 0.0
     having = [j.features.soft for j in scored if j.features.expected > 0]
     return max(having, default=0.0) - max(j.features.soft for j in scored)

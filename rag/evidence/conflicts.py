@@ -1,67 +1,48 @@
 """Where articles disagree: the sentences of different articles that cannot both be right on what was asked.
 
-Three things are told by rules, and each only where little else could explain it: two values of the kind asked for,
-found beside the same word of the question; one sentence twice with another name or number in it; and two sentences
-that point opposite ways on what the question speaks of. A false alarm is worse than one missed.
+Rules find three kinds, each only where little else could explain it: two values of the type asked for, beside the same
+word of the question; one sentence twice, with another name or number in it; and two sentences that point opposite ways
+on what the question speaks of. A false alarm is worse than a missed conflict.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import combinations
 
 from rag.evidence.scoring import ScoredSentence
-from rag.models.answer_reader import answer_reader
+from rag.models.base import AnswerReader
 from rag.query.analysis import Query
-from rag.text.polarity import asked_about, cues, stance, words_for
-from rag.text.tokens import Word, keys, words
-from rag.text.values import Name, Number, Value, compatible, dates, names, numbers
+from rag.text.dates import Date
+from rag.text.document import Sentence
+from rag.text.names import Name
+from rag.text.polarity import cues, stance, words_for
+from rag.text.quantities import Quantity
+from rag.text.tokens import Word, keys
 from rag.types import Evidence
 
-MIN_COVERAGE = 0.6  # of the question's words that the best passage has: an article about the matter has as many
-MIN_NAME_SUPPORT = 0.75  # support of the question's names somewhere in an article that is about what they name
-MAX_DISTANCE_WORDS = 6  # words between a value and the question's word that it belongs to
-MIN_SCORE_SHARE = 0.3  # of the best sentence's score: one that points a way must answer about as well
-MIN_ANSWER_LOG_ODDS = 1.0  # log odds, by the span reader, that a sentence answers whose name is held against another's
-MIN_SCORE = 0.01  # score under which a sentence does not bear on the question, whichever way it points
-MIN_SHARED_WORDS = 0.75  # share of words that a sentence told twice has in common
-MIN_JACCARD = 0.7  # shared content words (Jaccard) above which two sentences say the same
-MAX_SLOT_WORDS = 4  # words that may differ in it
+# Share of the question's words that the best passage has: an article about the matter has as many of them.
+MIN_COVERAGE = 0.6
+# Support of the question's names somewhere in an article that is about what they name.
+MIN_NAME_SUPPORT = 0.75
+MAX_DISTANCE_WORDS = 6  # between a value and the question's word that it belongs to
+# Share of the best sentence's score: one that points a way must answer about as well.
+MIN_SCORE_SHARE = 0.3
+# Log odds, by the answer reader, that a sentence answers whose name is held against another's.
+MIN_ANSWER_LOG_ODDS = 1.0
+MIN_SCORE = 0.01  # under it a sentence does not bear on the question, whichever way it points
+MIN_SHARED_WORDS = 0.75  # share of words that one sentence, printed twice with a change, has in common
+MIN_JACCARD = 0.7  # shared content words above which two sentences say the same
+MAX_SLOT_WORDS = 4  # words that may differ in such a sentence
+MAX_CHANGES = 2
+# The best sentences that are compared with the ones behind them, up to the second number.
+SLOT_SENTENCES = 12
+SLOT_OTHERS = 24
 MAX_SIDES = 4
-MAX_SENTENCES_PER_SIDE = 2  # sentences shown for one side
+MAX_SENTENCES_PER_SIDE = 2
 
-_QUANTITY = frozenset(
-    keys("population area size length height weight distance number total toll turnout budget capacity enrollment "
-         "enrolment depth width elevation circulation membership")
-)  # fmt: skip
-_DATE_ASKED = re.compile(
-    r"^(?:and |so |but )?when\b|\b(?:what|which) (?:year|day|date|month)\b|\bwhat (?:is|was) the [\w ]*\bdate\b",
-    re.IGNORECASE,
-)
-_QUANTITY_ASKED = re.compile(
-    r"\bwhat(?:[’']s| is| was| are| were) (?:the|its|their) (?:[a-z-]+ ){0,3}?(?P<quantity>[a-z]+)\b"
-    r"(?= (?:of|in)\b|[?]|$)",
-    re.IGNORECASE,
-)
-_WAY_ASKED = re.compile(
-    r"^(?:and |so |but )?(?:\w+, )?(?:is|are|was|were|do|does|did|has|have|had|will|would|can|could|should)\b|"
-    r"\bhow (?:close|near|likely|far|good|bad|safe)\b",
-    re.IGNORECASE,
-)
-_SAYS = re.compile(r"\b(?:say|says|said|tell|told|think|thinks)\b", re.IGNORECASE)  # one voice is asked for
-_ASIDE_CLAUSE = re.compile(r"\b(?:when|while|before|after|during|until)\b", re.IGNORECASE)
-_ROLE = re.compile(
-    r"\bwho (?:is|was|are|were) (?:the |its |their )?(?:[a-z-]+ )*?"
-    r"(?P<role>artists?|singers?|directors?|composers?|creators?|authors?|writers?|founders?|inventors?|architects?|winners?|"
-    r"presidents?|leaders?|owners?|mayors?|chairs?|chief|ministers?|producers?|designers?|builders?|killers?|"
-    r"husband|wife|father|mother|publishers?|developers?|champions?)\b|"
-    r"\bwho (?P<did>directed|composed|created|wrote|founded|invented|designed|won|killed|built|discovered|painted|"
-    r"leads?|led|owns?|heads?|produced|developed|hosts?|hosted|signed|sang|sings|performed|published)\b",
-    re.IGNORECASE,
-)  # what one name answers
 _REPEATABLE = frozenset(keys("meet visit speak say talk call play travel attend comment write happen serve"))
 _ASIDE = frozenset(keys("year date day month name time current main estimated total type kind first new last exact"))
 _SAME_RELATION = tuple(
@@ -98,241 +79,241 @@ class Conflict:
         return [evidence for side in self.sides for evidence in side]
 
 
+Value = Date | Quantity | Name
+
+
 @dataclass(frozen=True, slots=True)
 class _Value:
-    """What one sentence says to the question."""
+    """The value that one sentence gives, and how many words stand between it and the question's word."""
 
     scored: ScoredSentence
     value: Value
     distance: int
 
+    def compatible(self, other: _Value) -> bool:
+        """Return whether both values can be right."""
+        return _compatible(self.value, other.value)
 
-def find_conflict(question: Query, scored: Sequence[ScoredSentence]) -> Conflict | None:
-    """Find what the sentences scored disagree about, if anything; at least two articles do."""
-    on_topic = [j for j in scored if j.evidence.article.id in _articles_about(scored)]
+
+def find_conflict(query: Query, scored: Sequence[ScoredSentence], answer_reader: AnswerReader) -> Conflict | None:
+    """Find what the scored sentences of at least two articles disagree about; None when nothing."""
+    about = _articles_about(scored)
+    on_topic = [one for one in scored if one.evidence.article.id in about]
     for sides, changing in (
-        (_by_value(question, on_topic), _changes(question)),
-        (_by_slot(question, on_topic), False),
-        (_by_stance(question, scored), True),
+        (_by_value(query, on_topic, answer_reader), query.may_change),
+        (_by_slot(query, on_topic), False),
+        (_by_direction(query, scored), True),
     ):
-        if len({side[0].article.id for side in sides}) > 1:
-            return Conflict(question.text, tuple(_sources(side) for side in sides[:MAX_SIDES]), changing)
+        if len({side[0].evidence.article.id for side in sides}) > 1:
+            return Conflict(query.text, tuple(_sources(side) for side in sides[:MAX_SIDES]), changing)
     return None
 
 
-def _sources(side: Sequence[Evidence]) -> tuple[Evidence, ...]:
-    """The first sentences of a side that do not repeat each other: a wire story printed twice is one source."""
-    kept: list[Evidence] = []
-    for evidence in side:
-        if len(kept) < MAX_SENTENCES_PER_SIDE and not any(_repeats(evidence.text, other.text) for other in kept):
-            kept.append(evidence)
-    return tuple(kept)
+def _sources(side: Sequence[ScoredSentence]) -> tuple[Evidence, ...]:
+    """Return the first sentences of a side that do not repeat each other: a wire story in two outlets is one source."""
+    chosen: list[ScoredSentence] = []
+    for one in side:
+        if len(chosen) < MAX_SENTENCES_PER_SIDE and not any(_repeats(one, other) for other in chosen):
+            chosen.append(one)
+    return tuple(one.evidence for one in chosen)
 
 
-def _repeats(a: str, b: str) -> bool:
-    one, other = keys(a), keys(b)
+def _repeats(a: ScoredSentence, b: ScoredSentence) -> bool:
+    one, other = a.sentence.keys, b.sentence.keys
     return len(one & other) >= MIN_JACCARD * len(one | other)
 
 
 def _articles_about(scored: Sequence[ScoredSentence]) -> set[str]:
-    best = max((j.features.passage_exact for j in scored), default=0.0)
+    best = max((one.features.passage_exact for one in scored), default=0.0)
     return {
-        j.evidence.article.id
-        for j in scored
-        if j.features.names >= MIN_NAME_SUPPORT and j.features.passage_exact >= MIN_COVERAGE * best
+        one.evidence.article.id
+        for one in scored
+        if one.features.names >= MIN_NAME_SUPPORT and one.features.passage_exact >= MIN_COVERAGE * best
     }
 
 
-# Two values of the kind asked for
+# Two values of the type asked for
 
 
-def _by_value(question: Query, scored: Sequence[ScoredSentence]) -> list[list[Evidence]]:
+def _by_value(
+    query: Query, scored: Sequence[ScoredSentence], answer_reader: AnswerReader
+) -> list[list[ScoredSentence]]:
     """Group the articles by the value that each gives beside the question's own word; one value an article."""
-    relation = _relation(question)
+    relation = _relation(query)
     if not relation:
         return []
-    readings: dict[str, _Value] = {}
+    nearest: dict[str, _Value] = {}
     for candidate in scored:
-        reading = _read(question, relation, candidate)
-        best = readings.get(candidate.evidence.article.id)
-        if reading and (best is None or reading.distance < best.distance):
-            readings[candidate.evidence.article.id] = reading
+        value = _value(query, relation, candidate)
+        best = nearest.get(candidate.evidence.article.id)
+        if value and (best is None or value.distance < best.distance):
+            nearest[candidate.evidence.article.id] = value
     sides: list[list[_Value]] = []
-    for reading in _confirmed(question, list(readings.values())):
-        fitting = [side for side in sides if all(compatible(reading.value, r.value) for r in side)]
+    for value in _confirmed(query, list(nearest.values()), answer_reader):
+        fitting = [side for side in sides if all(value.compatible(other) for other in side)]
         if fitting:
-            fitting[0].append(reading)
-        elif all(not compatible(reading.value, r.value) for side in sides for r in side):
-            sides.append([reading])
-    return [[r.scored.evidence for r in side] for side in sides]
+            fitting[0].append(value)
+        elif not any(value.compatible(other) for side in sides for other in side):
+            sides.append([value])
+    return [[value.scored for value in side] for side in sides]
 
 
-def _confirmed(question: Query, readings: Sequence[_Value]) -> list[_Value]:
-    """All but the names that the span reader does not take for the answer: news is full of names beside any word.
+def _confirmed(query: Query, values: Sequence[_Value], answer_reader: AnswerReader) -> list[_Value]:
+    """Drop the names that the answer reader does not take for the answer: news is full of names beside any word.
 
-    It is asked only where some values cannot both be so.
+    It is asked only where some values cannot both be right.
     """
-    if all(compatible(one.value, other.value) for one, other in combinations(readings, 2)):
-        return list(readings)
-    named = [reading for reading in readings if isinstance(reading.value, Name)]
-    found = answer_reader().read(question.text, [reading.scored.evidence.text for reading in named])
+    if all(one.compatible(other) for one, other in combinations(values, 2)):
+        return list(values)
+    named = [value for value in values if isinstance(value.value, Name)]
+    spans = answer_reader.read(query.text, [value.scored.evidence.text for value in named])
     doubted = [
-        reading
-        for reading, places in zip(named, found, strict=True)
-        if places.present < MIN_ANSWER_LOG_ODDS or not _overlap(reading.value.span, places.likeliest)
+        value
+        for value, span in zip(named, spans, strict=True)
+        if span.present < MIN_ANSWER_LOG_ODDS or not _overlap(value.value.span, span.likeliest)
     ]
-    return [reading for reading in readings if reading not in doubted]
+    return [value for value in values if value not in doubted]
 
 
 def _overlap(one: tuple[int, int], other: tuple[int, int]) -> bool:
     return one[0] < other[1] and other[0] < one[1]
 
 
-def _relation(question: Query) -> frozenset[str]:
-    """Keys of the words beside which the answer stands: what the question says of the thing it names."""
-    own = {
-        term.key
-        for term in question.terms
-        if not any(start <= term.start < end for start, end in question.names) and not term.number
-    } - _ASIDE
+def _relation(query: Query) -> frozenset[str]:
+    """Return the keys of the words beside which the answer stands: what the question says of the thing it names."""
+    own = {term.key for term in query.terms if not query.in_name(term.start) and not term.number} - _ASIDE
     if not own or own & _REPEATABLE:
         return frozenset()
     return frozenset(own).union(*(group for group in _SAME_RELATION if group & own))
 
 
-def _read(question: Query, relation: frozenset[str], scored: ScoredSentence) -> _Value | None:
-    text = scored.evidence.text
-    row = words(text)
+def _value(query: Query, relation: frozenset[str], scored: ScoredSentence) -> _Value | None:
+    """Return the value of the type asked for that stands nearest to a word of the relation."""
+    row = scored.sentence.words
     places = [n for n, word in enumerate(row) if word.key in relation]
-    candidates = [(_distance(row, places, value.span), value) for value in _wanted(question, text, row)]
+    candidates = [(_distance(row, places, value.span), value) for value in _wanted(query, scored.sentence)]
     candidates = [(distance, value) for distance, value in candidates if distance <= MAX_DISTANCE_WORDS]
     if not candidates:
         return None
-    distance, value = min(candidates, key=lambda c: (c[0], c[1].span))
+    distance, value = min(candidates, key=lambda candidate: (candidate[0], candidate[1].span))
     return _Value(scored, value, distance)
 
 
 def _distance(row: Sequence[Word], places: Sequence[int], span: tuple[int, int]) -> int:
-    """Words between a value and the nearest of `places`; what stands before the value is one word nearer."""
+    """Return the words between a value and the nearest of `places`; one before the value is one word nearer."""
     first = next((n for n, word in enumerate(row) if word.end > span[0]), 0)
     last = next((n for n, word in enumerate(row) if word.end >= span[1]), first)
     return min((2 * (first - p) - 1 if p < first else 2 * (p - last) for p in places), default=99) // 2
 
 
-def _wanted(question: Query, text: str, row: Sequence[Word]) -> Iterator[Value]:
-    """The values of a sentence that are of the kind asked for."""
-    asked = {term.key for term in question.terms}
-    if _DATE_ASKED.search(question.text):
-        yield from (date for date in dates(text) if date.years)
-    elif question.kind in ("percent", "money"):
-        yield from (number for number in numbers(text) if number.unit == question.kind)
-    elif question.kind == "count" and question.counted:
-        yield from (n for n in numbers(text) if n.unit == "" and _counts(row, n, question.counted))
-    elif (match := _QUANTITY_ASKED.search(question.text)) and keys(match["quantity"]) & _QUANTITY:
-        yield from (number for number in numbers(text) if number.unit == "")
-    elif question.kind == "who" and _ROLE.search(question.text) and not _ASIDE_CLAUSE.search(question.text):
-        yield from (name for name in names(text) if not name.keys & asked)
+def _wanted(query: Query, sentence: Sentence) -> Iterator[Value]:
+    """Yield the values of a sentence that are of the type asked for."""
+    if query.asks_date:
+        yield from (date for date in sentence.dates if date.years)
+    elif query.answer_type in ("percent", "money"):
+        yield from (number for number in sentence.numbers if number.unit == query.answer_type)
+    elif query.counted:
+        yield from (n for n in sentence.numbers if n.unit == "" and _counts(sentence.words, n, query.counted))
+    elif query.asks_quantity:
+        yield from (number for number in sentence.numbers if number.unit == "")
+    elif query.asks_one_name:
+        yield from (name for name in sentence.names if not name.keys & query.keys)
 
 
-def _counts(row: Sequence[Word], number: Number, counted: frozenset[str]) -> bool:
-    after = [word.key for word in row if word.start >= number.span[1]][:3]
+def _counts(row: Sequence[Word], number: Quantity, counted: frozenset[str]) -> bool:
+    after = [word.key for word in row if word.start >= number.end][:3]
     return bool(counted & set(after))
 
 
-def _changes(question: Query) -> bool:
-    """Numbers grow and plans are put off; who wrote a book and when its author was born stays."""
-    if _DATE_ASKED.search(question.text):
-        return re.search(r"\b(?:will|does|do|is|are)\b", question.text) is not None
-    return question.kind in ("percent", "money", "count", "duration") or question.kind == "what"
+def _compatible(one: Value, other: Value) -> bool:
+    """Whether both can be right; values of different kinds are never held against each other."""
+    return type(one) is not type(other) or one.compatible(other)  # type: ignore[arg-type]
 
 
-# One sentence, told twice
+# One sentence twice, with another name or number
 
 
-def _by_slot(question: Query, scored: Sequence[ScoredSentence]) -> list[list[Evidence]]:
-    """The best sentence and another article's that is the same but for a name or a number."""
-    for n, one in enumerate(scored[:12]):
-        for other in scored[n + 1 : 24]:
+def _by_slot(query: Query, scored: Sequence[ScoredSentence]) -> list[list[ScoredSentence]]:
+    """Return the best sentence and another article's that is the same but for a name or a number."""
+    for n, one in enumerate(scored[:SLOT_SENTENCES]):
+        for other in scored[n + 1 : SLOT_OTHERS]:
             if one.evidence.article.id != other.evidence.article.id and _differs_in_a_slot(
-                question, one.evidence.text, other.evidence.text
+                query, one.sentence, other.sentence
             ):
-                return [[one.evidence], [other.evidence]]
+                return [[one], [other]]
     return []
 
 
-def _differs_in_a_slot(question: Query, a: str, b: str) -> bool:
-    one, other = words(a), words(b)
-    matcher = SequenceMatcher(None, [w.key for w in one], [w.key for w in other], autojunk=False)
+def _differs_in_a_slot(query: Query, a: Sentence, b: Sentence) -> bool:
+    matcher = SequenceMatcher(None, [w.key for w in a.words], [w.key for w in b.words], autojunk=False)
     if matcher.ratio() < MIN_SHARED_WORDS:
         return False
-    changes = [(one[i:j], other[k:m]) for tag, i, j, k, m in matcher.get_opcodes() if tag != "equal"]
-    asked = {term.key for term in question.terms}
-    slots = [(x, y) for x, y in changes if _slot(x, asked) and _slot(y, asked) and _opposed(a, x, b, y)]
-    return len(slots) == 1 and len(changes) <= 2
+    changes = [(a.words[i:j], b.words[k:m]) for tag, i, j, k, m in matcher.get_opcodes() if tag != "equal"]
+    slots = [(x, y) for x, y in changes if _is_slot(query, x) and _is_slot(query, y) and _opposed(a, x, b, y)]
+    return len(slots) == 1 and len(changes) <= MAX_CHANGES
 
 
-def _slot(row: Sequence[Word], asked: set[str]) -> bool:
+def _is_slot(query: Query, row: Sequence[Word]) -> bool:
     """Whether these words are one name or number, and not of the question."""
-    content = [w for w in row if w.content]
+    content = [word for word in row if word.content]
     return (
         0 < len(content) <= MAX_SLOT_WORDS
-        and all(w.capitalised or w.number for w in content)
-        and not any(w.key in asked for w in content)
+        and all(word.capitalised or word.number for word in content)
+        and not any(word.key in query.keys for word in content)
     )
 
 
-def _opposed(a: str, one: Sequence[Word], b: str, other: Sequence[Word]) -> bool:
-    """Whether two names, or two numbers or dates that cannot both be so, stand in the slots."""
+def _opposed(a: Sentence, one: Sequence[Word], b: Sentence, other: Sequence[Word]) -> bool:
+    """Whether two names, or two numbers or dates that cannot both be right, stand in the slots."""
     values = _inside(a, one), _inside(b, other)
     if bool(values[0]) != bool(values[1]):
         return False  # "Super Bowl 57" and "Super Bowl LVII"
-    return not any(compatible(x, y) for x in values[0] for y in values[1])
+    return not any(_compatible(x, y) for x in values[0] for y in values[1])
 
 
-def _inside(text: str, slot: Sequence[Word]) -> list[Value]:
-    """The numbers and dates that stand in a run of words."""
-    found: list[Value] = [*numbers(text), *dates(text)]
-    return [value for value in found if slot[0].start < value.span[1] and value.span[0] < slot[-1].end]
+def _inside(sentence: Sentence, slot: Sequence[Word]) -> list[Value]:
+    """Return the numbers and dates that stand in a run of words."""
+    values: list[Value] = [*sentence.numbers, *sentence.dates]
+    return [value for value in values if slot[0].start < value.span[1] and value.span[0] < slot[-1].end]
 
 
 # Opposite ways
 
 
-def _by_stance(question: Query, scored: Sequence[ScoredSentence]) -> list[list[Evidence]]:
-    """The best sentence that points a way, and the best of another article that points the opposite one."""
-    found = _pointing(question, scored)
+def _by_direction(query: Query, scored: Sequence[ScoredSentence]) -> list[list[ScoredSentence]]:
+    """Return the best sentence that points a way, and the best of another article that points the opposite one."""
+    pointing = _pointing(query, scored)
     pairs = [
-        (one.evidence, other.evidence)
-        for one, features in found
-        for other, opposite in found
+        (one, other)
+        for one, ways in pointing
+        for other, opposite in pointing
         if one.evidence.article.id != other.evidence.article.id
-        and any(opposite.get(n) == -sign for n, sign in features.items())
+        and any(opposite.get(n) == -way for n, way in ways.items())
     ]
-    if pairs and pairs[0][0].score >= MIN_SCORE_SHARE * scored[0].evidence.score:
+    if pairs and pairs[0][0].evidence.score >= MIN_SCORE_SHARE * scored[0].evidence.score:
         return [[one] for one in pairs[0]]
     return []
 
 
-def opposing_query(question: Query, scored: Sequence[ScoredSentence]) -> str | None:
-    """A query for those who say the opposite, where the question asks which way and the best sentence points one."""
-    for best, features in _pointing(question, scored)[:1]:
+def opposing_query(query: Query, scored: Sequence[ScoredSentence]) -> str | None:
+    """Return a search text for those who say the opposite of the best sentence.
+
+    None when the question does not ask which way something goes, or the best sentence points no way.
+    """
+    for best, ways in _pointing(query, scored)[:1]:
         if best.evidence.score >= MIN_SCORE_SHARE * scored[0].evidence.score:
-            return " ".join([question.text, *(words_for(n, -sign) for n, sign in features.items())])
+            return " ".join([query.text, *(words_for(n, -way) for n, way in ways.items())])
     return None
 
 
-def _pointing(question: Query, scored: Sequence[ScoredSentence]) -> list[tuple[ScoredSentence, dict[int, int]]]:
-    """The sentences on the matter that point a way on what the question asks, best first."""
-    classes = asked_about(question.text)
-    if not classes or _SAYS.search(question.text) or not _WAY_ASKED.search(question.text):
+def _pointing(query: Query, scored: Sequence[ScoredSentence]) -> list[tuple[ScoredSentence, dict[int, int]]]:
+    """Return the sentences on the matter that point a way on what the question asks, best first."""
+    if not query.polarities or not query.asks_direction:
         return []
-    topic = {term.key for term in question.terms} - cues(classes)
-    found = [
-        (j, stance(j.evidence.text, classes)) for j in scored if j.evidence.score >= MIN_SCORE and _shares(j, topic)
+    topic = query.keys - cues(query.polarities)
+    about = [
+        (one, stance(one.evidence.text, query.polarities))
+        for one in scored
+        if one.evidence.score >= MIN_SCORE and (not topic or one.sentence.keys & topic)
     ]
-    return [(j, features) for j, features in found if features]
-
-
-def _shares(scored: ScoredSentence, topic: set[str]) -> bool:
-    """Whether a sentence has a word of what the question is about, if it is about more than a way."""
-    return not topic or bool(keys(scored.evidence.text) & topic)
+    return [(one, ways) for one, ways in about if ways]

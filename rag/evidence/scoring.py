@@ -20,8 +20,7 @@ from threading import Lock
 import numpy as np
 from cachetools import LRUCache
 
-from rag.models.answer_reader import AnswerSpans
-from rag.models.base import AnswerReader, Encoder, Floats, TokenVectors
+from rag.models.base import AnswerReader, AnswerSpans, Encoder, Floats, TokenVectors
 from rag.models.linear import linear_model, log_odds, sigmoid
 from rag.query.analysis import Query
 from rag.text.document import Document, Documents, Sentence

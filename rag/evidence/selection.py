@@ -5,34 +5,38 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rag.evidence.scoring import ScoredSentence
-from rag.query.analysis import Kind, Query
-from rag.text.tokens import keys
+from rag.query.analysis import Query
+from rag.query.answer_types import AnswerType
 from rag.types import Evidence
 
-# Of the best score: what belongs in the answer beside it. Who wants one thing told wants less beside it.
-CLOSE = 0.05  # another sentence, when the question is open
-POINTED_OWN, POINTED_OTHER = 0.5, 0.3  # when it is not: of an article that is heard already; the first of another one
-VOICES, VOICE = 3, 0.3  # when it is open: articles that come before any sentence of one that is heard already, if their
-# best one has as much
+# Shares of the best score that another sentence needs to stand in the answer. An open question ("what", "why") takes
+# what comes close; a pointed one ("when", "how many") has one answer, which other sentences may repeat.
+CLOSE = 0.05
+POINTED_SAME_ARTICLE = 0.5
+POINTED_OTHER_ARTICLE = 0.3
+# An open question hears at first the best sentence of so many articles, each with this share of the best score.
+MAX_VOICES = 3
+VOICE = 0.3
 SAME = 0.7  # shared content words (Jaccard) above which two sentences say the same
-POINTED: frozenset[Kind] = frozenset({"who", "when", "where", "count", "percent", "money", "age", "duration"})
+POINTED: frozenset[AnswerType] = frozenset({"who", "when", "where", "count", "percent", "money", "age", "duration"})
 
 
 def select(question: Query, scored: Sequence[ScoredSentence], most: int = 4) -> list[Evidence]:
-    """Choose at most `most` of the sentences scored, best first. A pointed question takes them by score alone; an
-    open one ("what", "how", "why", "is it so") first hears the best sentence of each article that comes near.
+    """Choose at most `most` of the scored sentences.
+
+    A pointed question takes them by score alone; an open one first hears the best sentence of each near article.
 
     Returns:
         The best one first, then by article: its own, then the dated ones by date; in reading order within each.
     """
     chosen: list[ScoredSentence] = []
-    pointed = question.kind in POINTED
-    own, other = (POINTED_OWN, POINTED_OTHER) if pointed else (CLOSE, CLOSE)
+    pointed = question.answer_type in POINTED
+    own, other = (POINTED_SAME_ARTICLE, POINTED_OTHER_ARTICLE) if pointed else (CLOSE, CLOSE)
     for candidates in [scored] if pointed else [_voices(scored), scored]:
         for candidate in candidates:
             new = all(candidate.evidence.article.id != j.evidence.article.id for j in chosen)
             close = candidate.evidence.score >= (other if new else own) * scored[0].evidence.score
-            if len(chosen) < most and close and not _told(candidate, chosen):
+            if len(chosen) < most and close and not _repeats(candidate, chosen):
                 chosen.append(candidate)
     return _readable([j.evidence for j in chosen])
 
@@ -43,15 +47,15 @@ def _voices(scored: Sequence[ScoredSentence]) -> list[ScoredSentence]:
     for candidate in scored:
         if candidate.evidence.score >= VOICE * scored[0].evidence.score:
             first.setdefault(candidate.evidence.article.id, candidate)
-    return list(first.values())[:VOICES]
+    return list(first.values())[:MAX_VOICES]
 
 
-def _told(candidate: ScoredSentence, chosen: Sequence[ScoredSentence]) -> bool:
-    return any(candidate is j or _alike(candidate.evidence, j.evidence) for j in chosen)
+def _repeats(candidate: ScoredSentence, chosen: Sequence[ScoredSentence]) -> bool:
+    return any(candidate is j or _alike(candidate, j) for j in chosen)
 
 
-def _alike(a: Evidence, b: Evidence) -> bool:
-    one, other = keys(a.text), keys(b.text)
+def _alike(a: ScoredSentence, b: ScoredSentence) -> bool:
+    one, other = a.sentence.keys, b.sentence.keys
     return len(one & other) >= SAME * len(one | other)
 
 

@@ -13,31 +13,29 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rag.models.answer_reader import AnswerSpans, answer_reader
-from rag.models.base import Encoder, Floats, Ints, TokenVectors
+from rag.models.base import AnswerReader, AnswerSpans, Encoder, Floats, Ints, TokenVectors
 from rag.models.linear import linear_model
-from rag.query.analysis import Kind, Query
-from rag.query.answer_types import DAY, MONTH, phrases
+from rag.query.analysis import AUXILIARY_VERBS, Query
+from rag.query.answer_types import AnswerType
+from rag.text.dates import DAY, MONTH
+from rag.text.names import WORD_JOINS, extend, without_possessive
+from rag.text.sentences import Span, trimmed
 from rag.text.tokens import Word, keys, words
 from rag.types import Evidence
 
 SENTENCES = 3  # of the best evidence: an answer is looked for in these
-LONGEST = 7  # words of an answer that is no name and no phrase of a measure
+MAX_WORDS = 7  # of an answer that is no name and no phrase of a measure
 REACH = 4.0  # words: how quickly a question word counts less with distance
 ALIGNED = 0.6  # similarity from which a word of the sentence stands for one of the question
-SURE = 0.6  # share * confidence from which a short answer leads: both are probabilities, and both must hold
-LEADING: frozenset[Kind] = frozenset({"who", "when", "where", "count", "percent", "money", "age", "duration", "what"})
-MEASURED: frozenset[Kind] = frozenset({"when", "count", "percent", "money", "age", "duration"})
-
-Span = tuple[int, int]
+# Share * confidence from which a short answer leads: both are probabilities, and both must hold.
+LEAD_FROM = 0.6
+LEADING: frozenset[AnswerType] = frozenset(
+    {"who", "when", "where", "count", "percent", "money", "age", "duration", "what"}
+)
+MEASURED: frozenset[AnswerType] = frozenset({"when", "count", "percent", "money", "age", "duration"})
 
 _APART = re.compile(r"[.;:()\[\]“”\"—?!*]|--| [–-] ")  # an answer does not reach over these
-_WANTED = re.compile(
-    r"\b(?:what|which|whose)\b(?: (?:other|kinds?|types?|sorts?|forms?|names?) of)?(?: [\w’'-]+){0,3}|"
-    r"\b(?:who|whom|where|when|how (?:many|much|long|old|far|often|big|large|high))\b(?: [\w’'-]+){0,2}",
-    re.IGNORECASE,
-)
-_PLACES: dict[Kind, int] = {"where": 1, "who": -1}
+_PLACES: dict[AnswerType, int] = {"where": 1, "who": -1}
 _NUMBER = re.compile(rf"\d|\b(?:{MONTH}|{DAY})\b")
 _OPENERS = frozenset(
     """although however among along despite instead meanwhile since though besides unlike rather similarly conversely
@@ -45,10 +43,7 @@ _OPENERS = frozenset(
     various similar certain such""".split()
 )
 _PLACED = re.compile(r"\b(?:in|at|to|from|near|outside|inside|across|on|into|of|over)(?: the)? $", re.IGNORECASE)
-_AUXILIARY = frozenset(
-    "is are was were be been being do does did has have had will would can could should might may must".split()
-)
-_NAME_JOINS = frozenset({" ", "-", "–", "’s ", "'s ", " of ", " of the ", " de ", " van ", " von ", " & ", " for the "})
+_LONG_NAME_JOINS = WORD_JOINS | {"’s ", "'s ", " of ", " of the ", " de ", " van ", " von ", " & ", " for the "}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +80,9 @@ CANDIDATE_FEATURES = (
 )
 
 
-def candidates(question: Query, evidence: Sequence[Evidence], encoder: Encoder) -> tuple[list[Candidate], Floats]:
+def candidates(
+    question: Query, evidence: Sequence[Evidence], encoder: Encoder, answer_reader: AnswerReader
+) -> tuple[list[Candidate], Floats]:
     """Judge every run of words that may answer the question, in the first sentences of the evidence.
 
     Returns:
@@ -98,15 +95,17 @@ def candidates(question: Query, evidence: Sequence[Evidence], encoder: Encoder) 
     found: list[Candidate] = []
     measures: list[bool] = []  # whether each is a whole phrase of the measure asked for
     features = [np.zeros((0, len(CANDIDATE_FEATURES)), dtype=np.float32)]
-    for one, vectors, places in zip(sentences, tokens, answer_reader().read(question.text, texts), strict=True):
+    for one, vectors, places in zip(sentences, tokens, answer_reader.read(question.text, texts), strict=True):
         sentence = _Sentence(question, one, asked, vectors, places)
         spans = sentence.candidates()
-        found += [Candidate(one, one.start + a, one.start + _own_end(one.text, a, b)) for a, b in spans]
+        found += [
+            Candidate(one, one.start + a, one.start + a + len(without_possessive(one.text[a:b]))) for a, b in spans
+        ]
         if spans:
             features.append(sentence.features(spans))
             measures += [span in sentence.phrases for span in spans]
     table = np.vstack(features)
-    if question.kind not in MEASURED:
+    if question.answer_type not in MEASURED:
         return found, table
     whole = np.array(measures, dtype=bool)
     return [run for run, keep in zip(found, whole, strict=True) if keep], table[whole]
@@ -139,12 +138,14 @@ def leading(question: Query, short: ShortAnswer | None, confidence: float) -> Sh
 
 def may_lead(question: Query, sure: float) -> bool:
     """Whether a short answer that is so sure leads; with the confidence alone: whether any could."""
-    return question.kind in LEADING and sure >= SURE
+    return question.answer_type in LEADING and sure >= LEAD_FROM
 
 
-def find_short_answer(question: Query, evidence: Sequence[Evidence], encoder: Encoder) -> ShortAnswer | None:
+def find_short_answer(
+    question: Query, evidence: Sequence[Evidence], encoder: Encoder, answer_reader: AnswerReader
+) -> ShortAnswer | None:
     """The most likely short answer in the evidence; None when there is nothing to choose from."""
-    found, features = candidates(question, evidence, encoder)
+    found, features = candidates(question, evidence, encoder, answer_reader)
     return best(found, features @ linear_model("evidence/short", CANDIDATE_FEATURES).weights)
 
 
@@ -168,9 +169,7 @@ class _Sentence:
     ) -> None:
         self.question, self.evidence, self.text, self.places = question, evidence, evidence.text, places
         self.words = words(self.text)
-        wanted = _wanted(question.text)
-        self.form = _form(question.text, wanted)
-        self.head = _head(question.text, wanted)
+        wanted = question.target
         self.wanted = _mean(asked, *wanted)
         self.asked = _mean(asked, 0, len(question.text))
         self.vectors = np.array([_mean(tokens, w.start, w.end) for w in self.words], dtype=np.float32)
@@ -179,7 +178,7 @@ class _Sentence:
         self.support = self._support(terms, asked)
         opening = self.words[:1] and not _opens_with_name(self.text, self.words, evidence.article.text)
         self.names = set(names(self.text, self.words[1:] if opening else self.words))
-        self.phrases = {_trimmed(self.text, *span) for span in phrases(question, self.text)}
+        self.phrases = {trimmed(self.text, *span) for span in question.answer_phrases(self.text)}
 
     def _support(self, terms: Sequence[Word], asked: TokenVectors) -> Floats:
         """(terms, words) how well each word of the sentence stands for each term: 1 for the same word."""
@@ -195,7 +194,7 @@ class _Sentence:
         """Spans in the sentence: phrases of the measure asked for, names, and plain runs between marks."""
         found = dict.fromkeys([*sorted(self.phrases), *sorted(self.names)])
         for first, word in enumerate(self.words):
-            for last in self.words[first : first + LONGEST] if self._carries(word) else ():
+            for last in self.words[first : first + MAX_WORDS] if self._carries(word) else ():
                 if _APART.search(self.text, word.start, last.end):
                     break
                 if self._carries(last):
@@ -209,7 +208,7 @@ class _Sentence:
         last = np.array([int(np.searchsorted(starts, b, side="left")) - 1 for _, b in spans])
         last = np.maximum(first, last)
         vectors = _runs_of(self.vectors, first, last)
-        kind = self.question.kind
+        kind = self.question.answer_type
         columns = {
             "name": [span in self.names for span in spans],
             "place": [_PLACES.get(kind, 0) * bool(_PLACED.search(self.text[:a])) for a, _ in spans],
@@ -247,18 +246,18 @@ class _Sentence:
         return sum(w.key in self.question_keys for w in row) / max(1, len(row))
 
     def _head(self, first: int, last: int) -> float:
-        if self.words[last].key == self.head:
+        if self.words[last].key == self.question.target_head:
             return 1.0
         beside = [self.words[n].key for n in (first - 1, last + 1) if 0 <= n < len(self.words)]
-        return 0.5 if self.head in beside else 0.0
+        return 0.5 if self.question.target_head in beside else 0.0
 
     def _side(self, middle: Floats) -> Floats:
         """Before the words of "who leads the union", after those of "whom did the union choose"."""
         best = self.support.max(axis=0)
-        if not self.form or not best.sum():
+        if not self.question.answer_side or not best.sum():
             return np.zeros(len(middle), dtype=np.float32)
         centre = float(best @ np.arange(len(best)) / best.sum())
-        side: Floats = (self.form * np.clip((middle - centre) / 5, -1, 1)).astype(np.float32)
+        side: Floats = (self.question.answer_side * np.clip((middle - centre) / 5, -1, 1)).astype(np.float32)
         return side
 
     def _carries(self, word: Word) -> bool:
@@ -271,43 +270,17 @@ class _Sentence:
 
     def _like_verb(self, word: Word) -> bool:
         raw = self.text[word.start : word.end]
-        return raw in _AUXILIARY or (raw[0].islower() and len(raw) > 4 and raw.endswith(("ed", "ing")))
-
-
-def _wanted(text: str) -> Span:
-    """Span of the words that say what is asked for: "which minister", "how many plants"; up to the verb."""
-    match = _WANTED.search(text)
-    if match is None:
-        return (0, 0)
-    end = match.start()
-    for index, word in enumerate(w for w in words(text) if match.start() <= w.start < match.end()):
-        if index and text[word.start : word.end].lower() in _AUXILIARY:
-            break
-        end = word.end
-    return match.start(), end
-
-
-def _head(text: str, wanted: Span) -> str | None:
-    """The key of the last word of what is asked for."""
-    row = [w for w in words(text) if wanted[0] <= w.start < wanted[1] and w.content]
-    return row[-1].key if row else None
-
-
-def _form(text: str, wanted: Span) -> int:
-    """1 for "what did they …", -1 for "who leads …", 0 where the answer may stand on either side ("who is …")."""
-    word = (text[wanted[1] :].split() or [""])[0].lower()
-    return 1 if word in ("do", "does", "did") else 0 if word in _AUXILIARY else -1
+        return raw in AUXILIARY_VERBS or (raw[0].islower() and len(raw) > 4 and raw.endswith(("ed", "ing")))
 
 
 def names(text: str, row: Sequence[Word]) -> list[Span]:
-    """Spans of capitalised runs, and of such runs joined by "of" and the like."""
+    """Return the spans of capitalised runs, and of such runs joined by "of" and the like; a number may end one."""
     short: list[Span] = []
     joined: list[Span] = []
     for word in row:
-        if not (word.capitalised and word.content) and not (word.number and short and short[-1][1] == word.start - 1):
-            continue
-        _extend(short, word, text, frozenset({" ", "-", "–"}))
-        _extend(joined, word, text, _NAME_JOINS)
+        if (word.capitalised and word.content) or (word.number and short and short[-1][1] == word.start - 1):
+            extend(short, word, text, WORD_JOINS)
+            extend(joined, word, text, _LONG_NAME_JOINS)
     return list(dict.fromkeys(short + joined))
 
 
@@ -317,23 +290,6 @@ def _opens_with_name(sentence: str, row: Sequence[Word], text: str) -> bool:
     if len(row) > 1 and row[1].capitalised and row[1].content and sentence[row[0].end : row[1].start] == " ":
         return True
     return bool(re.search(rf"[\w,] {re.escape(first)}\b", text))
-
-
-def _extend(spans: list[Span], word: Word, text: str, joins: frozenset[str]) -> None:
-    if spans and text[spans[-1][1] : word.start] in joins:
-        spans[-1] = (spans[-1][0], word.end)
-    else:
-        spans.append((word.start, word.end))
-
-
-def _own_end(text: str, start: int, end: int) -> int:
-    """The end without a possessive: "Brazil" of "Brazil’s"."""
-    return end - len(re.search(r"(?:[’']s)?$", text[start:end])[0])  # type: ignore[index]
-
-
-def _trimmed(text: str, start: int, end: int) -> Span:
-    piece = text[start:end]
-    return start + len(piece) - len(piece.lstrip()), start + len(piece.rstrip())
 
 
 def _mean(tokens: TokenVectors, start: int, end: int) -> Floats:

@@ -1,24 +1,53 @@
-"""What an answer of each kind must contain: a date for "when", a counted noun for "how many", and so on."""
+"""The types of answers: which one a question wants, and what an answer of each must contain. English only."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence, Set
+from typing import Literal
 
-from rag.query.analysis import Kind, Query
-from rag.text.tokens import words
+from rag.text.dates import DAY, MONTH
+from rag.text.names import name_spans
+from rag.text.tokens import Word
 
-MONTH = (
-    r"(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sept?(?:ember)?|"
-    r"Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?)"
-)
-DAY = r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day"
+AnswerType = Literal[
+    "who", "when", "where", "count", "percent", "money", "age", "duration", "why", "how", "yesno", "said", "what"
+]
+Span = tuple[int, int]
+
+_QUESTIONS: tuple[tuple[str, AnswerType], ...] = (
+    (r"^(?:and |so |but )?when\b(?!.*\bborn\b)", "when"),
+    (r"^(?:and |so |but )?where\b", "where"),
+    (r"^(?:and |so |but )?why\b", "why"),
+    (r"how old\b|\bwhat age\b|\bwhat is the age\b|\bborn\b", "age"),
+    (r"\bhow (?:long|many (?:years|months|weeks|days|hours|minutes))\b", "duration"),
+    (r"\bhow many\b|\bwhat number\b|\bnumber of\b", "count"),
+    (r"\bwhat (?:percentage|percent|share|proportion|rate|fraction)\b|\bwhich percentage\b|\bhow much of\b|"
+     r"\b(?:what|which|how (?:much|many))\b.*\bper ?cent\b|"
+     r"\bwhat (?:is|was|are|were) the (?:[\w’'-]+ ){0,3}?(?:percentage|share|proportion|"
+     r"(?:tariff|tax|duty|interest|unemployment|jobless|inflation|growth|approval|turnout) rate)\b", "percent"),
+    (r"\bhow (?:much|large|big|high|expensive)\b|\bwhat (?:price|cost|salary)\b|\bcosts?\b.*\?", "money"),
+    (r"^(?:and |so |but )?(?:when|since when|until when)\b|\b(?:what|which) (?:day|date|month|year|time)\b|"
+     r"\bon (?:what|which) (?:day|date)\b|\bwhen (?:did|does|do|is|was|were|will|are)\b", "when"),
+    (r"^(?:and |so |but )?where\b|\b(?:in )?(?:which|what) (?:city|country|place|state|province|town|location|venue)\b|"
+     r"\bwhere (?:did|does|do|is|was|were|will|are)\b", "where"),
+    (r"^(?:and |so |but )?why\b|\bwhat (?:is|was|are|were)? ?(?:the )?reasons?\b|"
+     r"\bwhy (?:did|does|do|is|was|were|has|have)\b", "why"),
+    (r"^(?:and |so |but )?(?:who|whom|whose)\b|\bwho (?:said|is|was|are|has|will)\b|"
+     r"\bwhich (?:person|minister|official)\b", "who"),
+    (r"\b(?:what|how) (?:did|does|do|has|have|had|would|is|was|were|are)\b.*\b(?:sa(?:y|ys|id|ying)|told|felt|"
+     r"(?:think|tell|describ|comment|respond|react|argu|expect|believ|warn|view|feel|call|mention|promis|want)"
+     r"(?:e|s|es|ed|ing)?)\b", "said"),
+    (r"^(?:and |so |but )?how\b", "how"),
+    (r"^(?:and |so |but )?(?:is|are|was|were|do|does|did|has|have|had|will|would|can|could|should|might)\b", "yesno"),
+)  # fmt: skip
 _NUMBER_WORD = (
     r"(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fifteen|twenty|thirty|forty|fifty|"
     r"sixty|seventy|eighty|ninety|hundreds?|thousands?|millions?|billions?|dozens?|half|twice|both|several)"
 )
 _TIME_UNIT = r"(?:year|month|week|day|hour|minute|second|decade|centur(?:y|ie)|season|quarter)s?"
 _PART_OF_TIME = rf"(?:{_TIME_UNIT}|spring|summer|autumn|fall|winter|morning|evening|night|century|{MONTH}|{DAY})"
-PATTERNS: dict[Kind, re.Pattern[str]] = {
+PATTERNS: dict[AnswerType, re.Pattern[str]] = {
     "when": re.compile(
         rf"\b{DAY}\b|\b{MONTH}\b\.?(?: \d{{1,2}})?|\b(?:1[5-9]|20)\d\d(?:s|\b)|"
         r"\b(?i:today|tomorrow|yesterday|tonight|noon|midnight|recently)\b|"
@@ -66,7 +95,7 @@ _FIGURE = (
 _FIGURES = rf"(?:{_QUALIFIER})?{_FIGURE}(?:(?: to | and |[-–]){_FIGURE})?"
 _YEAR = r"(?:1\d|20)\d\d"
 _NTH = r"\d{1,2}(?:st|nd|rd|th)?"
-PHRASES: dict[Kind, re.Pattern[str]] = {
+PHRASES: dict[AnswerType, re.Pattern[str]] = {
     "when": re.compile(
         rf"(?:(?i:late|early|mid|summer|spring|autumn|fall|winter)[- ](?:of )?)?(?:{DAY},? )?(?:{_NTH} (?:of )?)?"
         rf"{MONTH}\b\.?(?: {_NTH}\b(?!\d))?(?:,? (?:of )?{_YEAR}\b)?|"
@@ -104,51 +133,52 @@ PHRASES: dict[Kind, re.Pattern[str]] = {
 }  # the whole phrases of a measure, with what qualifies them: "over 75%", "more than $10 billion a year"
 _CALENDAR = re.compile(rf"{MONTH}|{DAY}")  # the only words with a capital that name nobody
 _NOT_COUNTS = re.compile(r"\b(?:half|twice|both|one)\b", re.IGNORECASE)  # "half of the", "one of them": seldom a count
-_PARTS: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...] = (
+_DATE_PARTS: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...] = (
     (re.compile(r"\b(?:what|which) year\b", re.IGNORECASE), re.compile(rf"\b{_YEAR}\b")),
     (re.compile(r"\b(?:what|which) month\b", re.IGNORECASE), re.compile(rf"\b{MONTH}\b")),
     (re.compile(r"\b(?:what|which) (?:day of the week|weekday)\b", re.IGNORECASE), re.compile(rf"\b{DAY}\b")),
     (re.compile(r"\b(?:what|which) century\b", re.IGNORECASE), re.compile(r"\bcentury\b", re.IGNORECASE)),
 )  # what a date must name when the question asks for just that
+_ASKED = tuple((re.compile(pattern, re.IGNORECASE), answer_type) for pattern, answer_type in _QUESTIONS)
 
 
-def phrases(question: Query, sentence: str) -> list[tuple[int, int]]:
-    """Spans of the whole phrases of the measure that the question asks for; empty for other kinds."""
-    pattern = PHRASES.get(question.kind)
+def answer_type_of(text: str) -> AnswerType:
+    """Return the type of answer that a question wants; "what" when it says no other."""
+    return next((answer_type for pattern, answer_type in _ASKED if pattern.search(text)), "what")
+
+
+def date_part_of(text: str) -> re.Pattern[str] | None:
+    """Return the pattern of the part of a date that a question asks for ("which year"); None when for no part."""
+    return next((part for asked, part in _DATE_PARTS if asked.search(text)), None)
+
+
+def answer_phrases(answer_type: AnswerType, sentence: str, date_part: re.Pattern[str] | None = None) -> list[Span]:
+    """Return the spans of the whole phrases of a measure or date in a sentence; empty for other types of answer."""
+    pattern = PHRASES.get(answer_type)
     if pattern is None:
         return []
-    spans = [m.span() for m in pattern.finditer(sentence)]
-    if question.kind == "count":
+    spans = [match.span() for match in pattern.finditer(sentence)]
+    if answer_type == "count":
         spans = [(a, b) for a, b in spans if not _NOT_COUNTS.fullmatch(sentence, a, b)]
-    for asked, part in _PARTS if question.kind == "when" else ():
-        if asked.search(question.text):
-            spans = [(a, b) for a, b in spans if part.search(sentence, a, b)]
-    return spans
+    return [(a, b) for a, b in spans if date_part is None or date_part.search(sentence, a, b)]
 
 
-def expectation(question: Query, sentence: str) -> int:
-    """1 when the sentence holds the kind of thing asked for, -1 when it does not, 0 when no kind is certain.
-
-    A "who" is met only by a name that the question does not already hold; a count only by a number
-    at most three words before the very thing that is counted.
-    """
-    if question.kind == "count" and question.counted:
-        return 1 if _counts(question.counted, sentence) else -1
-    if question.kind == "who":
-        asked = {w.key for w in question.terms}
-        others = [w for w in words(sentence) if w.capitalised and w.content and w.key not in asked]
-        return 1 if any(not _CALENDAR.fullmatch(sentence, w.start, w.end) for w in others) else -1
-    pattern = next((part for asked, part in _PARTS if question.kind == "when" and asked.search(question.text)), None)
-    pattern = pattern or PATTERNS.get(question.kind)
-    if pattern is None:
-        return 0
-    return 1 if pattern.search(sentence) else -1
+def holds_type(answer_type: AnswerType, sentence: str, date_part: re.Pattern[str] | None = None) -> bool | None:
+    """Return whether a sentence holds what the type needs; None for a type that needs no certain form."""
+    pattern = date_part or PATTERNS.get(answer_type)
+    return None if pattern is None else pattern.search(sentence) is not None
 
 
-def _counts(counted: frozenset[str], sentence: str) -> bool:
-    row = words(sentence)
+def names_other(sentence: str, row: Sequence[Word], asked: Set[str]) -> bool:
+    """Return whether a sentence names somebody or something that has none of the keys `asked`, and is no date."""
+    spans = name_spans(sentence, [word for word in row if word.key not in asked], ())
+    return any(not _CALENDAR.fullmatch(sentence, a, b) for a, b in spans)
+
+
+def counts(counted: frozenset[str], sentence: str, row: Sequence[Word]) -> bool:
+    """Return whether a number stands at most three words before one of the words counted."""
     for index, word in enumerate(row):
         number = word.number or PATTERNS["count"].fullmatch(sentence[word.start : word.end])
-        if number and counted & {w.key for w in row[index + 1 : index + 4]}:
+        if number and counted & {other.key for other in row[index + 1 : index + 4]}:
             return True
     return False

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from rag.query.analysis import Query, analyse
-from rag.text.tokens import keys, stem, words
+from rag.query.terms import is_verb, phrases, question_names, question_terms
+from rag.text.tokens import keys, words
 from rag.types import Turn
 
 FRAGMENT = 2  # content words of what is no sentence: "speed limit"
@@ -109,7 +109,7 @@ def leans_back(question: str, condensed: str) -> bool:
 def points_back(question: str) -> bool:
     """Whether it has a word that means something said before, a person or a thing."""
     person = _HE.search(question)
-    return bool(person and not analyse(question[: person.start()]).names) or _points_back(question)
+    return bool(person and not question_names(question[: person.start()])) or _points_back(question)
 
 
 def _bracketed(question: str, carried: Sequence[str]) -> str:
@@ -138,10 +138,11 @@ def _about(question: str, new: str, history: Sequence[Turn], people: Sequence[st
     """
     if len([w for w in words(new) if w.content]) > SWAPPED:
         return question
-    earlier = analyse(history[-1].question)
-    text = earlier.text.rstrip("?.! ")
-    persons = [span for span in earlier.names if _person(text[slice(*span)], people)]
-    if persons and (_person(new, people) or (len(persons) == len(earlier.names) == 1 and new[:1].isupper())):
+    earlier = history[-1].question
+    text = earlier.rstrip("?.! ")
+    named = question_names(earlier)
+    persons = [span for span in named if _person(text[slice(*span)], people)]
+    if persons and (_person(new, people) or (len(persons) == len(named) == 1 and new[:1].isupper())):
         start, end = persons[0]
         return f"{text[:start]}{_with_possessive(new, text[start:end])}{text[end:]}?"
     if _person(new, people) and not question.lower().startswith(("and", "or", "what about", "how about")):
@@ -153,7 +154,7 @@ def _about(question: str, new: str, history: Sequence[Turn], people: Sequence[st
         return f"{text[: run[0]]}{new}?"
     if which := _WHICH.match(text):
         return f"{which['asked'][0].upper()}{which['asked'][1:]} {new}?"
-    return _bracketed(earlier.text, [new])
+    return _bracketed(earlier, [new])
 
 
 def _with_possessive(new: str, old: str) -> str:
@@ -181,7 +182,7 @@ def _carried(question: str, history: Sequence[Turn]) -> list[str]:
 def _points_back(question: str) -> bool:
     """Whether it has a word that means something said before, and not earlier in the question itself."""
     question = _EMPTY_IT.sub("", question)
-    if analyse(question).names:  # it has its own subject; only its time is told by what was said
+    if question_names(question):  # it has its own subject; only its time is told by what was said
         question = _WHEN.sub("", question)
     found = [match.start() for pattern in _BACK for match in [pattern.search(question)] if match]
     return bool(found) and not _names_it_first(question[: min(found)])
@@ -190,15 +191,15 @@ def _points_back(question: str) -> bool:
 def _names_it_first(before: str) -> bool:
     """Whether a clause that names a thing has ended before the pronoun: "How does X work and why should I use it?"."""
     ends = [match.start() for match in _CLAUSE.finditer(before)]
-    return bool(ends) and bool(phrases(analyse(before[: ends[-1]])))
+    return bool(ends) and bool(phrases(before[: ends[-1]]))
 
 
 def _is_fragment(text: str) -> bool:
     """Whether it says too little to be a question of its own."""
-    question = analyse(text)
+    terms, named = question_terms(text), question_names(text)
     if _VERB.search(text):
-        return not question.names and len(question.terms) <= 1
-    return len(question.terms) <= FRAGMENT and all(end - start == len(text) for start, end in question.names)
+        return not named and len(terms) <= 1
+    return len(terms) <= FRAGMENT and all(end - start == len(text) for start, end in named)
 
 
 def _form(pronoun: str, person: str, after: str) -> str:
@@ -213,7 +214,7 @@ def _last_person(history: Sequence[Turn], people: Sequence[str]) -> str | None:
     answer, and so on back.
     """
     for turn in reversed(history):
-        named = [turn.question[start:end] for start, end in analyse(turn.question).names]
+        named = [turn.question[start:end] for start, end in question_names(turn.question)]
         persons = [full for name in named if (full := _person(name, people))]
         if persons:
             return persons[0]
@@ -221,7 +222,7 @@ def _last_person(history: Sequence[Turn], people: Sequence[str]) -> str | None:
         if answered:
             return answered
     for turn in reversed(history):
-        for start, end in reversed(analyse(turn.question).names):
+        for start, end in reversed(question_names(turn.question)):
             if " " in (name := turn.question[start:end]):
                 return name
     return None
@@ -243,23 +244,6 @@ def _first_named(answer: str, people: Sequence[str]) -> str | None:
 
 MOST_PHRASES = 2  # of one question that make up its topic
 
-# Verbs that questions are asked with; a word of these is not what a question is about.
-_VERBS = frozenset(
-    stem(verb)
-    for verb in """add affect agree allow announce appear apply ask avoid become begin bring build call cause change
-    choose clarify come compare consider cover create cut decide define depend describe differ do end exist expect
-    explain face fail fall feel find follow form found get grow handle happen have hear help hit hold host hurt improve
-    include increase install involve keep know launch lead learn leave like list live look lose make manage mean meant
-    meet mention name need occur offer open own pay plan play possible prepare prevent produce protect provide raise
-    reach reduce refer refuse relate rely require rise run see seek sell send serve set sign speak spend start stop
-    suggest summarize support speak take talk tell think told try understand update use want warn win won
-    work write met held took made gave went came became began brought kept knew led left lost paid ran saw sold sent
-    spoke spent wrote heard""".split()
-) | frozenset("thank thanks okay ok yes sure correct true popular same different main later".split())
-_AFTER_TO = re.compile(r"\b(?:to|can|could|will|would|should|may|might|must|I|you|we|they) $")
-_DETERMINED = re.compile(r"\b(?:the|an?|of|on|this|that|these|those|my|your|its|his|her|their|for) $", re.IGNORECASE)
-_JOINT = re.compile(r" |-|–| of | of the ")  # what joins the words of one phrase
-
 Span = tuple[int, int]
 
 
@@ -271,38 +255,15 @@ def topic(question: str, known: frozenset[str] = frozenset()) -> list[str]:
     Args:
         known: keys of the words that the follow-up has itself; a phrase of nothing else is left out.
     """
-    asked = analyse(question)
     carried = _in_brackets(question)
-    runs = phrases(asked)
-    named = [run for run in runs if any(start < run[1] and run[0] < end for start, end in asked.names)]
+    runs = phrases(question)
+    named = [run for run in runs if any(start < run[1] and run[0] < end for start, end in question_names(question))]
     found = carried
     for start, end in dict.fromkeys([*named, *runs]):
         if not _inside(found, question[start:end]):
             found = [*found, question[start:end]]
     fresh = [re.sub(r"[’']s?$", "", phrase) for phrase in dict.fromkeys(found) if keys(phrase) - known]
     return fresh[:MOST_PHRASES]
-
-
-def phrases(question: Query) -> list[Span]:
-    """Runs of content words that are no verbs, in order."""
-    text = question.text
-    runs: list[Span] = []
-    for term in question.terms:
-        if is_verb(text, term.start, term.end):
-            continue
-        if runs and _JOINT.fullmatch(text[runs[-1][1] : term.start]):
-            runs[-1] = (runs[-1][0], term.end)
-        else:
-            runs.append((term.start, term.end))
-    return runs
-
-
-def is_verb(text: str, start: int, end: int) -> bool:
-    """Whether a word is one of the verbs, or stands where only a verb stands ("to revive", "can revive")."""
-    word = text[start:end]
-    if word[:1].isupper() or _DETERMINED.search(text[:start]):
-        return False
-    return stem(word.lower()) in _VERBS or _AFTER_TO.search(text[:start]) is not None
 
 
 def _in_brackets(question: str) -> list[str]:

@@ -17,6 +17,7 @@ from rag.generation.base import Rewriter
 from rag.generation.prompts import LONGEST_QUESTION, plain
 from rag.generation.registry import generator
 from rag.query.followups import FRAGMENT, leans_back, points_back
+from rag.text.polarity import has_negation
 from rag.text.sentences import sentences
 from rag.text.tokens import keys
 from rag.types import Turn
@@ -42,7 +43,6 @@ _LEFT_OUT = keys(
     "one ones another others former latter thing things mean meant ok okay thank thanks yes sorry oh ah well hi hello"
 )
 # Not content words, and a question turns round without them.
-_NEGATION = re.compile(r"\b(?:not|no|nor|never|cannot|without)\b|n[’']t\b", re.IGNORECASE)
 _SIDES = re.compile(r"\b(?:before|after|since|until|against|only|most)\b", re.IGNORECASE)
 _ASKING = re.compile(r"\b(?:when|where|why|who|how|what|many|much)\b", re.IGNORECASE)
 _ABOUT = re.compile(r"^(?:(?:and|so|but|ok|okay),? )?(?:what|how) about\b", re.IGNORECASE)  # asks nothing by itself
@@ -136,7 +136,7 @@ def _short(text: str) -> str:
 def _telling(text: str) -> frozenset[str]:
     """Keys of the content words, and of those that turn a question round."""
     sides = frozenset(match.group().lower() for match in _SIDES.finditer(text))
-    return keys(text) | sides | (frozenset({"not"}) if _NEGATION.search(text) else frozenset())
+    return keys(text) | sides | (frozenset({"not"}) if has_negation(text) else frozenset())
 
 
 def _asking(text: str) -> frozenset[str]:

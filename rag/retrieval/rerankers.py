@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from math import log1p
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rag.models.base import Floats
+from rag.models.base import Floats, Reranker
 from rag.text.sentences import sentences
 from rag.text.tokens import keys
 from rag.types import Passage
@@ -24,21 +24,6 @@ if TYPE_CHECKING:
 NONE = "none"
 EMBEDDED = "embedded"
 SOFTENED = 3.0  # the log odds are divided by this: the embedded one is surer than it is right
-
-
-class Reranker(Protocol):
-    """What tells how well passages answer a query.
-
-    Attributes:
-        name: which one it is, as a user names it.
-    """
-
-    @property
-    def name(self) -> str: ...
-
-    def scores(self, query: str, passages: Sequence[Passage]) -> Floats:
-        """Return (n,) float32, 0 to 1, higher is better."""
-        ...
 
 
 def load_reranker(name: str) -> Reranker | None:

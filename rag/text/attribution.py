@@ -12,11 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from rag.text.names import NAME, NOT_NAMES, full_names, without_titles
+
 Span = tuple[int, int]
 
-_CAP = r"(?:[A-ZÀ-ÖØ-Þ][\w’'À-ÿ]*(?:-[A-Za-zÀ-ÿ][\w’'À-ÿ]*)*|[A-Z]\.)"
-_PARTICLE = r"(?:de|da|di|del|der|den|van|von|la|le|bin|ibn|al|el|du|dos)"
-_NAME = re.compile(rf"\b{_CAP}(?:[ ]+(?:{_PARTICLE}[ ]+)*{_CAP})*")
 _PRONOUN = re.compile(r"\b(?:[Hh]e|[Ss]he|[Tt]hey)\b")
 _ROLE_WORDS = (
     "source|official|analyst|expert|spokes(?:man|woman|person)|minister|president|premier|leader|economist|"
@@ -89,30 +88,6 @@ _QUOTATION = re.compile(  # a mark that opens every paragraph of it, and one tha
     r"(?<![\w'])''(?=\S)([^\n]*?)(?:''(?![\w'])|(?=\n)|$)"
 )
 _IN_BRACKETS = re.compile(r"\([^()\n]{1,40}\)")
-_TITLES = {
-    "Mr", "Mrs", "Ms", "Dr", "Sir", "Prime", "Minister", "President", "Vice", "Trade", "Commerce", "Secretary",
-    "Conservative", "Liberal", "Leader", "Intergovernmental", "Affairs", "King", "Queen", "Premier", "Senator",
-    "Governor", "Chief", "CEO", "Justice", "General", "U.S", "US", "UK", "Canadian", "American", "British",
-    "Foreign", "Finance", "Defence", "Defense", "State", "Professor", "Judge", "Chancellor", "Mayor", "Rep", "Sen",
-    "Gov", "Lord", "Lady", "Pope", "Prince", "Princess", "Ambassador", "Attorney", "Spokesman", "Spokeswoman",
-    "Speaker", "Director", "Executive", "Officer", "Chairman", "Chair", "Founder", "Republican", "Democratic",
-    "Democrat", "Former", "Ex",
-}  # fmt: skip
-_NOT_NAMES = {
-    "The", "A", "An", "In", "On", "At", "As", "But", "And", "While", "When", "With", "However", "Both", "This",
-    "That", "These", "Those", "He", "She", "They", "It", "We", "I", "You", "His", "Her", "Their", "Its", "During",
-    "Without", "Sources", "Trade", "Officials", "Industry", "Experts", "After", "Before", "Since", "If", "For",
-    "Last", "Despite", "Meanwhile", "Analysts", "Critics", "Some", "Many", "Several", "Most", "There", "Here",
-    "Although", "Though", "Because", "So", "Yet", "Not", "No", "Now", "Then", "By", "From", "To", "Of", "Or", "Our",
-    "My", "Over", "Under", "Having", "Hours", "Similarly", "Likewise", "Overall", "Moreover", "Indeed", "Well", "Oh",
-    "Yes", "Speaking", "Asked", "Like", "Unlike", "Inside", "Outside", "Following", "Given", "Instead", "Once", "Until",
-    "Through", "Today", "Yesterday", "More", "Much", "Few", "All", "Another", "Other", "Others", "One", "Two", "Three",
-    "Just", "Only", "Let", "Did", "Does", "Do", "Is", "Are", "Was", "Were", "Can", "Could", "Would", "Will", "Should",
-    "Has", "Have", "Had", "Nobody", "Everybody", "Everyone", "Enough", "Across", "Around", "Between", "Throughout",
-    "What", "Who", "Why", "How", "Where", "Which", "Earlier", "Later", "Still", "Also", "Even", "Representatives",
-    "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday", "January", "February", "March",
-    "April", "May", "June", "July", "August", "September", "October", "November", "December",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,18 +124,18 @@ def attribute(text: str, sentences: Sequence[Span]) -> list[Attribution | None]:
     Returns:
         As many entries as sentences, None where nobody but the reporter speaks.
     """
-    full_names = _full_names(text)
+    people = full_names(text)
     quotations = [match.span(match.lastindex or 0) for match in _QUOTATION.finditer(text)]
     masked = _mask(text)
     found: list[Attribution | None] = []
     last_person: tuple[str, Span] | None = None
     for start, end in sentences:
         quote = _quote(text, start, end, quotations)
-        found.append(_read_sentence(masked[start:end], start, quote, last_person, full_names))
+        found.append(_read_sentence(masked[start:end], start, quote, last_person, people))
         if (attribution := found[-1]) is not None:
             last_person = (attribution.speaker, attribution.speaker_span)
         else:
-            last_person = _first_person(masked[start:end], start, full_names) or last_person
+            last_person = _first_person(masked[start:end], start, people) or last_person
     return _carry_on(text, sentences, quotations, found)
 
 
@@ -191,7 +166,7 @@ def _is_quotation(text: str, start: int, end: int, quote: Span) -> bool:
 
 
 def _read_sentence(
-    masked: str, start: int, quote: Span | None, last_person: tuple[str, Span] | None, full_names: dict[str, str]
+    masked: str, start: int, quote: Span | None, last_person: tuple[str, Span] | None, people: dict[str, str]
 ) -> Attribution | None:
     relayed: Attribution | None = None
     for cue in _CUE.finditer(masked):
@@ -200,7 +175,7 @@ def _read_sentence(
             or _subject_before(masked, cue.start())
             or _subject_after(masked, cue.start(), cue.end())
         )
-        named = _resolve(masked, subject, start, last_person, full_names) if subject else None
+        named = _resolve(masked, subject, start, last_person, people) if subject else None
         if named is None:
             continue
         attribution = Attribution(*named, (start + cue.start(), start + cue.end()), quote)
@@ -211,7 +186,7 @@ def _read_sentence(
         return relayed
     if according := _ACCORDING.search(masked):
         subject = _subject_at(masked, according.end())
-        named = _resolve(masked, subject, start, last_person, full_names) if subject else None
+        named = _resolve(masked, subject, start, last_person, people) if subject else None
         if named is not None:
             return Attribution(*named, (start + according.start(), start + according.end()), quote)
     return None
@@ -232,8 +207,8 @@ def _blank(quotation: re.Match[str]) -> str:
 @lru_cache(maxsize=8)  # of a sentence, which is asked about at each of its verbs
 def _subjects(masked: str) -> tuple[_Subject, ...]:
     subjects = [_Subject("pronoun", *m.span()) for m in _PRONOUN.finditer(masked)]
-    for match in _NAME.finditer(masked):
-        name = _trim_name(match.group())
+    for match in NAME.finditer(masked):
+        name = without_titles(match.group())
         if name:
             subjects.append(_Subject("name", *_within(match, name)))
     names = {s.end for s in subjects} | {s.start - 1 for s in subjects}  # "the Finance Minister NAME" is NAME
@@ -330,61 +305,26 @@ def _next(masked: str, position: int) -> int:
 
 
 def _resolve(
-    masked: str, subject: _Subject, offset: int, last_person: tuple[str, Span] | None, full_names: dict[str, str]
+    masked: str, subject: _Subject, offset: int, last_person: tuple[str, Span] | None, people: dict[str, str]
 ) -> tuple[str, Span] | None:
     span = (offset + subject.start, offset + subject.end)
     words = masked[subject.start : subject.end]
     if subject.kind == "pronoun":
         return last_person
     if subject.kind == "name":
-        return full_names.get(words, words), span
+        return people.get(words, words), span
     words = _CONJUNCTION.sub("", words)
-    return words[0].lower() + words[1:] if words.split()[0] in _NOT_NAMES else words, span
+    return words[0].lower() + words[1:] if words.split()[0] in NOT_NAMES else words, span
 
 
-def _first_person(masked: str, start: int, full_names: dict[str, str]) -> tuple[str, Span] | None:
+def _first_person(masked: str, start: int, people: dict[str, str]) -> tuple[str, Span] | None:
     """The first full-named person of a sentence: whom a pronoun in the next one most likely means."""
-    for match in _NAME.finditer(masked):
-        name = _trim_name(match.group())
-        if name in full_names:
+    for match in NAME.finditer(masked):
+        name = without_titles(match.group())
+        if name in people:
             first, last = _within(match, name)
-            return full_names[name], (start + first, start + last)
+            return people[name], (start + first, start + last)
     return None
-
-
-def _full_names(text: str) -> dict[str, str]:
-    """Surname and full name -> the first full name with that surname. People only, as far as speech verbs tell."""
-    names: dict[str, str] = {}
-    for match in _NAME.finditer(text):
-        name = _trim_name(match.group())
-        parts = name.split()
-        if 2 <= len(parts) <= 4 and _looks_personal(parts):
-            names.setdefault(parts[-1], name)
-            names.setdefault(name, names[parts[-1]] if names[parts[-1]].endswith(name) else name)
-    return names
-
-
-def _looks_personal(parts: Sequence[str]) -> bool:
-    return not any((p.isupper() and len(p) > 2) or p in _NOT_NAMES or p in _INSTITUTIONS for p in parts)
-
-
-_INSTITUTIONS = {
-    "House", "States", "Association", "Union", "Agreement", "Street", "City", "Court", "Bank", "University", "News",
-    "Period", "Parliament", "Kingdom", "America", "Canada", "Korea", "Cooperation", "Center", "Centre", "Office",
-    "Automakers", "Steelworkers", "Manufacturers", "Ministry", "Department", "Council", "Party", "Company", "Times",
-    "Post", "Economic", "Republic", "Committee", "Commission", "Congress", "Senate", "Airlines", "Group", "Prosperity",
-}  # fmt: skip
-
-
-def _trim_name(words: str) -> str:
-    """Drop leading titles and sentence-opening words, and a trailing possessive."""
-    parts = words.split()
-    while parts and (parts[0].rstrip(".") in _TITLES or parts[0] in _NOT_NAMES):
-        parts = parts[1:]
-    if not parts:
-        return ""
-    name = " ".join(parts)
-    return re.sub(r"[’']s?$", "", name)
 
 
 def _within(match: re.Match[str], name: str) -> Span:
@@ -407,8 +347,3 @@ def _quote(text: str, start: int, end: int, quotations: Sequence[Span]) -> Span 
     while right > left and text[right - 1] in ", ":
         right -= 1
     return (left, right) if right > left else None
-
-
-def people_in(text: str) -> list[str]:
-    """Full names of the people a text names, in order of appearance."""
-    return list(dict.fromkeys(_full_names(text).values()))

@@ -45,10 +45,15 @@ _PHRASES: tuple[tuple[str, str], ...] = (  # a cue of the class, and what points
      r"\bdismiss(?:ed|es) (?:any|the|all) (?:[\w-]+ ){0,2}(?:prospects?|hopes?)\b"),
     ("contact", r"\bnothing planned\b|\bno (?:scheduled|planned) (?:\w+[- ])*(?:meetings|talks)\b"),
 )  # fmt: skip
-_NEGATION = re.compile(
-    r"(?:\b(?:not|no|never|little|without|nor|neither|less|hardly|scarcely|fails? to|failed to|lack of|denie[sd]|"
-    r"doubt(?:s|ed)?|yet to)|n[’']t)\b(?:[ ,]+[\w’'-]+){0,3}[ ,]*$",
-    re.IGNORECASE,
+# Words that deny, in one place: those that do nothing else, the verbs, and those that only weaken.
+_NEGATIONS = r"not|no|never|none|nobody|nothing|neither|nor|without|cannot"
+_DENYING_VERBS = r"den(?:y|ies|ied)|refus(?:e|es|ed|ing)|fail(?:s|ed)?|lack(?:s|ed)?"
+_WEAKENING = r"unlikely|impossible|false|little|less|hardly|scarcely|doubt(?:s|ed)?|yet to|unlike|except"
+_DENIAL = re.compile(rf"\b(?:{_NEGATIONS}|{_DENYING_VERBS})\b|n[’']t\b", re.IGNORECASE)
+_DENIAL_WORD = re.compile(rf"{_NEGATIONS}|{_DENYING_VERBS}|unlikely|impossible|false|n|[^\W\d_]*n[’']t", re.IGNORECASE)
+_NEGATION = re.compile(rf"\b(?:{_NEGATIONS})\b|n[’']t\b", re.IGNORECASE)
+_DENIED_AFTER = re.compile(  # what is denied stands at most three words further on
+    rf"(?:\b(?:{_NEGATIONS}|{_DENYING_VERBS}|{_WEAKENING})|n[’']t)\b(?:[ ,]+[\w’'-]+){{0,3}}[ ,]*$", re.IGNORECASE
 )
 _UNREAL_BEFORE = re.compile(
     r"\b(?:if|whether|hop(?:e|es|ed|ing)|needs?|wants?|seeks?|requires?|beyond|failing|without|until|"
@@ -59,6 +64,21 @@ _UNREAL_AFTER = re.compile(
     r"(?: [\w’'-]+){0,3} (?:may|would|could|might|should|depends|requires?)\b"
 )  # the month of May is none of these
 _WORD = re.compile(r"[^\W\d_]+(?:[’'][^\W\d_]+)?")
+
+
+def has_negation(text: str) -> bool:
+    """Return whether a text has a word that does nothing but negate: "not", "never", "didn’t"."""
+    return _NEGATION.search(text) is not None
+
+
+def is_negated(text: str) -> bool:
+    """Return whether a text denies something, by a negation or by a verb such as "refused"."""
+    return _DENIAL.search(text) is not None
+
+
+def is_denial(word: str) -> bool:
+    """Return whether one word denies what follows it; "n" does, as tokenised text has "did n’t"."""
+    return _DENIAL_WORD.fullmatch(word) is not None
 
 
 def cues(classes: frozenset[int]) -> frozenset[str]:
@@ -92,7 +112,7 @@ def stance(sentence: str, classes: frozenset[int]) -> dict[int, int]:
             _, one, other = _CLASSES[n]
             sign = 1 if word in one.split() else -1 if word in other.split() else 0
             if sign:
-                negated = _NEGATION.search(sentence[: match.start()]) is not None
+                negated = _DENIED_AFTER.search(sentence[: match.start()]) is not None
                 signs.setdefault(n, set()).add(-sign if negated else sign)
     return {n: next(iter(found)) for n, found in signs.items() if len(found) == 1}
 

@@ -9,6 +9,11 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import isclose
+from typing import Literal
+
+Unit = Literal["percent", "money", ""]
+# Of a number, either side of it: "about 50,000" and 51,300 are the same.
+ROUNDING = 0.05
 
 _UNITS = {
     word: number
@@ -43,6 +48,13 @@ _NUMBER = re.compile(
     (?: \s(?P<currency>dollars?|euros?|pounds?|yen|pesos?)\b )?""",
     re.IGNORECASE | re.VERBOSE,
 )
+ABOUT = re.compile(
+    r"\b(?:about|around|roughly|nearly|almost|approximately|some|an estimated|close to|circa|c\.) $", re.IGNORECASE
+)
+_AT_LEAST = re.compile(
+    r"\b(?:over|more than|at least|above|exceeding|upwards? of|no (?:fewer|less) than|minimum of) $", re.IGNORECASE
+)
+_AT_MOST = re.compile(r"\b(?:under|fewer than|less than|at most|below|up to|no more than|maximum of) $", re.IGNORECASE)
 _RANGE = re.compile(r"\s*(?:-|–|—|to|and|or)\s*[$€£¥]?", re.IGNORECASE)
 
 
@@ -53,20 +65,41 @@ class Quantity:
     Attributes:
         start, end: its span in characters, units included.
         value: 25 for "25 per cent", 2,000,000 for "two million".
-        percent: whether it is a share in per cent.
+        unit: "percent" for a share, "money" for an amount of it, "" for any other number.
         loose: "one" or "first": more often a manner of speaking than a number.
         bare: digits or words alone, without scale, unit or currency.
+        ordinal: it gives a place in an order: "7th", "first".
+        low, high: the least and the most that the words around it allow: "over 75" is 75 or more.
     """
 
     start: int
     end: int
     value: float
-    percent: bool = False
+    unit: Unit = ""
     loose: bool = False
     bare: bool = True
 
+    ordinal: bool = False
+    low: float = 0.0
+    high: float = 0.0
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """Characters of the text, units included."""
+        return self.start, self.end
+
+    @property
+    def percent(self) -> bool:
+        """Whether it is a share in per cent."""
+        return self.unit == "percent"
+
     def same(self, other: Quantity) -> bool:
+        """Return whether both are the same share, or the same number."""
         return self.percent == other.percent and isclose(self.value, other.value)
+
+    def compatible(self, other: Quantity) -> bool:
+        """Return whether both can be so; numbers of different units are never held against each other."""
+        return self.unit != other.unit or (self.low <= other.high and other.low <= self.high)
 
 
 def quantities(text: str) -> tuple[Quantity, ...]:
@@ -97,7 +130,21 @@ def _quantity(match: re.Match[str]) -> Quantity | None:
     loose = bare and (bool(match["rank"]) or (match["spelled"] or "").lower() == "one")
     if not match["digits"] and not match["spelled"] and not match["rank"] and not scale:
         return None
-    return Quantity(match.start(), end, value * _SCALES.get(scale, 1.0), percent, loose, bare)
+    value *= _SCALES.get(scale, 1.0)
+    unit: Unit = "percent" if percent else "money" if match["money"] or match["currency"] else ""
+    ordinal = bool(match["rank"] or match["ordinal"])
+    low, high = _bounds(value, match.string[: match.start()], bool(scale))
+    return Quantity(match.start(), end, value, unit, loose, bare, ordinal, low, high)
+
+
+def _bounds(value: float, before: str, scaled: bool) -> tuple[float, float]:
+    """Return the least and the most that a number may be, by the words before it."""
+    if _AT_LEAST.search(before):
+        return value, value * (1 + 2 * ROUNDING)  # nobody writes "over 75" of 90
+    if _AT_MOST.search(before):
+        return value * (1 - 2 * ROUNDING), value
+    slack = value * ROUNDING if scaled or ABOUT.search(before) else 0.0
+    return value - slack, value + slack
 
 
 def _spelled(text: str) -> float:
@@ -120,6 +167,7 @@ def _ranges(text: str, found: Sequence[Quantity]) -> Iterator[Quantity]:
         if after is None or not here.bare or after.bare or not _RANGE.fullmatch(text, here.end, after.start):
             continue
         scale = next((s for s in (1e12, 1e9, 1e6, 1e3) if after.value >= s and not after.percent), 1.0)
-        if here.value >= 1000 and scale > 1:
+        if here.value >= _SCALES["thousand"] and scale > 1:
             continue  # "1,500,000 or 1.6 million"
-        yield replace(here, value=here.value * scale, percent=after.percent, bare=False)
+        value = here.value * scale
+        yield replace(here, value=value, unit=after.unit, bare=False, low=value, high=value)

@@ -80,5 +80,6 @@ def last_break(text: str) -> int:
 
 
 def trimmed(text: str, start: int, end: int) -> Span:
+    """Return the span without the white space at its ends."""
     piece = text[start:end]
     return start + len(piece) - len(piece.lstrip()), start + len(piece.rstrip())

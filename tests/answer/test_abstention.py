@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from rag.answer.abstention import abstain, model_abstained
+from rag.answer.abstention import nearest, reason_to_abstain
+from rag.evidence.assessment import Assessment
 from rag.evidence.scoring import SentenceScorer
 from rag.filters import Filters
-from rag.models.registry import load_encoder
+from rag.models.registry import load_answer_reader, load_encoder
 from rag.query.analysis import analyse
-from rag.types import Answer, Article, Hit, Passage
+from rag.types import Article, Hit, Passage
 
 TEXTS = (
     "Trade Minister Dominic LeBlanc met Howard Lutnick on Tuesday. Lutnick spoke about the auto agreement.",
@@ -19,16 +20,14 @@ TEXTS = (
 
 @pytest.fixture(scope="module")
 def reader() -> SentenceScorer:
-    return SentenceScorer(load_encoder())
+    return SentenceScorer(load_encoder(), load_answer_reader())
 
 
 def test_the_nearest_of_a_refusal_tell_a_story_once() -> None:
     texts = ("The ferry will not sail on Monday.", "THE FERRY will not sail on Monday.", "Rain.", "Snow.", "Hail.")
     articles = [Article(id=str(n), path=f"{n}.txt", text=text) for n, text in enumerate(texts)]
     hits = tuple(Hit(n, 0.5, Passage(a, 0, len(a.text))) for n, a in enumerate(articles, start=1))
-    found = model_abstained(
-        Answer("Why?", "Why?", "answered", "", 0.9, (), (), hits, "extractive", 1), "the model"
-    ).hits
+    found = nearest(hits)
     assert [(hit.rank, hit.passage.text, [a.id for a in hit.also_in]) for hit in found] == [
         (1, "The ferry will not sail on Monday.", ["1"]),
         (2, "Rain.", []),
@@ -40,8 +39,7 @@ def said(reader: SentenceScorer, question: str) -> str:
     articles = [Article(id=str(n), path=f"{n}.txt", text=text) for n, text in enumerate(TEXTS)]
     hits = tuple(Hit(n, 0.5, Passage(a, 0, len(a.text))) for n, a in enumerate(articles, start=1))
     asked = analyse(question)
-    blank = Answer(question, question, "abstained", "", 0.1, (), (), hits, "extractive", 1)
-    return abstain(blank, asked, reader.score(asked, hits), Filters()).text
+    return reason_to_abstain(Assessment(asked, reader.score(asked, hits), (), 0.1), hits, Filters())
 
 
 @pytest.mark.parametrize(
@@ -69,5 +67,5 @@ def test_a_refusal_says_that_what_is_nearest_is_of_other_days(reader: SentenceSc
     asked = analyse("Who met Howard Lutnick this week?")
     judged = reader.score(asked, [hit])
     assert {j.features.timely for j in judged} == {-1.0}
-    blank = Answer(asked.text, asked.text, "abstained", "", 0.1, (), (), (hit,), "extractive", 1)
-    assert "What comes nearest did not appear in the days asked about." in abstain(blank, asked, judged, Filters()).text
+    reason = reason_to_abstain(Assessment(asked, judged, (), 0.1), [hit], Filters())
+    assert "What comes nearest did not appear in the days asked about." in reason

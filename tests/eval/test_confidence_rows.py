@@ -23,6 +23,7 @@ from rag.evidence.scoring import FEATURE_NAMES, Features, ScoredSentence
 from rag.evidence.short_answers import CANDIDATE_FEATURES as SHORT_NAMES
 from rag.models.answer_reader import answer_reader
 from rag.models.linear import sigmoid
+from rag.text.document import Sentence
 from rag.types import Article, Evidence, Hit, Passage
 
 
@@ -77,7 +78,7 @@ def sentence(text: str, score: float) -> tuple[Hit, ScoredSentence]:
     article = Article(id=text, path="", text=text)
     features = Features(**dict.fromkeys(FEATURE_NAMES, 0.0))
     return Hit(1, 1.0, Passage(article, 0, len(text))), ScoredSentence(
-        Evidence(article, 0, len(text), score), features, (), ()
+        Evidence(article, 0, len(text), score), Sentence(text, 0, len(text)), features, (), ()
     )
 
 

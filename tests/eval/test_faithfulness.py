@@ -13,8 +13,8 @@ import pytest
 
 from eval.__main__ import main
 from eval.benchmarks.faithfulness import ClaimVerdict, measures, regression
-from eval.datasets.claims import cited, half_of, read_claims
-from eval.datasets.sentence_edits import changed, names_in, shortened
+from eval.datasets.claims import cited, read_claims, source_half
+from eval.datasets.sentence_edits import capitalised_names, changed_sentences, shortened
 from rag.evaluation.questions import SETS, EvalError, read_set
 from rag.verification.alignment import ALIGNMENT_FEATURES
 from rag.verification.contradiction import contradicts
@@ -54,7 +54,7 @@ def test_the_sets_are_read_as_they_were_published(folder: Path) -> None:
         ("w-next", "wice-gold", "It opened in 1912.", False, "neighbour"),
     ]
     assert (found[3].source, found[4].source) == ("It opened in 1912.", "Nobody was there on that day.")
-    assert {e.half for e in found[2:]} == {half_of(found[2].source)}
+    assert {e.half for e in found[2:]} == {source_half(found[2].source)}
 
 
 def test_a_folder_without_sets_and_a_damaged_file_are_named(folder: Path, tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_a_folder_without_sets_and_a_damaged_file_are_named(folder: Path, tmp_pa
 def test_sentences_are_changed_by_one_thing() -> None:
     short = shortened("The port of Halifax was opened by King George in 1912 before the war, officials said.")
     assert short == "The port of Halifax was opened by King George in 1912 before the war."
-    made = dict(changed(short, ["Boston"], random.Random(1)))
+    made = dict(changed_sentences(short, ["Boston"], random.Random(1)))
     assert made["order"] == "The port of King George was opened by Halifax in 1912 before the war."
     assert made["denial"] == "The port of Halifax was not opened by King George in 1912 before the war."
     assert made["direction"] == "The port of Halifax was opened by King George in 1912 after the war."
@@ -77,7 +77,7 @@ def test_sentences_are_changed_by_one_thing() -> None:
     assert made["number"] != short
     assert re.fullmatch(rf"{re.escape(before)}[1-9]\d{{3}}{re.escape(after)}", made["number"])
     assert shortened("Too little is left, officials said.") is None
-    assert names_in(ARTICLE) == ["George", "Halifax"]
+    assert capitalised_names(ARTICLE) == ["George", "Halifax"]
 
 
 @pytest.mark.parametrize(

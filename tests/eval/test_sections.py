@@ -13,6 +13,7 @@ from rag.evidence.scoring import SentenceScorer
 from rag.index.build import build
 from rag.index.reader import Index
 from rag.models.base import Encoder
+from rag.models.registry import load_answer_reader
 
 ARTICLE = """The ferry of Narvik will not sail before the spring, the county said on Monday.
 
@@ -84,9 +85,14 @@ def test_a_question_is_put_to_its_own_article(index: Index, hash_encoder: Encode
         (article,) = (article for article in snap.articles() if "Narvik" in article.text)
         asked = questions_in(snap, [article.id, "not there"])
         assert [part for _, part in asked] == list(sections(article.text))
-        told: list[tuple[int, int]] = []
-        result = run(SentenceScorer(hash_encoder), asked, "set", lambda done, total: told.append((done, total)))
-    assert told == [(1, 2), (2, 2)]
+        reported: list[tuple[int, int]] = []
+        result = run(
+            SentenceScorer(hash_encoder, load_answer_reader()),
+            asked,
+            "set",
+            lambda done, total: reported.append((done, total)),
+        )
+    assert reported == [(1, 2), (2, 2)]
     assert [row["kind"] for row in result["results"]] == ["why", "who"]
     half = result["results"][0]["half"]
     measured = result["measures"][half]

@@ -71,8 +71,8 @@ def test_the_nearest_are_those_of_comparing_all() -> None:
 
 
 def test_scale_measures_what_is_there_and_what_is_drawn(seed_index: Path, encoder: Encoder, tmp_path: Path) -> None:
-    told: list[str] = []
-    result = scale(seed_index, encoder, [3_000], None, told.append)
+    reported: list[str] = []
+    result = scale(seed_index, encoder, [3_000], None, reported.append)
     count = len(real_vectors(seed_index))
     assert [(cost["vectors"], cost["cells"], cost["drawn"]) for cost in result["costs"]] == [
         (count, 0, False), (count, 0, False), (count, math.isqrt(4 * count), False),
@@ -81,7 +81,7 @@ def test_scale_measures_what_is_there_and_what_is_drawn(seed_index: Path, encode
     assert [cost["recall"] for cost in result["costs"]] == [1, 1, 1, 1, 1]  # of so few cells, all are searched
     assert result["set"]["vectors"] == count
     assert [cost["build_s"] is None for cost in result["costs"]] == [True, False, False, False, False]
-    assert len(told) == 7
+    assert len(reported) == 7
     kind, cells = (list(column.cells) for column in scale_table(result).columns[1:3])
     assert kind == ["as it is", "", "", "drawn", "drawn"]
     assert cells == ["scan", "scan", str(math.isqrt(4 * count)), "scan", "109"]

@@ -10,18 +10,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag.answer.disputes import write_dispute
+from rag.answer.disputes import arrange_dispute
 from rag.config import Settings
 from rag.evidence.conflicts import find_conflict, opposing_query
 from rag.evidence.scoring import Features, ScoredSentence
 from rag.index.reader import Index
-from rag.models.base import Encoder
+from rag.models.base import Models
+from rag.models.registry import load_answer_reader
 from rag.pipeline import OnRecord
 from rag.query.analysis import analyse
+from rag.text.document import Sentence
 from rag.types import Answer, Article, Citation, Claim, Disagreement, Evidence
 from tests.conftest import SEEDS
 
-SIGNS = Features(**{f.name: 1.0 for f in fields(Features)})
+FEATURES = Features(**{f.name: 1.0 for f in fields(Features)})
 SCHOOLS = "How many schools did the flood close in Halifax?"
 
 
@@ -31,13 +33,14 @@ def judged(*texts: str, dates: Sequence[str | None] = (), scores: Sequence[float
     for n, text in enumerate(texts):
         article = Article(f"a{n}", f"a{n}.txt", text, published=dates[n] if dates else None)
         score = scores[n] if scores else 0.9 - n / 10
-        found.append(ScoredSentence(Evidence(article, 0, len(text), score), SIGNS, (), ()))
+        sentence = Sentence(text, 0, len(text))
+        found.append(ScoredSentence(Evidence(article, 0, len(text), score), sentence, FEATURES, (), ()))
     return found
 
 
 def sides(question: str, *texts: str) -> list[list[str]]:
     """The articles of each side, by number."""
-    found = find_conflict(analyse(question), judged(*texts))
+    found = find_conflict(analyse(question), judged(*texts), load_answer_reader())
     return [[e.article.id for e in side] for side in found.sides] if found else []
 
 
@@ -98,9 +101,14 @@ def test_a_wire_story_printed_twice_is_one_source() -> None:
 def test_one_article_cannot_disagree_with_itself() -> None:
     (one,) = judged("The flood closed 12 schools. The flood closed 20 schools in Halifax.")
     start = one.evidence.text.index("The flood closed 20")
-    first = replace(one, evidence=replace(one.evidence, end=start - 1))
-    second = replace(one, evidence=replace(one.evidence, start=start))
-    assert find_conflict(analyse(SCHOOLS), [first, second]) is None
+    text = one.evidence.text
+    first = replace(
+        one, evidence=replace(one.evidence, end=start - 1), sentence=Sentence(text[: start - 1], 0, start - 1)
+    )
+    second = replace(
+        one, evidence=replace(one.evidence, start=start), sentence=Sentence(text[start:], start, len(text))
+    )
+    assert find_conflict(analyse(SCHOOLS), [first, second], load_answer_reader()) is None
 
 
 def test_one_sentence_told_twice_with_another_name() -> None:
@@ -151,7 +159,7 @@ def test_who_says_the_opposite_is_searched_for() -> None:
     st.lists(st.text(alphabet="ab 129%,.$May", max_size=30), min_size=1, max_size=5), st.sampled_from([SCHOOLS, "?"])
 )
 def test_every_side_is_another_article(texts: list[str], question: str) -> None:
-    found = find_conflict(analyse(question), judged(*texts))
+    found = find_conflict(analyse(question), judged(*texts), load_answer_reader())
     assert found is None or len({side[0].article.id for side in found.sides}) == len(found.sides) > 1
 
 
@@ -172,9 +180,11 @@ def told_of(dates: Sequence[str | None], cited: int = 2, publisher: str | None =
     rows = [
         replace(j, evidence=replace(j.evidence, article=replace(j.evidence.article, publisher=publisher))) for j in rows
     ]
-    found = find_conflict(analyse(SCHOOLS), rows)
+    found = find_conflict(analyse(SCHOOLS), rows, load_answer_reader())
     assert found is not None
-    return write_dispute(answer(found.evidence[:cited]), found)
+    got, lines = arrange_dispute(answer(found.evidence[:cited]), found)
+    assert "\n".join(line.text for line in lines) == got.text
+    return got
 
 
 def test_without_dates_the_latest_cannot_be_told() -> None:
@@ -210,9 +220,9 @@ def test_what_does_not_change_is_disputed_whatever_the_dates() -> None:
     question = "Who wrote the speech?"
     rows = judged("The speech was written by Mark Carney.", "The speech was written by JD Vance.",
                   dates=["2025-10-07", "2025-10-09"])  # fmt: skip
-    found = find_conflict(analyse(question), rows)
+    found = find_conflict(analyse(question), rows, load_answer_reader())
     assert found is not None
-    assert write_dispute(answer(found.evidence), found).status == "disputed"
+    assert arrange_dispute(answer(found.evidence), found)[0].status == "disputed"
 
 
 def test_a_side_that_was_left_out_is_added_in_its_own_words() -> None:
@@ -223,8 +233,8 @@ def test_a_side_that_was_left_out_is_added_in_its_own_words() -> None:
 
 
 @pytest.fixture(scope="module")
-def app(seed_index: Path, seed_archive: Index, encoder: Encoder) -> OnRecord:
-    return OnRecord(Settings(index=seed_index, seeds=SEEDS), seed_archive, encoder)
+def app(seed_index: Path, seed_archive: Index, models: Models) -> OnRecord:
+    return OnRecord(seed_archive, Settings(index=seed_index, seeds=SEEDS), models)
 
 
 def test_the_seeds_disagree_on_how_close_a_deal_is(app: OnRecord) -> None:

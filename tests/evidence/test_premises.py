@@ -6,6 +6,7 @@ import pytest
 
 from rag.evidence.premises import false_title
 from rag.query.analysis import analyse
+from rag.text.document import Document
 from rag.types import Article
 
 TRADE = Article(
@@ -43,11 +44,15 @@ TRADE = Article(
     ],
 )
 def test_a_title_that_somebody_else_has(question: str, told: str) -> None:
-    assert false_title(analyse(question), [TRADE]) == told
+    assert false_title(analyse(question), [Document(TRADE.text)]) == told
 
 
 def test_a_title_that_two_have_in_turn_is_no_clash() -> None:
     early = Article("b", "b.txt", "Prime Minister Justin Trudeau spoke in Ottawa.")
     later = Article("c", "c.txt", "Prime Minister Mark Carney followed Justin Trudeau.")
-    assert false_title(analyse("How did Prime Minister Trudeau vote?"), [later]).endswith("and not Trudeau.")
-    assert false_title(analyse("How did Prime Minister Trudeau vote?"), [early, later]) == ""
+    assert false_title(analyse("How did Prime Minister Trudeau vote?"), [Document(later.text)]).endswith(
+        "and not Trudeau."
+    )
+    assert (
+        false_title(analyse("How did Prime Minister Trudeau vote?"), [Document(early.text), Document(later.text)]) == ""
+    )

@@ -15,7 +15,7 @@ from rag.evidence.scoring import (
 )
 from rag.models.answer_reader import answer_reader
 from rag.models.linear import log_odds, sigmoid
-from rag.models.registry import load_encoder
+from rag.models.registry import load_answer_reader, load_encoder
 from rag.query.analysis import analyse
 from rag.types import Article, Hit, Passage
 
@@ -31,7 +31,7 @@ def judged(question: str, *texts: str) -> list[ScoredSentence]:
     for number, text in enumerate(texts):
         article = Article(id=f"a{number}", path=f"{number}.txt", text=text)
         hits.append(Hit(number + 1, 1.0, Passage(article, 0, len(text))))
-    return SentenceScorer(load_encoder("minilm")).score(analyse(question), hits)
+    return SentenceScorer(load_encoder("minilm"), load_answer_reader()).score(analyse(question), hits)
 
 
 def test_a_sentence_that_answers_comes_before_one_that_only_has_the_words() -> None:
@@ -70,7 +70,12 @@ def test_a_question_in_an_article_is_no_evidence_but_supports_what_follows() -> 
 
 
 def test_nothing_is_read_where_there_is_nothing() -> None:
-    assert SentenceScorer(load_encoder("minilm")).score(analyse("How many people work at the plant?"), []) == []
+    assert (
+        SentenceScorer(load_encoder("minilm"), load_answer_reader()).score(
+            analyse("How many people work at the plant?"), []
+        )
+        == []
+    )
 
 
 def test_log_odds_undo_the_sigmoid() -> None:

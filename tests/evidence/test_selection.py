@@ -5,6 +5,7 @@ from __future__ import annotations
 from rag.evidence.scoring import FEATURE_NAMES, Features, ScoredSentence
 from rag.evidence.selection import select
 from rag.query.analysis import analyse
+from rag.text.document import Sentence
 from rag.types import Article, Evidence
 
 FIRST = Article(
@@ -18,7 +19,13 @@ OPEN, POINTED = analyse("What happened to alpha?"), analyse("When did alpha rise
 
 def judged(article: Article, sentence: str, score: float) -> ScoredSentence:
     start = article.text.index(sentence)
-    return ScoredSentence(Evidence(article, start, start + len(sentence), score), NOTHING, (), ())
+    return ScoredSentence(
+        Evidence(article, start, start + len(sentence), score),
+        Sentence(sentence, start, start + len(sentence)),
+        NOTHING,
+        (),
+        (),
+    )
 
 
 def texts(question: object, *row: ScoredSentence, most: int = 4) -> list[str]:

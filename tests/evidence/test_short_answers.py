@@ -16,9 +16,8 @@ from rag.evidence.short_answers import (
     names,
 )
 from rag.models.minilm import MiniLM
-from rag.models.registry import load_encoder
+from rag.models.registry import load_answer_reader, load_encoder
 from rag.query.analysis import analyse
-from rag.query.answer_types import phrases
 from rag.text.sentences import sentences
 from rag.text.tokens import words
 from rag.types import Article, Evidence
@@ -60,7 +59,7 @@ def seed_sentence(name: str, part: str) -> list[Evidence]:
     ],
 )
 def test_whole_phrases_of_a_measure(question: str, sentence: str, answer: list[str]) -> None:
-    found = [sentence[a:b].strip() for a, b in phrases(analyse(question), sentence)]
+    found = [sentence[a:b].strip() for a, b in analyse(question).answer_phrases(sentence)]
     assert [phrase.removeprefix("the ") for phrase in found] == [phrase.removeprefix("the ") for phrase in answer]
 
 
@@ -80,7 +79,9 @@ def test_names_are_runs_of_capitals(text: str, found: list[str]) -> None:
 
 def test_the_shortest_answer_of_a_seed(encoder: MiniLM) -> None:
     question = analyse("What percentage of Canada's exports go to the United States?")
-    short = find_short_answer(question, seed_sentence("003", "over 75% of Canadian exports"), encoder)
+    short = find_short_answer(
+        question, seed_sentence("003", "over 75% of Canadian exports"), encoder, load_answer_reader()
+    )
     assert short is not None
     assert (short.run.text, short.text) == ("over 75%", "Over 75%.")
 
@@ -88,15 +89,23 @@ def test_the_shortest_answer_of_a_seed(encoder: MiniLM) -> None:
 def test_a_measure_that_no_sentence_gives_has_no_answer(encoder: MiniLM) -> None:
     assert (
         find_short_answer(
-            analyse("How old is Dominic LeBlanc?"), evidence("Dominic LeBlanc spoke to reporters."), encoder
+            analyse("How old is Dominic LeBlanc?"),
+            evidence("Dominic LeBlanc spoke to reporters."),
+            encoder,
+            load_answer_reader(),
         )
         is None
     )
-    assert find_short_answer(analyse("How old is Dominic LeBlanc?"), [], encoder) is None
+    assert find_short_answer(analyse("How old is Dominic LeBlanc?"), [], encoder, load_answer_reader()) is None
 
 
 def test_a_name_is_given_without_its_possessive(encoder: MiniLM) -> None:
-    found, _ = candidates(analyse("Which country votes?"), evidence("People say that Brazil’s vote is near."), encoder)
+    found, _ = candidates(
+        analyse("Which country votes?"),
+        evidence("People say that Brazil’s vote is near."),
+        encoder,
+        load_answer_reader(),
+    )
     assert "Brazil" in [run.text for run in found]
     assert not any(run.text.endswith("’s") for run in found)
 
@@ -119,6 +128,6 @@ def test_only_a_sure_answer_leads() -> None:
 def test_every_run_stands_in_its_sentence(encoder: MiniLM, text: str) -> None:
     for asked in ("What is it?", "How many are there?"):
         given = evidence(text)
-        found, signs = candidates(analyse(asked), given, encoder)
+        found, signs = candidates(analyse(asked), given, encoder, load_answer_reader())
         assert signs.shape == (len(found), len(CANDIDATE_FEATURES))
         assert all(run.evidence.start <= run.start < run.end <= run.evidence.end for run in found)

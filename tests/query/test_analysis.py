@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from rag.errors import QuestionError
 from rag.query.analysis import MAX_QUESTION_CHARS, analyse, checked
-from rag.query.answer_types import expectation
+from rag.text.document import Sentence
 from rag.text.tokens import keys, words
 
 
@@ -64,7 +64,7 @@ def test_words_point_at_what_they_were_read_from(text: str) -> None:
     ],
 )
 def test_kind(question: str, kind: str) -> None:
-    assert analyse(question).kind == kind
+    assert analyse(question).answer_type == kind
 
 
 def test_a_question_is_read_for_its_content_words_and_names() -> None:
@@ -139,4 +139,4 @@ def test_reading_never_fails(text: str) -> None:
     ],
 )
 def test_an_answer_holds_the_kind_of_thing_asked_for(question: str, sentence: str, expected: int) -> None:
-    assert expectation(analyse(question), sentence) == expected
+    assert analyse(question).expectation(Sentence(sentence, 0, len(sentence))) == expected

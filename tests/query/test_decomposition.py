@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from rag.index.reader import Index
 from rag.models.base import Encoder
+from rag.query.analysis import analyse
 from rag.query.decomposition import MAX_SUB_QUESTIONS, sub_questions
 from rag.retrieval.hybrid import retrieve
 
@@ -69,5 +70,5 @@ def test_each_part_finds_its_article(seed_archive: Index, encoder: Encoder) -> N
     """Searched for whole, the telling words of the first part leave no room for the second."""
     query = "What did Lutnick tell colleagues about an auto sector deal, and who delivered the Speech from the Throne?"
     with seed_archive.snapshot() as snapshot:
-        hits = retrieve(snapshot, encoder, query, k=2)
+        hits = retrieve(snapshot, encoder, analyse(query), k=2)
     assert {hit.passage.article.path[:3] for hit in hits} == {"000", "001"}

@@ -19,7 +19,7 @@ from rag.generation import registry
 from rag.generation.prompts import LONGEST_QUESTION, beginning, rewrite_prompt
 from rag.generation.registry import load_generator
 from rag.index.reader import Index
-from rag.models.base import Encoder
+from rag.models.base import Models
 from rag.pipeline import OnRecord
 from rag.query.followups import contextualise
 from rag.query.rewriting import (
@@ -279,8 +279,8 @@ def test_a_small_model_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def app(seed_index: Path, seed_archive: Index, encoder: Encoder) -> OnRecord:
-    return OnRecord(Settings(index=seed_index, seeds=SEEDS), seed_archive, encoder)
+def app(seed_index: Path, seed_archive: Index, models: Models) -> OnRecord:
+    return OnRecord(seed_archive, Settings(index=seed_index, seeds=SEEDS), models)
 
 
 @needs_hosted

@@ -18,15 +18,17 @@ from hypothesis.extra.numpy import arrays
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from rag.errors import IndexDamagedError, IndexIncompatibleError
+from rag.filters import Filters
 from rag.index import vectors as dense_module
-from rag.index.bm25 import Lexical, LexicalText, stored
+from rag.index.bm25 import LexicalIndex, PassageText, count_passages
 from rag.index.build import build
 from rag.index.queries import encoded_text
 from rag.index.reader import Index
-from rag.index.vectors import Dense, Segment, ivf_lists_for
+from rag.index.vectors import DenseIndex, Segment, ivf_lists_for
 from rag.models.base import Encoder, Floats, Ints
+from rag.query.analysis import analyse
 from rag.retrieval.fusion import Ranking, fuse
-from rag.retrieval.hybrid import Filters, retrieve
+from rag.retrieval.hybrid import retrieve
 from tests.conftest import HashEncoder
 
 TASKS = Path("/proc/self/task")
@@ -53,7 +55,7 @@ def wire(archive: Path, index_path: Path, hash_encoder: HashEncoder) -> Index:
 
 def ids(index: Index, encoder: Encoder, query: str, filters: Filters = Filters()) -> list[str]:  # noqa: B008
     with index.snapshot() as snapshot:
-        return [hit.passage.article.id for hit in retrieve(snapshot, encoder, query, filters=filters)]
+        return [hit.passage.article.id for hit in retrieve(snapshot, encoder, analyse(query), filters=filters)]
 
 
 def rounded(ranking: Ranking) -> Ranking:
@@ -122,7 +124,7 @@ class Segments(RuleBasedStateMachine):
     @rule(query=arrays(np.float32, 8, elements=st.sampled_from([-1.0, 0.0, 1.0])), k=st.integers(0, 40))
     def search(self, query: Floats, k: int) -> None:
         parts = [part.without(np.array(dead)) for part, dead in zip(self.segments, self.dead, strict=True)]
-        dense = Dense(parts, 8)
+        dense = DenseIndex(parts, 8)
         for allowed in (None, np.arange(0, 100, 3)):
             eligible = self.there if allowed is None else self.there.keys() & set(allowed.tolist())
             hits = [(id_, float(self.there[id_] @ query)) for id_ in eligible]
@@ -162,7 +164,7 @@ def unit(count: int, dimension: int, seed: int = 0) -> Floats:
 
 def test_half_precision_finds_what_full_precision_finds() -> None:
     vectors, queries, ids = unit(3_000, 384), unit(50, 384, seed=1), np.arange(3_000)
-    dense = Dense([segment(ids, vectors)], 384)
+    dense = DenseIndex([segment(ids, vectors)], 384)
     same = [
         len({id_ for id_, _ in dense.search(query, 10)} & set(np.argsort(-vectors @ query)[:10].tolist()))
         for query in queries
@@ -177,7 +179,7 @@ def test_a_search_starts_no_thread() -> None:
     import faiss
 
     vectors = unit(300, 384)
-    dense, usual = Dense([segment(np.arange(300), vectors)], 384), faiss.omp_get_max_threads()
+    dense, usual = DenseIndex([segment(np.arange(300), vectors)], 384), faiss.omp_get_max_threads()
     with ThreadPoolExecutor(1) as one:
         one.submit(os.getpid).result()
         before = len(list(TASKS.iterdir()))
@@ -198,11 +200,11 @@ def near(vectors: Floats, count: int, seed: int) -> Floats:
 def test_a_large_segment_finds_what_a_scan_of_all_finds(monkeypatch: pytest.MonkeyPatch) -> None:
     topics = unit(500, 32)
     vectors, queries, ids = near(topics, 20_000, 1), near(topics, 100, 2), np.arange(20_000) * 3
-    scanned = Dense([segment(ids, vectors)], 32)
+    scanned = DenseIndex([segment(ids, vectors)], 32)
     monkeypatch.setattr(dense_module, "LARGE", 10_000)
     large = read_back(segment(ids, vectors))
     assert (large.cells, scanned.segments[0].cells) == (282, 0)
-    divided = Dense([large], 32)
+    divided = DenseIndex([large], 32)
 
     def recall(probed: int, allowed: Ints | None) -> float:
         monkeypatch.setattr(dense_module, "PROBED", probed)
@@ -215,7 +217,7 @@ def test_a_large_segment_finds_what_a_scan_of_all_finds(monkeypatch: pytest.Monk
     assert recall(64, ids[::2]) >= 0.98  # the fewer may be found, the more cells are searched
     assert recall(64, ids[::5]) == 1
     assert recall(1, ids[:9]) == 0.9  # all nine of them
-    without = Dense([large.without(ids[::2])], 32)
+    without = DenseIndex([large.without(ids[::2])], 32)
     assert not {id_ for query in queries for id_, _ in without.search(query, 50)} & set(ids[::2].tolist())
     assert len(divided.search(queries[0], 15_000)) == 15_000
     np.testing.assert_array_equal(divided.cosines(queries[0], ids), scanned.cosines(queries[0], ids))
@@ -230,7 +232,7 @@ def test_the_same_vectors_are_divided_the_same_way(monkeypatch: pytest.MonkeyPat
 
 def test_an_empty_vector_index_finds_nothing() -> None:
     query = np.ones(4, np.float32)
-    for empty in (Dense([], 4), Dense([segment(np.empty(0, np.int64), np.empty((0, 4), np.float32))], 4)):
+    for empty in (DenseIndex([], 4), DenseIndex([segment(np.empty(0, np.int64), np.empty((0, 4), np.float32))], 4)):
         assert (len(empty), empty.search(query, 5)) == (0, [])
         assert np.isnan(empty.cosines(query, np.array([7]))).tolist() == [True]
 
@@ -244,11 +246,11 @@ def test_vectors_and_ids_that_do_not_fit_are_refused() -> None:
             segment(np.array(ids), vectors)
     with pytest.raises(ValueError, match="ascending and unique"):
         Segment.build([(np.array([1, 2, 3]), vectors), (np.array([3, 4, 5]), vectors)], 3)
-    dense = Dense([segment(np.array([1, 2, 3]), vectors)], 3)
+    dense = DenseIndex([segment(np.array([1, 2, 3]), vectors)], 3)
     with pytest.raises(ValueError, match=r"shape \(2,\) does not fit an index of \(3,\)"):
         dense.search(np.ones(2, np.float32), 1)
     with pytest.raises(ValueError, match="vectors of 3 numbers, the index of 4"):
-        Dense(dense.segments, 4)
+        DenseIndex(dense.segments, 4)
 
 
 @pytest.mark.parametrize("data", [b"", b"IxFI" + bytes(60), b"pickle"])
@@ -266,11 +268,11 @@ def test_a_segment_that_cannot_be_written_says_why(tmp_path: Path) -> None:
 # Words
 
 TEXTS = [
-    LexicalText(1, "The U.S. will keep its tariffs on Canadian autos.", "", ""),
-    LexicalText(
+    PassageText(1, "The U.S. will keep its tariffs on Canadian autos.", "", ""),
+    PassageText(
         2**62, "Canada exports cars; exporters hope for talks.", "Trade talks", "The Coast 2025-03-01 1 March 2025"
     ),
-    LexicalText(3, "Renée Noël, of D.C., sells lobster.", "", ""),
+    PassageText(3, "Renée Noël, of D.C., sells lobster.", "", ""),
 ]
 
 
@@ -289,13 +291,13 @@ TEXTS = [
     ],
 )
 def test_words_find_their_passages_in_any_form(query: str, expected: set[int]) -> None:
-    assert {id_ for id_, _ in Lexical.build(TEXTS).search(query, 10)} == expected
+    assert {id_ for id_, _ in LexicalIndex.build(TEXTS).search(query, 10)} == expected
 
 
 def test_bm25_is_the_formula() -> None:
     """Robertson and Zaragoza 2009, with k1 = 1.2, b = 0.75 and idf = ln(1 + (N - n + 0.5) / (n + 0.5))."""
     texts = ["lobster", "lobster lobster crab", "crab"]
-    lexical = Lexical.build(LexicalText(n, text, "", "") for n, text in enumerate(texts))
+    lexical = LexicalIndex.build(PassageText(n, text, "", "") for n, text in enumerate(texts))
     average = 5 / 3  # words
     idf = math.log(1 + (3 - 2 + 0.5) / (2 + 0.5))
 
@@ -306,14 +308,14 @@ def test_bm25_is_the_formula() -> None:
 
 
 def test_a_title_counts_half() -> None:
-    lexical = Lexical.build([LexicalText(1, "lobster", "crab", ""), LexicalText(2, "crab", "lobster", "")])
+    lexical = LexicalIndex.build([PassageText(1, "lobster", "crab", ""), PassageText(2, "crab", "lobster", "")])
     (best, full), (second, half) = lexical.search("lobster", 2)
     assert (best, second) == (1, 2)
     assert half == pytest.approx(full / 2)
 
 
 def test_only_the_allowed_are_found_with_the_same_scores() -> None:
-    lexical = Lexical.build(TEXTS)
+    lexical = LexicalIndex.build(TEXTS)
     every = dict(lexical.search("tariffs talks lobster", 10))
     assert set(every) == {1, 2**62, 3}
     some = lexical.search("tariffs talks lobster", 10, np.array([3, 2**62, 77]))
@@ -322,25 +324,25 @@ def test_only_the_allowed_are_found_with_the_same_scores() -> None:
 
 
 def test_many_allowed_passages_are_found_like_few(monkeypatch: pytest.MonkeyPatch) -> None:
-    lexical = Lexical.build(LexicalText(n, "lobster " * (1 + n % 13) + "crab " * (n % 7), "", "") for n in range(400))
+    lexical = LexicalIndex.build(PassageText(n, "lobster " * (1 + n % 13) + "crab " * (n % 7), "", "") for n in range(400))
     allowed = np.arange(3, 400, 29)
     for k in (1, 5, 14, 50):
         listed = lexical.search("lobster", k, allowed)
         with monkeypatch.context() as patch:
-            patch.setattr("rag.index.bm25.MAX_LISTED", 0)
+            patch.setattr("rag.index.bm25.MAX_ALLOWED_IN_QUERY", 0)
             assert lexical.search("lobster", k, allowed) == listed
         assert len(listed) == min(k, 14)
 
 
 def test_equal_scores_are_ordered_by_id() -> None:
-    lexical = Lexical.build(LexicalText(id_, "the same words", "", "") for id_ in (5, 2, 9, 1))
+    lexical = LexicalIndex.build(PassageText(id_, "the same words", "", "") for id_ in (5, 2, 9, 1))
     assert [id_ for id_, _ in lexical.search("same words", 10)] == [1, 2, 5, 9]
 
 
 def test_of_equal_scores_at_the_edge_the_least_ids_are_found() -> None:
     """More of them than are asked for at once, stored in an order of their own."""
     order = np.random.default_rng(0).permutation(300).tolist()
-    lexical = Lexical.build(LexicalText(id_, "the same words", "", "") for id_ in order)
+    lexical = LexicalIndex.build(PassageText(id_, "the same words", "", "") for id_ in order)
     assert [id_ for id_, _ in lexical.search("same words", 10)] == list(range(10))
     assert [id_ for id_, _ in lexical.search("same words", 3, np.array([7, 8, 200, 250]))] == [7, 8, 200]
 
@@ -349,33 +351,33 @@ def test_a_lexical_index_is_updated_beside_the_one_it_is_linked_to(tmp_path: Pat
     old, new = tmp_path / "old", tmp_path / "new"
     old.mkdir()
     new.mkdir()
-    before = Lexical.build(TEXTS, old)
+    before = LexicalIndex.build(TEXTS, old)
     content = {path.name: path.read_bytes() for path in old.iterdir()}
     for name in content:
         os.link(old / name, new / name)
-    changed = LexicalText(3, "Renée Noël sells crab now.", "", "")
-    updated = Lexical.update(new, [1, 3], [changed, LexicalText(4, "Nothing but lobster.", "", "")])
+    changed = PassageText(3, "Renée Noël sells crab now.", "", "")
+    updated = LexicalIndex.update(new, [1, 3], [changed, PassageText(4, "Nothing but lobster.", "", "")])
     assert [[id_ for id_, _ in updated.search(word, 9)] for word in ("tariffs", "crab", "lobster", "talks")] == [
         [],
         [3],
         [4],
         [2**62],
     ]
-    assert (len(updated), stored(new), stored(old)) == (3, (5, 2), (3, 0))
+    assert (len(updated), count_passages(new), count_passages(old)) == (3, (5, 2), (3, 0))
     assert {path.name: path.read_bytes() for path in old.iterdir()} == content
-    for lexical in (before, Lexical.open(old)):
+    for lexical in (before, LexicalIndex.open(old)):
         assert [id_ for id_, _ in lexical.search("lobster tariffs", 9)] == [3, 1]
 
 
 def test_a_lexical_index_opened_again_finds_the_same(tmp_path: Path) -> None:
-    built = Lexical.build(TEXTS, tmp_path)
-    opened = Lexical.open(tmp_path)
+    built = LexicalIndex.build(TEXTS, tmp_path)
+    opened = LexicalIndex.open(tmp_path)
     for query in ("tariffs", "talks of cars", "lobster"):
         assert opened.search(query, 10) == built.search(query, 10) != []
     assert len(opened) == 3
     (tmp_path / "meta.json").write_text("{}")
     with pytest.raises(IndexDamagedError, match="run `onrecord repair`"):
-        Lexical.open(tmp_path)
+        LexicalIndex.open(tmp_path)
 
 
 # Fusion
@@ -422,7 +424,7 @@ def test_fused_scores_are_0_to_1_and_in_order(lexical: Ranking, dense: Ranking, 
 def test_hits_carry_rank_score_and_stages(wire: Index, hash_encoder: HashEncoder) -> None:
     query = "lobster prices fell"
     with wire.snapshot() as snapshot:
-        hits = retrieve(snapshot, hash_encoder, query)
+        hits = retrieve(snapshot, hash_encoder, analyse(query))
     assert [hit.rank for hit in hits] == [1, 2, 3]
     assert hits[0].passage.article.id == "fish"
     assert hits[0].score == pytest.approx(1.0)
@@ -439,8 +441,8 @@ def test_days_that_a_query_speaks_of_raise_their_articles_and_shut_out_none(
 ) -> None:
     query = "What did the minister, the lobster and the railway do last week?"
     with wire.snapshot() as snapshot:
-        hits = retrieve(snapshot, hash_encoder, query, asked_on=date(2024, 12, 28))
-        undated = retrieve(snapshot, hash_encoder, query.replace(" last week", ""))
+        hits = retrieve(snapshot, hash_encoder, analyse(query, date(2024, 12, 28)))
+        undated = retrieve(snapshot, hash_encoder, analyse(query.replace(" last week", "")))
     assert [hit.passage.article.id for hit in hits if hit.stages["date"] == (None, 1.0)] == ["fish"]
     assert hits[0].passage.article.id == "fish"
     assert {hit.passage.article.id for hit in hits} == {"auto", "fish", "rail"}
@@ -451,8 +453,8 @@ def test_days_that_a_query_speaks_of_raise_their_articles_and_shut_out_none(
 def test_the_outlet_that_a_query_speaks_of_is_raised_and_shuts_out_none(wire: Index, hash_encoder: HashEncoder) -> None:
     query = "railway strike, according to The Coast"
     with wire.snapshot() as snapshot:
-        hits = retrieve(snapshot, hash_encoder, query)
-        plain = retrieve(snapshot, hash_encoder, query.replace("The Coast", "the mayor"))
+        hits = retrieve(snapshot, hash_encoder, analyse(query, publishers=snapshot.publishers))
+        plain = retrieve(snapshot, hash_encoder, analyse(query.replace("The Coast", "the mayor")))
     assert {hit.passage.article.id for hit in hits if hit.stages["outlet"] == (None, 1.0)} == {"auto", "fish"}
     assert {hit.passage.article.id for hit in hits} == {"auto", "fish", "rail"}
     assert (plain[0].passage.article.id, hits[0].passage.article.id) == ("rail", "auto")
@@ -462,7 +464,7 @@ def test_the_outlet_that_a_query_speaks_of_is_raised_and_shuts_out_none(wire: In
 def test_a_hit_found_by_words_alone_has_its_cosine(wire: Index, hash_encoder: HashEncoder) -> None:
     query = "said said said said said port"  # what is said often weighs in the vectors, what is rare in BM25
     with wire.snapshot() as snapshot:
-        (hit,) = retrieve(snapshot, hash_encoder, query, k=1, pool=1)
+        (hit,) = retrieve(snapshot, hash_encoder, analyse(query), k=1, pool=1)
     assert (hit.passage.article.id, hit.stages["bm25"][0], hit.stages["dense"][0]) == ("rail", 1, None)
     question, passage = hash_encoder.encode([query, encoded_text(hit.passage)])
     assert hit.stages["dense"][1] == pytest.approx(float(question @ passage), abs=HALF)
@@ -487,7 +489,7 @@ def test_filters_hold_in_both_rankings(
 
 def test_the_title_is_searched_and_never_quoted(wire: Index, hash_encoder: HashEncoder) -> None:
     with wire.snapshot() as snapshot:
-        hit = retrieve(snapshot, hash_encoder, "grain finds")[0]
+        hit = retrieve(snapshot, hash_encoder, analyse("grain finds"))[0]
     assert (hit.passage.article.id, hit.passage.text) == ("rail", WIRE[2]["text"])
 
 
@@ -506,18 +508,23 @@ def test_an_empty_query_finds_nothing(wire: Index, hash_encoder: HashEncoder, qu
 
 def test_what_is_beyond_2000_characters_is_not_searched(wire: Index, hash_encoder: HashEncoder) -> None:
     with wire.snapshot() as snapshot:
-        hits = retrieve(snapshot, hash_encoder, "x" * 1_995 + " lobster")
+        hits = retrieve(snapshot, hash_encoder, analyse("x" * 1_995 + " lobster"))
     assert [hit.stages["bm25"] for hit in hits] == [(None, 0.0)] * 3
 
 
 def test_k_limits_and_may_exceed_the_pool(wire: Index, hash_encoder: HashEncoder) -> None:
     with wire.snapshot() as snapshot:
-        assert [len(retrieve(snapshot, hash_encoder, "lobster", k=k, pool=1)) for k in (0, 1, 2, 10)] == [0, 1, 2, 3]
+        assert [len(retrieve(snapshot, hash_encoder, analyse("lobster"), k=k, pool=1)) for k in (0, 1, 2, 10)] == [
+            0,
+            1,
+            2,
+            3,
+        ]
 
 
 def test_an_encoder_that_did_not_build_the_index_is_refused(wire: Index) -> None:
     with wire.snapshot() as snapshot, pytest.raises(IndexIncompatibleError, match="encoder 'hash', not 'other'"):
-        retrieve(snapshot, HashEncoder("other"), "lobster")
+        retrieve(snapshot, HashEncoder("other"), analyse("lobster"))
 
 
 @pytest.mark.parametrize(
@@ -532,7 +539,7 @@ def test_the_seeds_answer_with_the_passage_that_says_it(
     seed_archive: Index, encoder: Encoder, query: str, path: str, words: str
 ) -> None:
     with seed_archive.snapshot() as snapshot:
-        best = retrieve(snapshot, encoder, query, k=3)[0].passage
+        best = retrieve(snapshot, encoder, analyse(query), k=3)[0].passage
     assert best.article.path.startswith(path)
     assert words in best.text
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from rag.config import Settings
 from rag.index.build import build
-from rag.index.reader import Index
+from rag.models.base import Models
+from rag.models.registry import load_answer_reader
 from rag.pipeline import OnRecord
 from rag.retrieval.near_duplicates import MIN_REPEATED, SHINGLE_WORDS, fold_near_duplicates, shingles
 from rag.types import Article, Hit, Passage
@@ -90,7 +91,7 @@ def test_folding_keeps_the_order_loses_nothing_and_is_done_at_once(rows: list[tu
 def wire(archive: Path, index_path: Path, hash_encoder: HashEncoder) -> OnRecord:
     (archive / "wire.jsonl").write_text("".join(json.dumps(row) + "\n" for row in WIRE), "utf-8")
     build(archive, index_path, hash_encoder)
-    return OnRecord(Settings(index=index_path, seeds=archive), Index.open(index_path), hash_encoder)
+    return OnRecord(index_path, Settings(seeds=archive), Models(hash_encoder, load_answer_reader()))
 
 
 def test_a_story_of_five_outlets_is_listed_once_and_the_list_is_filled_up(wire: OnRecord) -> None:

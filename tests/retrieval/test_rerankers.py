@@ -12,6 +12,7 @@ from rag.errors import ConfigError
 from rag.index.reader import Index
 from rag.models.base import Encoder, Floats
 from rag.models.minilm import embedded_folder
+from rag.query.analysis import analyse
 from rag.retrieval.hybrid import RERANKED, RERANKER_WEIGHT, rerank, retrieve
 from rag.retrieval.rerankers import load_reranker
 from rag.types import Article, Hit, Passage
@@ -87,8 +88,8 @@ def test_a_cross_encoder_named_by_its_folder_orders_the_passages(
     reranker = load_reranker(str(cross_encoder))
     assert reranker is not None
     with seed_archive.snapshot() as snapshot:
-        hits = retrieve(snapshot, encoder, "a deal on autos", k=5, reranker=reranker)
-        plain = retrieve(snapshot, encoder, "a deal on autos", k=RERANKED)
+        hits = retrieve(snapshot, encoder, analyse("a deal on autos"), k=5, reranker=reranker)
+        plain = retrieve(snapshot, encoder, analyse("a deal on autos"), k=RERANKED)
     assert [h.rank for h in hits] == [1, 2, 3, 4, 5]
     fused = {(h.passage.article.id, h.passage.start): h.score for h in plain}
     marks = [h.stages["reranker"][1] for h in hits]

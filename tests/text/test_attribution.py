@@ -6,7 +6,8 @@ import pytest
 
 from rag.ingest.cleaning import clean
 from rag.ingest.loaders import Source, find_files, read_file
-from rag.text.attribution import Attribution, attribute, people_in
+from rag.text.attribution import Attribution, attribute
+from rag.text.names import people_in
 from rag.text.sentences import sentences
 from tests.conftest import SEEDS
 

@@ -26,8 +26,8 @@ from rag.cli import chat_server
 from rag.config import Settings
 from rag.index.build import build
 from rag.index.catalog import CATALOG_FILE
-from rag.index.reader import Index
-from rag.models.base import Encoder
+from rag.models.base import Encoder, Models
+from rag.models.registry import load_answer_reader
 from rag.pipeline import OnRecord
 from rag.query.analysis import MAX_QUESTION_CHARS
 from rag.types import Answer, Article, Citation, Claim, Hit, Passage, Removed, Status, Support
@@ -331,7 +331,7 @@ class TestDesk:
 
         put("a.jsonl", title="Rain *again*", publisher="The Gazette", published="2025-03-04")
         settings = Settings(index=index_path, seeds=archive)
-        product = OnRecord(settings, Index.open(index_path, hash_encoder), hash_encoder)
+        product = OnRecord(index_path, settings, Models(hash_encoder, load_answer_reader()))
         first = open_desk(settings, product)
         assert first.examples == ("What do the articles say about “Rain *again*”?",)
         assert holdings(first.status) == ["1 article", "1 passage", "1 outlet", "published 2025-03-04"]

@@ -16,7 +16,7 @@ from weakref import WeakValueDictionary
 import streamlit as st
 
 from rag.answer.writer import Event
-from rag.types import Answer, Turn
+from rag.types import Answer
 from ui.state.answering import Asking
 from ui.state.judged_answers import judge
 from ui.state.saved_answers import FindArticle, answer_from_json, answer_to_json
@@ -170,10 +170,10 @@ class Conversation:
         if not self.trouble:
             exchange.good, self.trouble = good, trouble
 
-    def history(self, before: Exchange) -> list[Turn]:
-        """Return the answered turns before an exchange, oldest first."""
+    def history(self, before: Exchange) -> list[Answer]:
+        """Return the answers before an exchange, oldest first."""
         earlier = itertools.takewhile(lambda e: e is not before, self.exchanges)
-        return [Turn(e.question, e.answer.text, e.answer.standalone_question) for e in earlier if e.answer is not None]
+        return [e.answer for e in earlier if e.answer is not None]
 
     def show(self, exchange: Exchange) -> None:
         """Scroll to a question."""

@@ -25,7 +25,7 @@ STAGES = {  # stage of the search -> heading, and the meaning of its score
     "reranker": ("second look", "how well a second model finds that it answers, 0 to 1"),
 }
 LAPS = {  # stage as it is shown -> the laps of `Answer.timings_ms` that belong to it
-    "searching": ("condense", "encode", "retrieve"),
+    "searching": ("contextualise", "encode", "retrieve"),
     "reading": ("evidence",),
     "writing and checking": ("generate",),
 }

@@ -1,4 +1,4 @@
-"""Numbers, dates and names as sentences give them."""
+"""Numbers, dates and names as sentences give them: one grammar for each."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag.text.values import Date, Value, compatible, dates, names, numbers
+from rag.text.dates import Date, dates, numbers
+from rag.text.names import names, title_holders
 
 
 @pytest.mark.parametrize(
@@ -45,28 +46,41 @@ def test_dates(text: str, expected: list[tuple[tuple[int, int] | None, int | Non
 
 def test_dates_are_compatible_as_far_as_they_are_given() -> None:
     whole, year, other_day = Date((0, 1), (1997, 1997), 5, 31), Date((0, 1), (1997, 1997)), Date((0, 1), None, 6, 1)
-    assert compatible(whole, year)
-    assert compatible(year, other_day)
-    assert not compatible(whole, other_day)
+    assert whole.compatible(year)
+    assert year.compatible(other_day)
+    assert not whole.compatible(other_day)
 
 
 def test_names() -> None:
     text = "Mark Carney met Claudia Sheinbaum."
     assert [text[slice(*n.span)] for n in names(text)] == ["Mark Carney", "Claudia Sheinbaum"]
-    assert compatible(names("Mark Carney")[0], names("Carney")[0])
-    assert not compatible(*names(text))
-    assert compatible(names("Zoltán Korda")[0], names("Zoltan Korda")[0])
+    assert names("Mark Carney")[0].compatible(names("Carney")[0])
+    assert not names(text)[0].compatible(names(text)[1])
+    assert names("Zoltán Korda")[0].compatible(names("Zoltan Korda")[0])
 
 
-def test_different_kinds_are_never_held_against_each_other() -> None:
-    assert compatible(numbers("12%")[0], numbers("$13")[0])
-    assert compatible(numbers("12")[0], dates("in 1997")[0])
+def test_numbers_of_different_units_are_never_held_against_each_other() -> None:
+    assert numbers("12%")[0].compatible(numbers("$13")[0])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("U.S. President Donald Trump met Prime Minister Mark Carney.",
+         [("president", "Donald Trump"), ("prime minister", "Mark Carney")]),
+        ("Merz, the German chancellor, spoke.", [("chancellor", "Merz")]),
+        ("PM Carney’s office", [("prime minister", "Carney")]),
+        ("Who is the mayor?", []),
+    ],
+)  # fmt: skip
+def test_who_has_which_title(text: str, expected: list[tuple[str, str]]) -> None:
+    assert [(holder.title, holder.name) for holder in title_holders(text)] == expected
 
 
 @settings(deadline=None)
 @given(st.text(alphabet="0123456789 ,.%$-–May31stJune", max_size=40))
 def test_values_lie_in_the_text_and_agree_with_themselves(text: str) -> None:
-    found: list[Value] = [*numbers(text), *dates(text), *names(text)]
-    for value in found:
-        assert 0 <= value.span[0] < value.span[1] <= len(text)
-        assert compatible(value, value)
+    for found in (numbers(text), dates(text), names(text)):
+        for value in found:
+            assert 0 <= value.span[0] < value.span[1] <= len(text)
+            assert value.compatible(value)  # type: ignore[arg-type]
