@@ -5,11 +5,15 @@ All offsets are in characters (Python code points) of `Article.text`; `end` is e
 
 from __future__ import annotations
 
+import html
 import re
 from dataclasses import dataclass, field
 from typing import Literal
 
+LABEL_CHARS = 400  # of the text: the words that stand for a missing title are among them
+LABEL_WORDS = 8
 _DATELINE = re.compile(r"^[A-Z][\w.,/ ]{2,40} ?[—–] ")  # "WASHINGTON, D.C. — "
+_SHORT_ANSWER = re.compile(r"\*\*(.+?)\*\*(.*)")
 Support = Literal["verbatim", "supported", "unsupported"]
 Status = Literal["answered", "abstained", "disputed"]
 
@@ -58,9 +62,14 @@ class Article:
         """What a reader calls the article: its title, or its opening words when it has none."""
         if self.title:
             return self.title
-        words = _DATELINE.sub("", self.text[:400]).split()
-        opening = " ".join(words[:8]).rstrip(",;:")
-        return opening + "…" if len(words) > 8 else opening
+        words = _DATELINE.sub("", self.text[:LABEL_CHARS]).split()
+        opening = " ".join(words[:LABEL_WORDS]).rstrip(",;:")
+        return opening + "…" if len(words) > LABEL_WORDS else opening
+
+    @property
+    def byline(self) -> str:
+        """Publisher, publish date and path, with what is not known said to be so."""
+        return " · ".join(filter(None, (self.publisher, self.published or "publish date unknown", self.path)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +82,7 @@ class Passage:
 
     @property
     def text(self) -> str:
+        """The characters from `start` to `end` of the article."""
         return self.article.text[self.start : self.end]
 
 
@@ -119,6 +129,7 @@ class Evidence:
 
     @property
     def text(self) -> str:
+        """The characters from `start` to `end` of the article."""
         return self.article.text[self.start : self.end]
 
 
@@ -134,6 +145,7 @@ class Citation:
 
     @property
     def quote(self) -> str:
+        """The words cited, as they stand in the article."""
         return self.article.text[self.start : self.end]
 
 
@@ -201,3 +213,29 @@ class Answer:
     disagreements: tuple[Disagreement, ...] = ()
     notice: str = ""
     timings_ms: dict[str, float] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        """Return the text, then a line for each source, with its words where the text does not quote them."""
+        shown = " ".join(self.text.split())
+        lines = [self.text]
+        for citation in self.citations:
+            lines.append(f"[{citation.n}] {_source(citation)}")
+            if (quote := " ".join(citation.quote.split())) not in shown:
+                lines.append(f"    {quote}")
+        return "\n".join([*lines[:1], "", *lines[1:]] if self.citations else lines)
+
+    def _repr_html_(self) -> str:
+        """Return the answer for a notebook: what articles say is escaped, and never rendered."""
+        lines = [html.escape(line) for line in self.text.split("\n")]
+        if lines and (lead := _SHORT_ANSWER.match(lines[0])):
+            lines[0] = f"<strong>{lead[1]}</strong>{lead[2]}"
+        sources = (
+            f"<li value='{c.n}'>{html.escape(_source(c))}<blockquote>{html.escape(c.quote)}</blockquote></li>"
+            for c in self.citations
+        )
+        return f"<p>{'<br>'.join(lines)}</p>" + (f"<ol>{''.join(sources)}</ol>" if self.citations else "")
+
+
+def _source(citation: Citation) -> str:
+    article = citation.article
+    return f"{article.label} · {article.byline}, characters {citation.start}–{citation.end}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from rag.cli.options import Commands, add_command
-from rag.cli.output import byline, print_json, print_message, printable
+from rag.cli.output import print_json, print_message, printable
 from rag.config import Settings
 from rag.errors import SourceError
 from rag.serialization import article_json
@@ -28,6 +28,6 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     if options.json:
         print_json(article_json(article))
     else:
-        print(printable(f"{article.label}\n{byline(article)}\n\n{article.text}", keep="\n"))
+        print(printable(f"{article.label}\n{article.byline}\n\n{article.text}", keep="\n"))
         print_message(f"removed {len(article.removed)} lines; see them with --json")
     return 0

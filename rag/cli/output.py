@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rag.text.quotations import folded
-from rag.types import Answer, Article, Hit
+from rag.types import Answer, Hit
 
 if TYPE_CHECKING:
     from rag.index.staging import Progress as ProgressCallback
@@ -28,7 +28,7 @@ def print_answer(answer: Answer) -> None:
         print()
     for citation in answer.citations:
         place = f"characters {citation.start}–{citation.end}"
-        print(printable(f"[{citation.n}] {citation.article.label} · {byline(citation.article)}, {place}"))
+        print(printable(f"[{citation.n}] {citation.article.label} · {citation.article.byline}, {place}"))
         if folded(citation.quote) not in folded(answer.text):
             print(printable(f"    {' '.join(citation.quote.split())}"))
     if answer.status == "abstained" and answer.hits:
@@ -45,14 +45,14 @@ def print_hit(hit: Hit, explain: bool) -> None:
         explain: print the rank and the score of each stage of retrieval too.
     """
     article = hit.passage.article
-    print(printable(f"{hit.rank}. {article.label} · {byline(article)} · {hit.score:.2f}"))
+    print(printable(f"{hit.rank}. {article.label} · {article.byline} · {hit.score:.2f}"))
     if explain:
         stages = (f"{name}: rank {rank or '–'}, {score:.3f}" for name, (rank, score) in hit.stages.items())
         print("   " + "; ".join(stages))
     text = " ".join(hit.passage.text.split())
     print(printable(f"   {text[:SHOWN_CHARS]}{'…' if len(text) > SHOWN_CHARS else ''}"))
     if hit.also:
-        print(printable(f"   also in: {'; '.join(f'{a.label} · {byline(a)}' for a in hit.also_in)}"))
+        print(printable(f"   also in: {'; '.join(f'{a.label} · {a.byline}' for a in hit.also_in)}"))
 
 
 def print_verdict(verdict: dict[str, Any], source: str | None) -> None:
@@ -79,12 +79,6 @@ def print_json(row: dict[str, Any]) -> None:
 def print_message(text: str) -> None:
     """Print a line on stderr."""
     print(text, file=sys.stderr)
-
-
-def byline(article: Article) -> str:
-    """Return publisher, publish date and path; an unknown publish date is named as unknown."""
-    published = article.published or "publish date unknown"
-    return " · ".join(filter(None, (article.publisher, published, article.path)))
 
 
 def printable(text: str, keep: str = "") -> str:

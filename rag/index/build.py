@@ -1,8 +1,8 @@
-"""Bring an index up to date with a folder of articles, so that dying at any point leaves the last generation answering.
+"""Bring an index up to date with a folder of articles. A build that dies leaves the last generation as it was.
 
-What changed is staged in temporary tables, texts are encoded and their vectors kept as they come, then one transaction
-changes the rows, names the freshly written derived files and raises the generation. Only what changed is encoded.
-When much is to be encoded, the words are committed first and the vectors in growing batches.
+Changed articles are staged in temporary tables. Their texts are encoded, and each batch of vectors is stored at once.
+Then one transaction changes the rows, records the new index files and raises the generation. Only changed texts are
+encoded. When many texts are to be encoded, the lexical index is committed first and the vectors in growing batches.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import rag
 from rag.errors import ConfigError, IndexDamagedError, IndexIncompatibleError, OnRecordError, SourceError
 from rag.index import catalog
 from rag.index.catalog import CATALOG_FILE, Meta, transaction
-from rag.index.commit import commit, forget_vectors, rewrite
+from rag.index.commit import Commits, remove_unused_vectors, rewrite
 from rag.index.files import make_folder, writer_lock
 from rag.index.queries import vector_row
 from rag.index.staging import Progress, Staging, recipe, same_recipe
@@ -30,11 +30,12 @@ from rag.ingest.loaders import Failure, SourceFile
 from rag.models.base import Encoder, encoder_name
 from rag.models.registry import load_encoder
 
-ENCODE_WINDOW = 256  # texts encoded between two commits: the most an interrupted build encodes again
-MANY = 2_000  # texts to encode, which take about a minute: with more than this nobody should wait for the vectors
-# A commit takes a second or two, so it waits for this many; and for twice the vectors of the last one, so that a
-# build of any length makes few generations and writes a vector about twice.
+ENCODE_WINDOW = 256  # texts encoded between two writes of vectors: an interrupted build encodes no more than these again
+MANY_TEXTS = 2_000  # they take about a minute to encode; with more, the lexical index is committed first
+# Vectors are committed at most once in this time, and only when there are twice as many as at the last commit. So a
+# build of any length makes few generations and writes each vector about twice.
 COMMIT_SECONDS = 120.0
+COMMIT_GROWTH = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +43,13 @@ class BuildReport:
     """What a build did.
 
     Attributes:
-        added, changed, removed, unchanged: articles, against the generation before.
-        failed: files, or lines of JSON Lines files, that could not be read.
+        generation: the current generation.
+        added, changed, removed, unchanged: articles, compared with the generation before.
+        failed: files, or lines of JSON Lines files, that cannot be read.
         passages: in the index now.
-        encoded: texts that went through the encoder.
+        encoded: texts that this build encoded.
+        seconds: that the build took.
+        failures: the files and lines that cannot be read, and why.
     """
 
     generation: int
@@ -60,6 +64,7 @@ class BuildReport:
     failures: tuple[Failure, ...]
 
     def to_json(self) -> dict[str, Any]:
+        """Return the report as JSON values."""
         return {
             "generation": self.generation,
             "articles": {name: getattr(self, name) for name in ("added", "changed", "removed", "unchanged", "failed")},
@@ -71,8 +76,8 @@ class BuildReport:
 
 
 def build(
-    seeds: Path,
-    index: Path,
+    seeds: Path | str,
+    index: Path | str,
     encoder: Encoder | str = "minilm",
     force: bool = False,
     progress: Progress | None = None,
@@ -89,6 +94,7 @@ def build(
         IndexDamaged: the catalog cannot be read.
         OnRecordError: the index cannot be written, for want of space or permission.
     """
+    seeds, index = Path(seeds), Path(index)
     started = time.monotonic()
     progress = progress or _tell_nobody
     files, failures = _find(seeds, index)
@@ -99,28 +105,29 @@ def build(
             catalog.check_encoder(index, before.encoder, name)
         if before is None and not files and not failures:
             raise SourceError(f"no articles in {seeds}: put .txt, .md, .html or .jsonl files there")
-        afresh = force or before is None or not same_recipe(before.recipe, before.version)
-        staging = Staging(connection, name, afresh=afresh, encode_all=force)
+        read_all = force or before is None or not same_recipe(before.recipe, before.version)
+        staging = Staging(connection, name, read_all=read_all, encode_all=force)
         with transaction(connection, write=False):
             staging.read(files, failures, progress)
         if before is None or force or staging.encoding:
             if isinstance(encoder, str):
-                encoder = load_encoder(encoder, many=staging.encoding > MANY)
+                encoder = load_encoder(encoder, many=staging.encoding > MANY_TEXTS)
             dimension = encoder.dimension
         else:
             dimension = before.dimension
         made = Meta(0, name, dimension, recipe(), "", rag.__version__)
-        meta, encoded = _encode_and_commit(index, connection, staging, encoder, before, made, force, progress)
-        with suppress(sqlite3.Error):  # the generation is there, and the next build clears up as well
-            forget_vectors(connection)
+        commits = Commits(index, connection, staging, made, progress)
+        meta, encoded = _encode_and_commit(commits, encoder, before, force)
+        with suppress(sqlite3.Error):  # the generation is committed; the next build removes unused vectors too
+            remove_unused_vectors(connection)
         return _report(connection, meta, staging, encoded, time.monotonic() - started)
 
 
-def _tell_nobody(stage: str, done: int, total: int) -> None: ...
+def _ignore_progress(stage: str, done: int, total: int) -> None: ...
 
 
 def _find(seeds: Path, index: Path) -> tuple[list[SourceFile], list[Failure]]:
-    """Find the files of the folder, without those of an index that lies in it."""
+    """Find the files of the folder, without those of an index inside it."""
     files, failures = loaders.find_files(seeds)
     try:
         inside = index.resolve().relative_to(seeds.resolve()).as_posix() + "/"
@@ -137,14 +144,14 @@ def _find(seeds: Path, index: Path) -> tuple[list[SourceFile], list[Failure]]:
 
 @contextmanager
 def _writing(index: Path, force: bool) -> Iterator[sqlite3.Connection]:
-    """Lock the index, open its catalog to write, and say in the user's terms what goes wrong in the block."""
+    """Lock the index, open its catalog for writing, and turn what fails in the block into errors for the user."""
     path = index / CATALOG_FILE
     try:
         make_folder(index)
         with (
             writer_lock(index),
             closing(_open_or_set_aside(index) if force else catalog.connect(index, write=True)) as connection,
-            catalog.explained(path),
+            catalog.explain_errors(path),
         ):
             yield connection
     except OSError as error:
@@ -152,7 +159,7 @@ def _writing(index: Path, force: bool) -> Iterator[sqlite3.Connection]:
 
 
 def _open_or_set_aside(index: Path) -> sqlite3.Connection:
-    """Open the catalog, or begin a new one and keep what cannot be read beside it for whoever wants to look."""
+    """Open the catalog; when it cannot be read, set it aside and open a new one."""
     try:
         connection = catalog.connect(index, write=True)
         problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
@@ -166,7 +173,7 @@ def _open_or_set_aside(index: Path) -> sqlite3.Connection:
 
 
 def set_aside(index: Path) -> Path:
-    """Rename a catalog that cannot be used, under the writer lock; return its new name, which was never used before."""
+    """Rename a catalog that cannot be used, and return its new path. The caller holds the writer lock."""
     taken = {path.name for path in index.iterdir()}
     n = next(n for n in range(1, len(taken) + 2) if f"{CATALOG_FILE}.damaged-{n}" not in taken)
     for suffix in ("-wal", "-shm", ""):
@@ -180,51 +187,49 @@ def set_aside(index: Path) -> Path:
 
 
 def _encode_and_commit(
-    index: Path,
-    connection: sqlite3.Connection,
-    staging: Staging,
-    encoder: Encoder | str,
-    before: Meta | None,
-    made: Meta,
-    force: bool,
-    progress: Progress,
+    commits: Commits, encoder: Encoder | str, before: Meta | None, force: bool
 ) -> tuple[Meta, int]:
-    """Commit once all is encoded, or when that is much: the words at once, and the vectors in growing batches.
+    """Encode the pending texts and commit, once or, for many texts, several times.
 
-    Return what the index is then, and how many texts were encoded; an `encoder` that is only named has none.
+    Return the state of the index, and how many texts were encoded. With the name of an encoder, none are pending.
     """
+    connection, staging = commits.connection, commits.staging
     meta, encoded, committed, since = before, 0, 0, time.monotonic()
-    early = _words_first(connection, staging, force)
+    early = _lexical_first(connection, staging, force)
     if early:
-        meta = commit(index, connection, staging, meta, made, progress)
-    for encoded in () if isinstance(encoder, str) else _encode(connection, encoder, staging.encoding, progress):
-        if early and encoded >= 2 * committed and time.monotonic() - since >= COMMIT_SECONDS:
-            meta = commit(index, connection, staging, meta, made, progress)
+        meta = commits.commit(meta)
+    batches = () if isinstance(encoder, str) else _encode(connection, encoder, staging.encoding, commits.progress)
+    for encoded in batches:
+        if early and encoded >= COMMIT_GROWTH * committed and time.monotonic() - since >= COMMIT_SECONDS:
+            meta = commits.commit(meta)
             committed, since = encoded, time.monotonic()
-    return commit(index, connection, staging, meta, made, progress, anew=force and not early), encoded
+    return commits.commit(meta, rewrite_all=force and not early), encoded
 
 
-def _words_first(connection: sqlite3.Connection, staging: Staging, force: bool) -> bool:
-    """Whether to commit before all is encoded: there is much to encode, and no generation that answers better."""
-    if staging.encoding <= MANY:
+def _lexical_first(connection: sqlite3.Connection, staging: Staging, force: bool) -> bool:
+    """Return whether to commit before all texts are encoded: they are many, and the last generation has fewer vectors.
+
+    The last generation answers better as long as half of its vectors stay.
+    """
+    if staging.encoding <= MANY_TEXTS:
         return False
-    if force:  # what is encoded again has its old vector until then
+    if force:  # a text that is encoded again has its old vector until then
         return not connection.execute("SELECT EXISTS (SELECT 1 FROM vectors)").fetchone()[0]
     vectors = connection.execute("SELECT count(*) FROM passages WHERE segment IS NOT NULL").fetchone()[0]
     return bool(2 * staging.vectors_lost <= vectors)
 
 
 def _encode(connection: sqlite3.Connection, encoder: Encoder, total: int, progress: Progress) -> Iterator[int]:
-    """Encode the pending texts, committing their vectors as they come; yield how many are done, again and again."""
+    """Encode the pending texts and store their vectors batch by batch; yield after each how many are done."""
     done = 0
-    # Texts of like length go together: the longest first, so that too little memory shows at once.
+    # Texts of similar length go together. The longest come first, so that too little memory shows at once.
     longest = "SELECT key, text FROM pending ORDER BY chars DESC LIMIT ?"
     while window := dict(connection.execute(longest, (ENCODE_WINDOW,))):
         vectors = encoder.encode(list(window.values()), _counter(progress, done, total))
         if vectors.shape != (len(window), encoder.dimension) or not np.isfinite(vectors).all():
             raise ConfigError(
-                f"the encoder {encoder.name!r} gave {vectors.shape} numbers, or some that are none, for {len(window)} "
-                f"texts and {encoder.dimension} dimensions: name another one"
+                f"the encoder {encoder.name!r} returned an array of shape {vectors.shape}, or NaN, for {len(window)} "
+                f"texts and {encoder.dimension} dimensions: name another encoder"
             )
         with transaction(connection):
             made = (vector_row(key, vector) for key, vector in zip(window, vectors, strict=True))
@@ -238,16 +243,16 @@ def _counter(progress: Progress, done: int, total: int) -> Callable[[int], None]
     return lambda more: progress("encoding", done + more, total)
 
 
-# Mending
+# Repairing
 
 
 def rewrite_index_files(index: Path) -> None:
-    """Write the derived files of the last generation again, from the catalog alone; nothing is encoded.
+    """Write the index files of the last generation again from the catalog; nothing is encoded.
 
     Raises:
-        IndexLocked: a build is under way.
-        IndexMissing, IndexDamaged, IndexIncompatible: there is no generation to write them for.
-        OnRecordError: the index cannot be written, for want of space or permission.
+        IndexLocked: a build is running.
+        IndexMissing, IndexDamaged, IndexIncompatible: there is no generation that can be read.
+        OnRecordError: the index cannot be written: the disk is full, or a permission is missing.
     """
     with _writing(index, force=False) as connection:
         rewrite(index, connection)
