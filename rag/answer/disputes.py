@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from rag.evidence.conflicts import Conflict
 from rag.filters import date_words, day
-from rag.generation.extractive import introduction, spoken
+from rag.generation.extractive import evidence_text, introduction
 from rag.types import Answer, Article, Citation, Claim, Disagreement, Evidence
 from rag.verification.citations import with_markers
 
@@ -58,7 +58,7 @@ def _with_side(answer: Answer, side: Sequence[Evidence]) -> Answer:
         n = len(answer.citations) + 1
         new = Citation(n, evidence.article, evidence.start, evidence.end, evidence.speaker)
         answer = replace(answer, citations=(*answer.citations, new))
-    claim = Claim(introduction(evidence) + spoken(evidence), "verbatim", 1.0, (n,))
+    claim = Claim(introduction(evidence) + evidence_text(evidence), "verbatim", 1.0, (n,))
     return replace(answer, claims=(*answer.claims, claim))
 
 

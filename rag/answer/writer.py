@@ -13,7 +13,7 @@ from rag.answer.disputes import arrange_dispute
 from rag.errors import AnswerCutError, GeneratorError
 from rag.evidence.short_answers import ShortAnswer
 from rag.generation.base import Generator, Piece, Task
-from rag.generation.prompts import is_refusal
+from rag.generation.prompts import is_abstention
 from rag.generation.registry import generator
 from rag.types import Answer, Claim, Evidence
 from rag.verification.citations import Citer, visible, with_markers
@@ -122,7 +122,7 @@ def _attempt(blank: Answer, generator: Generator, task: Task, verifier: Verifier
                     shown += more
                 continue
             text, numbers = citer.resolve(pending)
-            if is_refusal(text):
+            if is_abstention(text):
                 refused = True
             elif text:
                 claims.append(_claim(citer, text, numbers, verifier))

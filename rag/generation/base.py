@@ -1,4 +1,4 @@
-"""The seam for whatever writes an answer from evidence: one small protocol."""
+"""The protocols of what writes an answer from evidence, and what goes in and out."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Protocol, runtime_checkable
 
 from rag.types import Evidence, Turn
 
-REWRITE_SECONDS = 6.0  # that a model may take to make a question stand alone: the answer is still to come
+REWRITE_SECONDS = 6.0  # seconds for making a question stand alone: the user waits for the answer after it
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What a generator works from.
+    """What a generator writes an answer from.
 
     Attributes:
         question: the standalone question.
@@ -26,11 +26,12 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Some text of an answer, as it is written.
+    """A part of an answer that is being written.
 
     Attributes:
+        text: the part.
         ends_claim: a sentence is complete with it.
-        notice: what the reader must know about how the answer is made, empty when nothing.
+        notice: what the reader has to know about how the answer is made; empty when there is nothing.
     """
 
     text: str
@@ -42,31 +43,33 @@ class Generator(Protocol):
     """Writes an answer in pieces. Every sentence names its evidence as `[n]`."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What answers and notices call it."""
+        ...
 
     def generate(self, task: Task) -> Iterator[Piece]:
         """Yield the answer in reading order.
 
         Raises:
-            AnswerCut: the model stopped in the middle; the sentences that are complete stand.
-            GeneratorError: the model cannot answer; the caller falls back to the extractive generator.
+            AnswerCut: the model stopped in the middle; the complete sentences are good.
+            GeneratorError: the model cannot answer; the caller uses the extractive generator instead.
         """
         ...
 
 
 @runtime_checkable
 class Rewriter(Protocol):
-    """Makes a follow-up stand alone, as a generator that is a language model can."""
+    """Makes a follow-up question stand alone. A generator that is a language model can do so."""
 
     @property
     def rewrites(self) -> bool:
-        """Whether it does so better than the rules; small models do not."""
+        """Whether its questions are better than those of the rules; those of small models are not."""
         ...
 
     def rewrite(self, question: str, history: Sequence[Turn]) -> str:
-        """Return the model's reply, which is no more than a proposal, within `REWRITE_SECONDS`.
+        """Return the reply of the model, within `REWRITE_SECONDS`. The caller checks it before use.
 
         Raises:
-            GeneratorError: the model did not reply, or not in time; the caller keeps to the rules.
+            GeneratorError: the model did not reply in time; the caller uses the rules instead.
         """
         ...

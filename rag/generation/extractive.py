@@ -1,4 +1,4 @@
-"""The generator without a model: each claim is a sentence or a quotation of an article, introduced by who and where."""
+"""The generator without a model: each claim is a sentence or quotation of an article, with its speaker and title."""
 
 from __future__ import annotations
 
@@ -8,22 +8,23 @@ from rag.generation.base import Piece, Task
 from rag.text.tokens import keys
 from rag.types import Evidence
 
-QUOTE_WORDS = 4  # a shorter quotation ("constructive") needs its sentence around it
-QUOTE_SHARE = 0.35  # of the sentence's characters, or the reporter's words carry as much as the quoted ones
+MIN_QUOTE_WORDS = 4  # words: a shorter quotation ("constructive") needs its sentence around it
+MIN_QUOTE_SHARE = 0.35  # of the characters of the sentence: below it the words of the reporter matter as much
 
 
 class Extractive:
-    """Writes one claim for each evidence sentence it is given, in the order given."""
+    """A `Generator` that writes one claim for each evidence sentence, in the order of the task."""
 
     name = "extractive"
 
     def generate(self, task: Task) -> Iterator[Piece]:
+        """Yield one piece for each evidence sentence."""
         for number, evidence in enumerate(task.evidence, start=1):
-            yield Piece(f"{introduction(evidence)}{spoken(evidence)} [{number}]\n", ends_claim=True)
+            yield Piece(f"{introduction(evidence)}{evidence_text(evidence)} [{number}]\n", ends_claim=True)
 
 
 def introduction(evidence: Evidence) -> str:
-    """Who says it and where: "Dominic LeBlanc, in *Is a Canada-US trade deal inching closer?*: "."""
+    """Return who says it and where: "Dominic LeBlanc, in *Is a Canada-US trade deal inching closer?*: "."""
     where = f"*{evidence.article.label}*"
     if evidence.speaker and (_is_quotation(evidence) or not keys(evidence.speaker) <= keys(evidence.text)):
         speaker = evidence.speaker[0].upper() + evidence.speaker[1:]
@@ -31,8 +32,8 @@ def introduction(evidence: Evidence) -> str:
     return f"{where}: "
 
 
-def spoken(evidence: Evidence) -> str:
-    """The quotation in quotation marks when it is most of the sentence, else the sentence as it stands."""
+def evidence_text(evidence: Evidence) -> str:
+    """Return the quotation in quotation marks where it is a large part of the sentence, else the sentence unchanged."""
     if _is_quotation(evidence) and evidence.quote:
         start, end = evidence.quote
         return f"“{' '.join(evidence.article.text[start:end].split())}”"
@@ -44,4 +45,4 @@ def _is_quotation(evidence: Evidence) -> bool:
         return False
     start, end = evidence.quote
     quoted = evidence.article.text[start:end]
-    return len(quoted.split()) >= QUOTE_WORDS and len(quoted) >= QUOTE_SHARE * len(evidence.text)
+    return len(quoted.split()) >= MIN_QUOTE_WORDS and len(quoted) >= MIN_QUOTE_SHARE * len(evidence.text)

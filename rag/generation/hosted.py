@@ -1,8 +1,8 @@
-"""Language models behind an address: OpenAI, Anthropic, Google, Ollama, and whatever speaks one of their protocols.
+"""Language models behind an address: OpenAI, Anthropic, Google, Ollama, and every server with one of their protocols.
 
-pydantic-ai speaks the protocols; here is what holds for all of them: deadlines, one retry loop that ends with the first
-word, and faults (`rag.generation.faults`) told in the user's words. Needs the extra `hosted`; imported only when such a
-model is asked for.
+pydantic-ai implements the protocols. This module has what is common to them: deadlines, one retry loop that ends with
+the first word, and errors that a user understands (`rag.generation.faults`). It needs the extra `hosted` and is
+imported only when such a model is used.
 """
 
 from __future__ import annotations
@@ -40,19 +40,19 @@ from pydantic_ai.settings import ModelSettings
 
 from rag.errors import AnswerCutError, GeneratorError
 from rag.generation.base import REWRITE_SECONDS, Piece, Task
-from rag.generation.faults import Fault, TooLong, fault_message
-from rag.generation.prompts import Prompt, beginning, full_prompt, rewrite_prompt, spoken
+from rag.generation.faults import ContextTooSmallError, ModelError, fault_message
+from rag.generation.prompts import Prompt, first_line, full_prompt, rewrite_prompt, without_reasoning
 from rag.generation.spec import Spec
 from rag.generation.streaming import finished_claims
 from rag.types import Turn
 
-ANSWER_TOKENS = 2000  # far more than an answer takes, since some models reason within the same allowance
-NO_KEY = "no-key"  # what is sent to a server that asks for none: the clients insist on something
+ANSWER_TOKENS = 2000  # far more than an answer needs, since the reasoning of some models counts too
+NO_KEY = "no-key"  # sent to a server that needs no key, because the clients require one
 
-# A model that cannot be told to keep to the likeliest words is told nothing, and the reader neither.
+# Some models do not take a temperature. The reader of an answer does not need to know.
 warnings.filterwarnings("ignore", message="Sampling parameters", category=UserWarning)
 
-# A retry would otherwise be told on stderr by logging's last resort; who configures logging still hears of it.
+# Without a handler, logging would print each retry on stderr. Handlers that somebody configures still get it.
 logging.getLogger("stamina").addHandler(logging.NullHandler())
 
 
@@ -80,18 +80,18 @@ class Limits:
 
 
 def _hurried(limits: Limits) -> Limits:
-    """The limits of a request that the answer waits for and can do without."""
+    """Return the limits of a request that the answer waits for, but can do without."""
     begin, gap = (min(seconds, REWRITE_SECONDS) for seconds in (limits.first_token, limits.gap))
     return replace(limits, first_token=begin, gap=gap, total=min(limits.total, REWRITE_SECONDS), attempts=1)
 
 
 class Hosted:
-    """Writes with a model behind an address. Keeps no connection and no key: both belong to one request."""
+    """A `Generator` that is a model behind an address. Connection and key belong to one request each."""
 
     rewrites = True
 
     def __init__(self, spec: Spec, limits: Limits | None = None) -> None:
-        """Take note of the model; nothing is sent before a question is asked.
+        """Check that the model can be used; nothing is sent before a question is asked.
 
         Raises:
             GeneratorError: the model needs a key and the environment holds none.
@@ -103,7 +103,7 @@ class Hosted:
             raise GeneratorError(f"{self.name} needs a key: set {missing} in the environment")
 
     def generate(self, task: Task) -> Iterator[Piece]:
-        """Yield the answer; when the passages are too long for the model, over the best half of them, and so on.
+        """Yield the answer in reading order. Where the passages are too long for the model, it gets the best half.
 
         Raises:
             AnswerCut: the model stopped after its first words.
@@ -113,8 +113,8 @@ class Hosted:
         while True:
             work = partial(self._request, full_prompt(replace(task, evidence=evidence)))
             try:
-                yield from finished_claims(spoken(_in_thread(work)))
-            except TooLong:
+                yield from finished_claims(without_reasoning(_in_thread(work)))
+            except ContextTooSmallError:
                 if len(evidence) == 1:
                     raise
                 evidence = evidence[: len(evidence) // 2]
@@ -123,9 +123,13 @@ class Hosted:
                 return
 
     def rewrite(self, question: str, history: Sequence[Turn]) -> str:
-        """Ask once and not for long."""
+        """Return the reply of the model, from one request, within `REWRITE_SECONDS`.
+
+        Raises:
+            GeneratorError: the model did not reply in time.
+        """
         prompt = rewrite_prompt(question, history)
-        return beginning(_in_thread(partial(Hosted(self._spec, _hurried(self._limits))._request, prompt)))
+        return first_line(_in_thread(partial(Hosted(self._spec, _hurried(self._limits))._request, prompt)))
 
     async def _request(self, prompt: Prompt, put: Callable[[str], None]) -> None:
         """Send one prompt and `put` each piece of the reply's text."""
@@ -149,12 +153,12 @@ class Hosted:
     async def _begun(
         self, stack: AsyncExitStack, model: Model, prompt: Prompt
     ) -> tuple[StreamedResponse, AsyncIterator[ModelResponseStreamEvent], str]:
-        """The stream, opened and read up to the first text. Here and nowhere else a request is tried again.
+        """Return the stream, its events, and the first text. A request is tried again only here.
 
-        A model that is seen to reason has begun; from then on it is held to the gap between two signs of life.
+        Reasoning counts as a beginning: from then on the deadline is the gap between two parts.
         """
         limits = self._limits
-        late = Fault(
+        late = ModelError(
             f"{self.name} did not begin to answer within {limits.first_token:g} s: ask again, or name a faster model"
         )
         async with _within(limits.first_token, late) as deadline:
@@ -180,21 +184,28 @@ class Hosted:
         raise AssertionError("the retry loop returns or raises")
 
     def _wait(self, error: Exception) -> bool | float:
-        return error.retry if isinstance(error, Fault) else False
+        return error.retry if isinstance(error, ModelError) else False
 
-    def _nothing(self, response: ModelResponse) -> Fault:
-        """Why a reply that ended well holds no text."""
+    def _nothing(self, response: ModelResponse) -> ModelError:
+        """Return the error of a reply that ended well and has no text."""
         if response.finish_reason == "content_filter":
-            return Fault(f"{self.name} declined to answer: its content filter stopped it; name another model")
+            return ModelError(f"{self.name} declined to answer: its content filter stopped it; name another model")
         if response.finish_reason == "length":
-            return Fault(f"{self.name} used up its {ANSWER_TOKENS} tokens before the answer began: name another model")
-        return Fault(f"{self.name} answered with nothing: ask again, or name another model", retry=True)
+            return ModelError(
+                f"{self.name} used up its {ANSWER_TOKENS} tokens before the answer began: name another model"
+            )
+        return ModelError(f"{self.name} answered with nothing: ask again, or name another model", retry=True)
 
     def _check(self, response: ModelResponse, prompt: Prompt) -> None:
-        """Say what is wrong with a reply whose text came through: the prompt was not read, or the end is missing."""
+        """Check that the model read the whole prompt and wrote to the end.
+
+        Raises:
+            ModelError: it read less than the prompt has.
+            AnswerCut: the end of the reply is missing.
+        """
         read = response.usage.input_tokens
         if 0 < read < prompt.least_tokens:
-            raise Fault(
+            raise ModelError(
                 f"{self.name} read only {read} of at least {prompt.least_tokens} tokens of the question and its "
                 "passages: give the server a longer context (Ollama: OLLAMA_CONTEXT_LENGTH=8192)"
             )
@@ -209,7 +220,7 @@ class Hosted:
 
 
 def _model(spec: Spec, client: httpx2.AsyncClient) -> Model:
-    """The model's client in pydantic-ai, over a connection of our own, with retries of its own switched off."""
+    """Return the client of the model in pydantic-ai, over our own connection and without retries of its own."""
     name, key, url = spec.model or "", spec.key or NO_KEY, spec.address
     if spec.kind == "anthropic":
         from pydantic_ai.models.anthropic import AnthropicModel
@@ -231,19 +242,20 @@ def _model(spec: Spec, client: httpx2.AsyncClient) -> Model:
     make = OllamaProvider if spec.kind == "ollama" else OpenAIProvider
     openai = make(base_url=url, api_key=key, http_client=client)
     openai.client.max_retries = 0
-    if spec.url or spec.kind == "ollama":  # whose account it is at OpenAI concerns no other server
+    if spec.url or spec.kind == "ollama":  # no other server has to know the account at OpenAI
         openai.client.organization = openai.client.project = None
     profile = OpenAIModelProfile(
-        openai_chat_streaming_requires_finish_reason=True,  # a stream that ends without saying why was cut
-        openai_chat_supports_max_completion_tokens=url is None,  # OpenAI's own word for what others call max_tokens
-        thinking_tags=("\0", "\0"),  # reasoning in tags is taken out by `rag.generation.prompts.spoken`
+        openai_chat_streaming_requires_finish_reason=True,  # a stream that ends without a reason was cut
+        openai_chat_supports_max_completion_tokens=url is None,  # OpenAI's own name for max_tokens
+        thinking_tags=("\0", "\0"),  # `rag.generation.prompts.without_reasoning` takes the reasoning out
     )
     return OpenAIChatModel(name, provider=openai, profile=profile)
 
 
 def _client(spec: Spec, limits: Limits) -> httpx2.AsyncClient:
-    """A connection that follows no redirect, since that would show the key to somebody else, and that leaves this
-    machine's proxy aside when the server is this machine.
+    """Return a client that follows no redirect, which would show the key to another server.
+
+    It does not use the proxy of this machine for a server on this machine.
     """
     timeout = httpx2.Timeout(limits.total, connect=limits.connect)
     trust = not _is_loopback(spec.address)
@@ -252,7 +264,7 @@ def _client(spec: Spec, limits: Limits) -> httpx2.AsyncClient:
 
 @lru_cache
 def _certificates(trust_env: bool) -> SSLContext:
-    """The certificates that this machine trusts, read once: that takes longer than the rest of a request."""
+    """Return the certificates that this machine trusts, read once: reading takes longer than the rest of a request."""
     return httpx2.create_ssl_context(trust_env=trust_env)
 
 
@@ -273,7 +285,7 @@ def _settings() -> ModelSettings:
 
 
 def _text(event: ModelResponseStreamEvent) -> str:
-    """The text that an event adds to the answer; reasoning is not part of it."""
+    """Return the text that an event adds to the answer; reasoning is not part of it."""
     match event:
         case PartStartEvent(part=TextPart(content=text)) | PartDeltaEvent(delta=TextPartDelta(content_delta=text)):
             return text
@@ -290,23 +302,23 @@ async def _within(seconds: float, late: GeneratorError) -> AsyncIterator[asyncio
 
 
 def _in_thread(work: Callable[[Callable[[str], None]], Coroutine[None, None, None]]) -> Iterator[str]:
-    """Run `work` on an event loop of its own and yield what it puts; it is cancelled when nobody reads on.
+    """Run `work` on an event loop of its own and yield what it puts. It is cancelled when nobody reads on.
 
-    A thread, because the caller may be inside another event loop, and because a deadline must hold also where the
-    client waits in a call that cannot be interrupted.
+    It runs in a thread, because the caller may be inside another event loop, and because a deadline must hold even
+    where the client waits in a call that cannot be interrupted.
     """
     queue: SimpleQueue[str | GeneratorError | None] = SimpleQueue()
     running: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[None]]] = []
 
     async def run() -> None:
         loop = asyncio.get_running_loop()
-        loop.set_exception_handler(lambda *_: None)  # what a client leaves undone when it is stopped concerns nobody
+        loop.set_exception_handler(lambda *_: None)  # what a stopped client leaves undone does not matter
         task = loop.create_task(work(queue.put))
         running.append((loop, task))
         try:
             await task
         except GeneratorError as error:
-            # What the client raised hangs on it, and may quote the server, which may quote the key.
+            # It refers to the client's error, which may quote the server, which may quote the key.
             error.__context__ = error.__cause__ = error.__traceback__ = None
             queue.put(error)
         except asyncio.CancelledError:

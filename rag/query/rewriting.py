@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from rag.errors import GeneratorError
 from rag.generation.base import Rewriter
-from rag.generation.prompts import LONGEST_QUESTION, plain
+from rag.generation.prompts import MAX_REWRITE_CHARS, single_line
 from rag.generation.registry import generator
 from rag.query.followups import FRAGMENT, leans_back, points_back
 from rag.text.polarity import has_negation
@@ -112,7 +112,7 @@ def refused(reply: str, question: str, history: Sequence[Turn]) -> str:
     asked = frozenset().union(*(_telling(turn.question) for turn in history))
     answered = frozenset().union(*(_telling(turn.answer) for turn in history))
     kept = own - _LEFT_OUT
-    if reply != plain(reply) or not 0 < len(reply) <= LONGEST_QUESTION:
+    if reply != single_line(reply) or not 0 < len(reply) <= MAX_REWRITE_CHARS:
         return NO_LINE
     if not reply.endswith("?") or len(sentences(reply)) > len(sentences(question)):
         return NO_QUESTION

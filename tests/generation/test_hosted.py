@@ -67,7 +67,7 @@ def test_what_a_generator_is_named(text: str, spec: Spec) -> None:
 def test_an_unknown_generator_is_refused_with_the_known_ones(text: str) -> None:
     with pytest.raises(ConfigError) as caught:
         check_generator(text)
-    assert str(caught.value) == f"unknown generator {text.split('@')[0]!r}: use {SPELLINGS}"
+    assert str(caught.value) == f"unknown generator {text.partition('@')[0]!r}: use {SPELLINGS}"
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rag.errors import AnswerCutError
 from rag.generation import prompts
 from rag.generation.base import Task
-from rag.generation.prompts import full_prompt, is_refusal, short_prompt, spoken
+from rag.generation.prompts import full_prompt, is_abstention, short_prompt, without_reasoning
 from rag.generation.streaming import finished_claims
 from rag.types import Article, Evidence
 from rag.verification.citations import MARKER, visible
@@ -30,14 +30,14 @@ def test_the_full_prompt_carries_every_passage_with_its_origin() -> None:
         f"[2] (“Tariffs”; CBC; 2025-10-07; Dominic LeBlanc speaking)\n{SECOND}\n</{mark[1]}>\n\nQuestion: {QUESTION}"
     )
     assert f"between <{mark[1]}> and </{mark[1]}>" in written.system
-    assert prompts.REFUSAL in written.system
+    assert prompts.ABSTENTION in written.system
 
 
 def test_the_short_prompt_asks_for_no_refusal() -> None:
     written = short_prompt(TASK)
     assert re.match(r"<notes-[0-9a-f]{8}>\n", written.user)
     assert f"[2] (Tariffs, CBC, 2025-10-07, Dominic LeBlanc) {SECOND}\n" in written.user
-    assert prompts.REFUSAL not in written.system
+    assert prompts.ABSTENTION not in written.system
 
 
 def test_what_is_not_known_of_a_passage_is_said_to_be_unknown() -> None:
@@ -77,18 +77,18 @@ def test_a_prompt_has_at_least_a_token_for_every_word() -> None:
     ],
 )
 def test_the_fixed_words_of_refusal(text: str, refused: bool) -> None:
-    assert is_refusal(text) is refused
+    assert is_abstention(text) is refused
 
 
 @given(st.integers(1, 12))
 def test_reasoning_in_tags_is_not_the_answer(size: int) -> None:
     text = "<think>Is <b>it?\nSo it is. [1]</think>\nIt rained. <think>Hm.</think>a < b【2】 <thin"
     tokens = [text[i : i + size] for i in range(0, len(text), size)]
-    assert "".join(spoken(tokens)) == "\nIt rained. a < b[2] <thin"
+    assert "".join(without_reasoning(tokens)) == "\nIt rained. a < b[2] <thin"
 
 
 def test_reasoning_without_end_is_no_answer() -> None:
-    assert "".join(spoken(["<think>So it ", "is."])) == ""
+    assert "".join(without_reasoning(["<think>So it ", "is."])) == ""
 
 
 def test_text_is_passed_on_as_it_comes() -> None:

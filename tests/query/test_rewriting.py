@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from rag.config import Settings
 from rag.errors import GeneratorError
 from rag.generation import registry
-from rag.generation.prompts import LONGEST_QUESTION, beginning, rewrite_prompt
+from rag.generation.prompts import MAX_REWRITE_CHARS, first_line, rewrite_prompt
 from rag.generation.registry import load_generator
 from rag.index.reader import Index
 from rag.models.base import Models
@@ -79,7 +79,7 @@ class Scripted:
          "What about the French presidential election?", ""),
         # Not one short line.
         (KINGSTON, QUESTION, "", NO_LINE),
-        (KINGSTON, QUESTION, MODEL[:-1] + " expect" * LONGEST_QUESTION + "?", NO_LINE),
+        (KINGSTON, QUESTION, MODEL[:-1] + " expect" * MAX_REWRITE_CHARS + "?", NO_LINE),
         (KINGSTON, QUESTION, MODEL[:-1] + "\u200b?", NO_LINE),
         (KINGSTON, QUESTION, MODEL.replace("the", "\nthe"), NO_LINE),
         # An answer in a question's place, or beside it.
@@ -184,9 +184,9 @@ def test_of_a_reply_the_first_line_is_read_and_no_more() -> None:
             read.append(text)
             yield text
 
-    assert beginning(tokens("<think>Hm.\n</think>", "\n\nWho ", "is he?", "\n\nI put", " the name in.")) == "Who is he?"
+    assert first_line(tokens("<think>Hm.\n</think>", "\n\nWho ", "is he?", "\n\nI put", " the name in.")) == "Who is he?"
     assert read[-1] == "\n\nI put"
-    assert len(beginning(tokens(*["word "] * 1000))) == LONGEST_QUESTION + 4
+    assert len(first_line(tokens(*["word "] * 1000))) == MAX_REWRITE_CHARS + 4
 
 
 @pytest.fixture
