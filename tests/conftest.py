@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 from rag.index.build import build
 from rag.index.reader import Index
@@ -18,6 +19,10 @@ from rag.models.registry import load_answer_reader, load_encoder
 # Files whose tests take the longest, in that order: begun first, they leave neither of two workers alone at the end.
 LONGEST = ("test_states", "test_browser", "test_reliability", "test_growth", "test_speed", "test_answer_reader")
 SEEDS = Path(__file__).resolve().parent.parent / "seeds"
+
+# No test fails because the machine is slow or busy.
+settings.register_profile("any speed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any speed")
 
 
 class HashEncoder:

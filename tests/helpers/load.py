@@ -1,8 +1,8 @@
 """Many people at the chat at once, each with questions of their own: `python -m tests.helpers.load --people 20`.
 
-Each person is a session of its own over Streamlit's WebSocket, as a browser has it, with an article of its own in the
-archive; all ask at the same moment. What is printed: questions tried, those that failed or were answered from another
-one's article, sessions that were shown another one's question, and the seconds until the answer stood on the page.
+Each person is a session over Streamlit's WebSocket, like a browser, and has an own article in the archive; all ask at
+the same moment. It prints how many questions were asked, how many failed or got another person's article, how many
+sessions saw another person's question, and the seconds until the answer was on the page.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets.asyncio.client import ClientConnection, connect
 
-PATIENCE = 120  # seconds that a session waits for a message
-PACE = 2.0  # seconds within which 19 of 20 answers shall stand on the page
+PATIENCE_SECONDS = 600  # that a session waits for a message
+PACE_SECONDS = 2.0  # within which 19 of 20 answers must be on the page
 # Places whose names no encoder takes for each other.
 TOWNS = (
     "Quillan Ambervale Norstead Telwick Marrowby Castleford Duxmere Elmsport Farrowhythe Glimmerton Hollowbrook "
@@ -40,12 +40,12 @@ THINGS = ("harbour", "bridge", "library")
 
 @dataclass
 class Tally:
-    """What became of the questions.
+    """The results of the questions.
 
     Attributes:
         errors: what went wrong, one line each.
-        mixed: what a session saw that was another one's.
-        seconds: until the answer stood on the page, of each that did.
+        mixed: what a session saw that belongs to another one.
+        seconds: until the answer was on the page, for each answer.
     """
 
     tried: int = 0
@@ -54,7 +54,7 @@ class Tally:
     seconds: list[float] = field(default_factory=list)
 
     def percentile(self, share: float) -> float:
-        """The smallest time within which that share of the answers came; nan when none did."""
+        """Return the smallest time within which that share of the answers came; nan when none did."""
         ranked = sorted(self.seconds)
         return ranked[math.ceil(share * len(ranked)) - 1] if ranked else math.nan
 
@@ -66,20 +66,20 @@ class Tally:
 
 
 def town(person: int) -> str:
-    """The place that one person asks about, and nobody else."""
+    """Return the place that this person asks about, and nobody else."""
     name = TOWNS[person % len(TOWNS)]
     return name if person < len(TOWNS) else f"{name} {person // len(TOWNS) + 1}"
 
 
 def write_articles(folder: Path, people: int) -> None:
-    """An article for each person, in a folder that is made."""
+    """Write an article for each person into a new folder."""
     folder.mkdir(parents=True)
     for person in range(people):
-        said = [
+        lines = [
             f"The {thing} of {town(person)} costs {10 * person + place + 11} million dollars, the mayor said."
             for place, thing in enumerate(THINGS)
         ]
-        (folder / f"{person:03}.txt").write_text(f"Building in {town(person)} goes on\n\n" + "\n\n".join(said))
+        (folder / f"{person:03}.txt").write_text(f"Building in {town(person)} goes on\n\n" + "\n\n".join(lines))
 
 
 def question(person: int, round_: int) -> str:
@@ -87,7 +87,7 @@ def question(person: int, round_: int) -> str:
 
 
 class Session:
-    """One person's page: what it is made of so far, as the server's messages tell."""
+    """One person's page, put together from the messages of the server."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self._connection = connection
@@ -104,7 +104,7 @@ class Session:
             state.widget_states.widgets.append(WidgetState(id=self._input, chat_input_value=ChatInputValue(data=asked)))
         await self._connection.send(BackMsg(rerun_script=state).SerializeToString())
         while True:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 data = await self._connection.recv()
             assert isinstance(data, bytes)
             message = ForwardMsg.FromString(data)
@@ -198,7 +198,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     sys.stdout.write(f"{people} people: {tally}\n")
     for line in [*tally.errors, *tally.mixed]:
         sys.stderr.write(f"{line}\n")
-    return int(bool(tally.errors or tally.mixed) or not tally.percentile(0.95) <= PACE)
+    return int(bool(tally.errors or tally.mixed) or not tally.percentile(0.95) <= PACE_SECONDS)
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 WIDE, NARROW = (1280, 800), (390, 760)  # pixels
 COLOURS = 128  # of a picture: text stays sharp in as many, and a page is some 30 kB
-PATIENCE = 60_000  # milliseconds
+PATIENCE_MS = 600_000
 EXPORTS = "What percentage of Canada's exports go to the United States?"
 AUTOS = "How close is a deal on autos?"
 AGE = "How old is Dominic LeBlanc?"
@@ -216,7 +216,7 @@ def missing(page: Page, url: str, folder: Path) -> None:
 def building(page: Page, url: str, folder: Path) -> None:
     missing(page, url, folder)
     page.get_by_role("button", name="Build the index").click()
-    page.get_by_text(re.compile(r"Building the index: \w+ [\d,]+ of")).wait_for()
+    page.get_by_text(re.compile(r"Building the index: [\w ]+, [\d,]+ of")).wait_for()
 
 
 def broken(page: Page, url: str, _: Path) -> None:
@@ -233,7 +233,7 @@ def adding(page: Page, url: str, folder: Path) -> None:
     archive(page, url, folder)
     page.get_by_text("Add articles").click()
     page.get_by_label("Its title").fill("Ferry tickets")
-    page.get_by_label("Or a text").fill("Tickets for the ferry cost 22 dollars.\n\nLeave a Reply")
+    page.get_by_label("Or paste a text").fill("Tickets for the ferry cost 22 dollars.\n\nLeave a Reply")
     page.keyboard.press("Control+Enter")
     page.locator(".st-key-draft-0").wait_for()
     page.get_by_text("What would be added").click()
@@ -241,7 +241,7 @@ def adding(page: Page, url: str, folder: Path) -> None:
 
 def look(page: Page, url: str, _: Path) -> None:
     page.goto(f"{url}/archive")
-    page.locator(".st-key-map .mark-symbol path").nth(5).wait_for()
+    page.locator(".st-key-glance .mark-rect path").nth(5).wait_for()
     settled(page)
     page.get_by_role("heading", name="Coverage").scroll_into_view_if_needed()
     page.evaluate("() => [...document.querySelectorAll('h3')].find(h => h.innerText == 'Coverage').scrollIntoView()")
@@ -252,11 +252,11 @@ def evaluation(page: Page, url: str, folder: Path) -> None:
     sets.mkdir(parents=True, exist_ok=True)
     (sets / "trade.jsonl").write_text("\n".join(map(json.dumps, QUESTIONS)), encoding="utf-8")
     page.goto(f"{url}/evaluation")
-    page.get_by_role("combobox", name="Questions").click()
+    page.get_by_role("combobox", name="Set of questions").click()
     page.get_by_role("option", name="trade").click()
     settled(page)
     if not page.locator(".st-key-outcomes-all").is_visible():
-        page.get_by_role("button", name="Ask them").click()
+        page.get_by_role("button", name="Ask these questions").click()
     page.locator(".st-key-outcomes-all").wait_for()
 
 
@@ -326,7 +326,7 @@ def on_page(
 
 def play(page: Page, scene: Scene, url: str, folder: Path) -> None:
     """Bring a page to that state."""
-    page.set_default_timeout(PATIENCE)
+    page.set_default_timeout(PATIENCE_MS)
     scene.act(page, url, folder)
     if scene.act is building:  # it is not to come to rest
         page.wait_for_timeout(300)

@@ -19,12 +19,12 @@ from rag.errors import SourceError
 from rag.filters import Filters
 from rag.index.build import build
 from rag.index.staging import Progress
-from rag.index.statistics import listing
+from rag.index.statistics import list_articles
 from rag.ingest.drafts import Draft, add, draft_file, draft_page, draft_text, safe_name, undo_add
 from rag.ingest.loaders import KINDS, find_files
 from rag.ingest.web import FetchedPage
 from rag.models.base import Encoder
-from tests.helpers.jobs import wait_for_end
+from tests.helpers.waiting import PATIENCE_SECONDS, wait_for_end
 from ui.parts import add_articles, maintenance
 from ui.parts.settings import restriction
 from ui.state.jobs import INTERNAL_ERROR, NO_PROBLEM, Jobs, build_lines, index_work
@@ -50,14 +50,14 @@ class TestListing:
         build(archive, index_path, hash_encoder)
 
         def titles(*arguments: object) -> list[str]:
-            return [row["title"] for row in listing(index_path, *arguments)[0]]  # type: ignore[arg-type]
+            return [row["title"] for row in list_articles(index_path, *arguments)[0]]  # type: ignore[arg-type]
 
         assert titles() == ["Rain again", "Été", "Snow fell all night on the hills above…"]
         assert titles("été") == ["Été"]
         assert titles("GAZETTE rain") == ["Rain again"]
         assert titles("", Filters(publisher="THE GAZETTE")) == ["Rain again", "Été"]
         assert titles("", Filters(since="2025", until="2025")) == ["Rain again"]
-        assert listing(index_path, limit=1, offset=1) == (
+        assert list_articles(index_path, limit=1, offset=1) == (
             [
                 {
                     "id": "0",
@@ -168,7 +168,7 @@ class TestJobs:
 
         def wait(progress: Progress) -> tuple[str, ...]:
             progress("reading", 1, 2)
-            go.wait(10)
+            go.wait()
             return ("done",)
 
         jobs.start("build", wait)
@@ -229,7 +229,7 @@ def page(archive: Path, index_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ap
     """The archive page over an empty folder of articles, without an index."""
     monkeypatch.setenv("ONRECORD_INDEX", str(index_path))
     monkeypatch.setenv("ONRECORD_SEEDS", str(archive))
-    page = AppTest.from_function(draw, default_timeout=60).run()
+    page = AppTest.from_function(draw, default_timeout=PATIENCE_SECONDS).run()
     assert not page.exception
     return page
 
@@ -314,7 +314,7 @@ def test_the_chat_offers_to_build_a_missing_index_and_then_answers(
     put(archive, {"title": "Rain", "text": "Rain fell on the hills."})
     monkeypatch.setenv("ONRECORD_INDEX", str(index_path))
     monkeypatch.setenv("ONRECORD_SEEDS", str(archive))
-    page = AppTest.from_file(chat_server.page(), default_timeout=60).run()
+    page = AppTest.from_file(chat_server.page(), default_timeout=PATIENCE_SECONDS).run()
     page.button(key="build-").click().run()
     wait_for_end(maintenance.jobs(str(index_path)))
     page.run()
@@ -330,7 +330,7 @@ def test_the_chat_offers_to_repair_a_damaged_index(
     next(index_path.glob("derived-*/*.faiss")).write_bytes(b"")
     monkeypatch.setenv("ONRECORD_INDEX", str(index_path))
     monkeypatch.setenv("ONRECORD_SEEDS", str(archive))
-    page = AppTest.from_file(chat_server.page(), default_timeout=60).run()
+    page = AppTest.from_file(chat_server.page(), default_timeout=PATIENCE_SECONDS).run()
     page.button(key="repair-sidebar").click().run()
     wait_for_end(maintenance.jobs(str(index_path)))
     (index_path / "catalog.sqlite").write_bytes(b"no database at all" * 1000)

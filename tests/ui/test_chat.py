@@ -31,7 +31,7 @@ from rag.models.registry import load_answer_reader
 from rag.pipeline import OnRecord
 from rag.query.analysis import MAX_QUESTION_CHARS
 from rag.types import Answer, Article, Citation, Claim, Hit, Passage, Removed, Status, Support
-from tests.helpers.jobs import wait_for_end
+from tests.helpers.waiting import PATIENCE_SECONDS, wait_for_end
 from ui import wording
 from ui.parts import maintenance
 from ui.server import settle
@@ -349,8 +349,8 @@ class TestDesk:
 
 
 def followed(asking: Asking[Any], tick: float = 5) -> Iterator[Any]:
-    """The events alone, without when they came."""
-    return (event for _, event in asking.follow(tick))
+    """The events alone, without their times and without the ticks between them."""
+    return (event for _, event in asking.follow(tick) if event is not None)
 
 
 class TestAsking:
@@ -365,11 +365,12 @@ class TestAsking:
 
         def slow() -> Iterator[str]:
             yield "a"
-            go.wait(10)
+            go.wait()
             yield "b"
 
-        following = followed(Asking(slow), 0.01)
-        assert (next(following), next(following), next(following)) == ("a", None, None)
+        following = (event for _, event in Asking(slow).follow(0.01))
+        assert next(event for event in following if event is not None) == "a"
+        assert (next(following), next(following)) == (None, None)
         go.set()
         assert [event for event in following if event is not None] == ["b"]
 
@@ -390,7 +391,7 @@ class TestAsking:
         def endless() -> Iterator[int]:
             for n in range(1_000_000):
                 yield n
-                go.wait(10)
+                go.wait()
 
         asking = Asking(endless, kept.append)
         following = followed(asking)
@@ -407,11 +408,11 @@ class TestAsking:
         def slow(number: int) -> Iterator[int]:
             begun.append(number)
             yield number
-            go.wait(10)
+            go.wait()
 
         asked = [Asking(partial(slow, number), busy=True) for number in range(cores + 2)]
         for asking in asked[:cores]:
-            assert next(asking.follow(5))[1] is not None
+            next(followed(asking))
         assert list(followed(Asking(lambda: iter("abc")))) == ["a", "b", "c"]
         assert sorted(begun) == list(range(cores))
         go.set()
@@ -424,7 +425,7 @@ class TestAsking:
         def asked(name: str) -> Iterator[str]:
             begun.append(name)
             yield name
-            go.wait(10)
+            go.wait()
 
         before = [Asking(partial(asked, "before"), busy=True) for _ in range(cores)]
         stopped = Asking(partial(asked, "stopped"), busy=True)
@@ -483,7 +484,7 @@ class TestServer:
             assert started.stderr.readline() == f"On Record answers at http://localhost:{port} (Ctrl+C ends it)\n"
         finally:
             started.terminate()
-            started.wait(timeout=30)
+            started.wait(timeout=PATIENCE_SECONDS)
         with socket.socket() as probe:
             assert probe.connect_ex(("127.0.0.1", port)) != 0
 
@@ -497,7 +498,7 @@ def page(seed_index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> A
 
 
 def opened() -> AppTest:
-    return AppTest.from_file(chat_server.page(), default_timeout=60).run()
+    return AppTest.from_file(chat_server.page(), default_timeout=PATIENCE_SECONDS).run()
 
 
 def drawn(page: AppTest, component: str) -> list[dict[str, Any]]:

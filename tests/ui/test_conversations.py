@@ -1,4 +1,4 @@
-"""Conversations that are saved: the file, what is read back from it, and the chat that lists, opens and exports them."""
+"""Conversations that are saved: the file, what is read back, and the chat that lists, opens and exports them."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from rag.answer.writer import Event
 from rag.cli import chat_server
 from rag.config import Settings
 from rag.types import Answer, Article, Citation, Claim, Disagreement, Hit, Passage
+from tests.helpers.waiting import PATIENCE_SECONDS
 from ui.parts import settings, sidebar
 from ui.state import store
 from ui.state.saved_answers import answer_from_json, answer_to_json, conversation_to_json, conversation_to_markdown
@@ -290,7 +291,7 @@ class TestSession:
         go = threading.Event()
 
         def slow() -> Iterator[Event]:
-            go.wait(10)
+            go.wait()
             yield ANSWER
 
         talk = Conversation(saved)
@@ -328,7 +329,7 @@ def page(seed_index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> A
 
 
 def opened(**address: str) -> AppTest:
-    page = AppTest.from_file(chat_server.page(), default_timeout=60)
+    page = AppTest.from_file(chat_server.page(), default_timeout=PATIENCE_SECONDS)
     for name, value in address.items():
         page.query_params[name] = value
     page.run()

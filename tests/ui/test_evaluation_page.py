@@ -19,7 +19,7 @@ from rag.evaluation.runs import provenance
 from rag.evaluation.types import Gold, Outcome, Question
 from rag.pipeline import OnRecord
 from rag.types import Answer, Article, Citation, Claim, Turn
-from tests.helpers.jobs import wait_for_end
+from tests.helpers.waiting import PATIENCE_SECONDS, wait_for_end
 from ui.pages import evaluation
 from ui.parts import charts, run_report
 from ui.state.jobs import STOPPED, Jobs
@@ -308,7 +308,7 @@ def page(seed_index: Path, seeds: Path, tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("ONRECORD_INDEX", str(seed_index))
     monkeypatch.setenv("ONRECORD_SEEDS", str(seeds))
     monkeypatch.setenv("ONRECORD_CONVERSATIONS", str(tmp_path / "conversations.sqlite"))
-    return AppTest.from_function(draw, default_timeout=60).run()
+    return AppTest.from_function(draw, default_timeout=PATIENCE_SECONDS).run()
 
 
 def texts(page: AppTest) -> list[str]:

@@ -17,6 +17,7 @@ from rag.cli import chat_server
 from rag.evaluation.questions import parse_set
 from rag.evaluation.types import Gold, Question
 from rag.types import Answer, Article, Citation, Claim
+from tests.helpers.waiting import PATIENCE_SECONDS
 from ui.state import store as store_module
 from ui.state.judged_answers import FILE, as_lines, delete, expect, judge, judged_answers, restore
 from ui.state.saved_answers import answer_to_json
@@ -162,7 +163,7 @@ def test_a_thumb_saves_a_judgement_in_one_click_and_undo_takes_it_back(
     path = tmp_path / "conversations.sqlite"
     monkeypatch.setenv("ONRECORD_INDEX", str(seed_index))
     monkeypatch.setenv("ONRECORD_CONVERSATIONS", str(path))
-    page = AppTest.from_file(chat_server.page(), default_timeout=60).run()
+    page = AppTest.from_file(chat_server.page(), default_timeout=PATIENCE_SECONDS).run()
     page.chat_input[0].set_value(EXPORTS).run()
     click(page, "judge-wrong-")
     (case,) = judged_answers(Store(path))

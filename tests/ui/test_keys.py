@@ -15,6 +15,7 @@ from rag.generation.registry import generator, load_generator
 from rag.generation.spec import read_spec
 from tests.helpers.fake_models import FakeModels, Reply, fake_models
 from tests.helpers.models import EVIDENCE, FIRST_SENTENCE, KEY, KEY_VARIABLES, QUESTION, few_certificates
+from tests.helpers.waiting import PATIENCE_SECONDS
 from ui.pages import evaluation
 from ui.parts import settings
 from ui.state.session import KEY as CONVERSATION
@@ -36,7 +37,7 @@ def no_keys(seed_index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def opened(spec: str) -> AppTest:
     """A session of its own, which has chosen this model."""
-    page = AppTest.from_file(chat_server.page(), default_timeout=60).run()
+    page = AppTest.from_file(chat_server.page(), default_timeout=PATIENCE_SECONDS).run()
     choose(page, spec)
     return page
 
@@ -113,7 +114,7 @@ def test_a_key_goes_to_the_server_that_it_was_typed_for_and_to_no_other() -> Non
 
 def test_an_evaluation_asks_with_the_key_of_the_session_that_started_it(seed_index: Path, tmp_path: Path) -> None:
     with fake_models("openai", Reply(("Over 75%. [", "1]"))) as fake:
-        page = AppTest.from_function(evaluation_page, default_timeout=60).run()
+        page = AppTest.from_function(evaluation_page, default_timeout=PATIENCE_SECONDS).run()
         page.file_uploader[0].set_value(("mine.csv", f"question,answer\n{EXPORTS},75%\n".encode(), "text/csv")).run()
         choose(page, fake.spec)
         type_key(page)

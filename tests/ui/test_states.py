@@ -1,4 +1,4 @@
-"""Every state of the chat is open to everybody: axe-core in light and dark, wide and as narrow as a phone."""
+"""Every state of the chat is accessible: axe-core in light and dark, wide and as narrow as a phone."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["browser"]  # a fixture
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(3600),
     pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no Chromium at {CHROMIUM}"),
     pytest.mark.skipif(not AXE.exists(), reason=f"no axe-core at {AXE}"),
 ]

@@ -11,7 +11,7 @@ from rag.errors import IndexMissingError, OnRecordError
 from rag.filters import Filters
 from rag.index.check import status
 from rag.index.reader import Index
-from rag.index.statistics import listing
+from rag.index.statistics import list_articles
 from ui.parts import add_articles, coverage_chart, maintenance
 from ui.parts.article_text import article_in_full
 from ui.state.archive import holdings
@@ -79,10 +79,10 @@ def _articles(settings: Settings, held: dict[str, Any]) -> None:
     day = year if year and year.isdecimal() else None
     filters = Filters(day, day, None if outlet == _ALL else outlet)
     place = st.session_state.get("article-page", 1)
-    rows, total = listing(settings.index, words, filters, ARTICLES_PER_PAGE, (place - 1) * ARTICLES_PER_PAGE)
+    rows, total = list_articles(settings.index, words, filters, ARTICLES_PER_PAGE, (place - 1) * ARTICLES_PER_PAGE)
     if not rows and place > 1:
         place = 1
-        rows, total = listing(settings.index, words, filters, ARTICLES_PER_PAGE)
+        rows, total = list_articles(settings.index, words, filters, ARTICLES_PER_PAGE)
     st.caption(f"{counted(total, 'article')}")
     chosen = st.dataframe(
         [
