@@ -120,6 +120,34 @@ class AnswerReader(Protocol):
         ...
 
 
+class Reranker(Protocol):
+    """What scores how well passages answer a query: any object with this name and method."""
+
+    @property
+    def name(self) -> str:
+        """Which one it is, as a user names it."""
+        ...
+
+    def scores(self, query: str, passages: Sequence[Passage]) -> Floats:
+        """Return (n,) float32, 0 to 1, higher is better."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """The models of the product, all of them chosen by its settings or given by its caller.
+
+    Attributes:
+        encoder: turns texts into vectors; the one that built the index.
+        answer_reader: finds the answer to a question in a sentence.
+        reranker: reads the best passages of a search once more; None does without.
+    """
+
+    encoder: Encoder
+    answer_reader: AnswerReader
+    reranker: Reranker | None = None
+
+
 def encoder_name(name: str) -> str:
     """Return the name an index records for the model a user calls `name`, without loading it."""
     return EMBEDDED if name in EMBEDDED_NAMES else name
@@ -146,33 +174,3 @@ def has_bfloat16() -> bool:
     except OSError:
         return False
     return flags is not None and not {"avx512_bf16", "amx_bf16"}.isdisjoint(flags[1].split())
-
-
-class Reranker(Protocol):
-    """What says how well passages answer a query: any object with this name and method.
-
-    Attributes:
-        name: which one it is, as a user names it.
-    """
-
-    @property
-    def name(self) -> str: ...
-
-    def scores(self, query: str, passages: Sequence[Passage]) -> Floats:
-        """Return (n,) float32, 0 to 1, higher is better."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Models:
-    """The models of the product, all of them chosen by its settings or given by its caller.
-
-    Attributes:
-        encoder: turns texts into vectors; the one that built the index.
-        answer_reader: finds the answer to a question in a sentence.
-        reranker: reads the best passages of a search once more; None does without.
-    """
-
-    encoder: Encoder
-    answer_reader: AnswerReader
-    reranker: Reranker | None = None

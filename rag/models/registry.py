@@ -47,11 +47,12 @@ def load_answer_reader(name: str = EMBEDDED_READER) -> AnswerReader:
     Raises:
         ConfigError: there is no such model, or it is not on this machine and cannot be fetched.
     """
-    if name == EMBEDDED_READER:
-        from rag.models.answer_reader import answer_reader
-
-        return answer_reader()
     from rag.models.caching import CachingAnswerReader
+
+    if name == EMBEDDED_READER:
+        from rag.models.answer_reader import EmbeddedAnswerReader
+
+        return CachingAnswerReader(EmbeddedAnswerReader())
     from rag.models.transformers_reader import load_transformers_reader
 
     return CachingAnswerReader(load_transformers_reader(name))

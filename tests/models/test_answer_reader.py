@@ -20,11 +20,17 @@ from eval.datasets.span_examples import (
     squad_examples,
 )
 from eval.datasets.squad import half_of
-from rag.models.answer_reader import EmbeddedAnswerReader, answer_reader
-from rag.models.base import MAX_ANSWER_TOKENS, MIN_LOG_PROBABILITY, AnswerSpans
+from rag.models.answer_reader import EmbeddedAnswerReader
+from rag.models.base import MAX_ANSWER_TOKENS, MIN_LOG_PROBABILITY, AnswerReader, AnswerSpans
+from rag.models.registry import load_answer_reader
 
 QUESTION = "How many people work at the plant?"
 SENTENCES = ["The plant employs 1,200 workers in three shifts.", "People beside the plant complain."]
+
+
+@pytest.fixture(scope="module")
+def reader() -> AnswerReader:
+    return load_answer_reader()
 
 
 def test_it_computes_what_pytorch_trained() -> None:
@@ -38,19 +44,19 @@ def test_it_computes_what_pytorch_trained() -> None:
     model, tokenizer = AnswerReaderModel().eval(), AutoTokenizer.from_pretrained(str(embedded_folder()))
     given = tokenizer([QUESTION] * 2, SENTENCES, padding=True, return_tensors="pt")
     with torch.inference_mode():
-        odds, told_answers = model(given)
-    for row, places in enumerate(EmbeddedAnswerReader(save(model.kept())).read(QUESTION, SENTENCES)):
-        told = odds[row, given["token_type_ids"][row] * given["attention_mask"][row] == 1]
-        expected = told.log_softmax(dim=0).numpy()[:-1]  # the mark at the end is no word
-        absent = odds[row, 0] - torch.cat([odds[row, :1], told]).logsumexp(dim=0)
-        assert places.absent == pytest.approx(float(absent.sum()), abs=0.1)  # 8 bits
-        assert places.answers == pytest.approx(float(told_answers[row]), abs=0.1)
-        assert places.begins == pytest.approx(expected[:, 0], abs=0.1)
-        assert places.ends == pytest.approx(expected[:, 1], abs=0.1)
+        odds, answers = model(given)
+    for row, spans in enumerate(EmbeddedAnswerReader(save(model.kept())).read(QUESTION, SENTENCES)):
+        own = odds[row, given["token_type_ids"][row] * given["attention_mask"][row] == 1]
+        expected = own.log_softmax(dim=0).numpy()[:-1]  # the special token at the end has no span
+        absent = odds[row, 0] - torch.cat([odds[row, :1], own]).logsumexp(dim=0)
+        assert spans.absent == pytest.approx(float(absent.sum()), abs=0.1)  # 8 bits
+        assert spans.answers == pytest.approx(float(answers[row]), abs=0.1)
+        assert spans.begins == pytest.approx(expected[:, 0], abs=0.1)
+        assert spans.ends == pytest.approx(expected[:, 1], abs=0.1)
 
 
-def test_the_embedded_one_tells_the_answer_and_that_there_is_none() -> None:
-    answers, other = answer_reader().read(QUESTION, SENTENCES)
+def test_it_finds_the_answer_and_that_there_is_none(reader: AnswerReader) -> None:
+    answers, other = reader.read(QUESTION, SENTENCES)
     start = SENTENCES[0].index("1,200")
     assert SENTENCES[0][slice(*answers.spans[0])] == "The"
     right, wrong = answers.scores(np.array([start, 0]), np.array([start + 5, 9]))
@@ -59,29 +65,29 @@ def test_the_embedded_one_tells_the_answer_and_that_there_is_none() -> None:
     assert answers.answers > other.answers
 
 
-def test_a_sentence_is_read_alike_in_any_company_and_what_is_cut_off_is_unlikely() -> None:
+def test_a_sentence_reads_the_same_in_any_batch_and_what_is_cut_off_is_unlikely(reader: AnswerReader) -> None:
     long = " ".join(["word"] * 300)
-    alone, _ = answer_reader().read(QUESTION, [SENTENCES[0], long])
-    assert np.array_equal(alone.begins, answer_reader().read(QUESTION, SENTENCES)[0].begins)
-    (cut,) = answer_reader().read(QUESTION, [long])
+    alone, _ = reader.read(QUESTION, [SENTENCES[0], long])
+    assert np.array_equal(alone.begins, reader.read(QUESTION, SENTENCES)[0].begins)
+    (cut,) = reader.read(QUESTION, [long])
     assert cut.scores(np.array([len(long) - 4]), np.array([len(long)])) == [2 * MIN_LOG_PROBABILITY]
-    assert answer_reader().read(QUESTION, []) == []
+    assert reader.read(QUESTION, []) == []
 
 
-def test_a_sentence_read_lately_is_not_read_again_for_the_same_question() -> None:
-    first, _ = answer_reader().read(QUESTION, SENTENCES)
-    (again,) = answer_reader().read(QUESTION, SENTENCES[:1])
-    (other,) = answer_reader().read("Who runs the plant?", SENTENCES[:1])
+def test_a_sentence_is_read_once_for_a_question(reader: AnswerReader) -> None:
+    first, _ = reader.read(QUESTION, SENTENCES)
+    (again,) = reader.read(QUESTION, SENTENCES[:1])
+    (other,) = reader.read("Who runs the plant?", SENTENCES[:1])
     assert again is first
     assert other is not first
 
 
-def test_the_likeliest_answer_is_a_run_of_tokens_that_is_not_long() -> None:
-    (places,) = answer_reader().read(QUESTION, SENTENCES[:1])
-    assert SENTENCES[0][slice(*places.likeliest)] == "1,200"
+def test_the_likeliest_answer_is_a_run_of_tokens_that_is_not_long(reader: AnswerReader) -> None:
+    (answer,) = reader.read(QUESTION, SENTENCES[:1])
+    assert SENTENCES[0][slice(*answer.likeliest)] == "1,200"
     spans = np.array([[n, n + 1] for n in range(MAX_ANSWER_TOKENS + 2)])
     begins, ends = np.full(len(spans), -9.0, np.float32), np.full(len(spans), -9.0, np.float32)
-    begins[[0, 4]] = -0.1, -0.5  # the surer beginning is too far before the end, and an end before it is none
+    begins[[0, 4]] = -0.1, -0.5  # the likelier beginning is too far before the end, and no answer ends before it begins
     ends[[2, len(spans) - 1]] = -8.5, -0.1
     assert AnswerSpans(spans, begins, ends, -1.0, 0.0).likeliest == (4, len(spans))
     assert AnswerSpans(spans[:0], begins[:0], ends[:0], -1.0, 0.0).likeliest == (0, 0)
@@ -91,14 +97,14 @@ def test_the_likeliest_answer_is_a_run_of_tokens_that_is_not_long() -> None:
     ("absent", "present"),
     [(np.log(0.5), 0.0), (np.log(0.2), np.log(4)), (2 * MIN_LOG_PROBABILITY, -2 * MIN_LOG_PROBABILITY)],
 )
-def test_that_a_short_answer_stands_there_is_told_in_log_odds(absent: float, present: float) -> None:
+def test_present_is_the_log_odds_of_a_short_answer(absent: float, present: float) -> None:
     nowhere = np.zeros((0, 2), dtype=np.int64)
     none = np.zeros(0, dtype=np.float32)
     assert AnswerSpans(nowhere, none, none, float(absent), 0.0).present == pytest.approx(present)
     assert AnswerSpans(nowhere, none, none, 0.0, 0.0).present < -13
 
 
-def test_made_questions_ask_for_what_stands_in_their_sentence() -> None:
+def test_made_questions_ask_for_words_of_their_sentence() -> None:
     article = (
         "The Norwegian government said on Monday that 4,200 soldiers would leave the town of Narvik before the summer. "
         "The mayor, who has led the town council since 2011, asked the ministry in Oslo for 30 per cent more money now."
@@ -184,4 +190,4 @@ def test_a_few_examples_and_groups_are_learned() -> None:
     assert answers.scores(np.array([start]), np.array([start + 5]))[0] > np.log(0.9)
     assert np.exp(answers.absent) < 0.1 < 0.9 < np.exp(other.absent)
     wrong, *right = reader.read(section.question, [SENTENCES[0], SENTENCES[1], complaint])
-    assert max(places.answers for places in right) > 0 > wrong.answers
+    assert max(spans.answers for spans in right) > 0 > wrong.answers

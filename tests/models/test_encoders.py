@@ -89,22 +89,22 @@ def test_many_texts_go_to_what_is_fastest_here(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("rag.models.openvino.OpenVino", lambda weights: "openvino")
     monkeypatch.setattr("rag.models.sentence_transformers.load_sentence_encoder", lambda name, half=False: (name, half))
 
-    def loaded(many: bool = True) -> object:
-        found: Any = load_encoder("minilm", many)
-        return type(found._states).__name__ if isinstance(found, MiniLM) else found
+    def engine(many: bool = True) -> object:
+        loaded: Any = load_encoder("minilm", many)
+        return type(loaded._states).__name__ if isinstance(loaded, MiniLM) else loaded
 
-    assert loaded() == "OnnxRuntime"
+    assert engine() == "OnnxRuntime"
     has["bfloat16"] = True
-    assert loaded() == ("minilm", True)
+    assert engine() == ("minilm", True)
     has["openvino"] = True
-    assert loaded() == "str"
+    assert engine() == "str"
     has["device"] = True
-    assert loaded() == "str"  # PyTorch made for processors alone does not see the device
-    for accelerator in ("cuda", "mps"):
-        has |= {"cuda": False, "mps": False, accelerator: True}
-        assert loaded() == ("minilm", False)
-        assert get_device_name().split(":")[0] == accelerator  # where a model goes by itself
-        assert loaded(many=False) == "OnnxRuntime"
+    assert engine() == "str"  # a PyTorch for CPUs alone does not see the GPU
+    for gpu in ("cuda", "mps"):
+        has |= {"cuda": False, "mps": False, gpu: True}
+        assert engine() == ("minilm", False)
+        assert get_device_name().split(":")[0] == gpu  # where a model goes by itself
+        assert engine(many=False) == "OnnxRuntime"
 
 
 @pytest.fixture(params=["openvino", "torch"])
@@ -113,7 +113,7 @@ def bulk(request: pytest.FixtureRequest) -> Encoder:
     if request.param == "openvino":
         pytest.importorskip("openvino", reason="openvino is not installed: pip install -e '.[fast]'")
     if not has_bfloat16():
-        pytest.skip("the processor has no bfloat16")
+        pytest.skip("the CPU has no bfloat16")
     return MiniLM(OpenVino) if request.param == "openvino" else load_sentence_encoder("minilm", half=True)
 
 
@@ -170,9 +170,7 @@ print([name for name in ("torch", "transformers", "onnx") if name in sys.modules
         ("Features\t: fp asimd bf16\n", False),
     ],
 )
-def test_a_processor_says_whether_it_has_bfloat16(
-    cpuinfo: str, expected: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_cpu_says_whether_it_has_bfloat16(cpuinfo: str, expected: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Path, "read_text", lambda self, encoding: cpuinfo)
     assert has_bfloat16() is expected
 

@@ -1,4 +1,4 @@
-"""Weights kept in 8 bits are close to what they were, and come back as they are computed with."""
+"""Weights in 8 bits are close to the original ones, and are read back as the model computes with them."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from rag.models.onnx import STEPS, quantise, widen
 
 @settings(max_examples=50)
 @given(arrays(np.float32, (5, 3), elements=st.floats(-4, 4, width=32)), st.booleans())
-def test_eight_bits_are_off_by_half_a_step_at_most_however_the_matrix_lies(matrix: np.ndarray, turned: bool) -> None:
+def test_eight_bits_are_off_by_half_a_step_at_most_in_any_memory_order(matrix: np.ndarray, fortran: bool) -> None:
     matrix[0] = 1  # no column of zeros
-    lying = np.asfortranarray(matrix) if turned else matrix
-    kept = load(save(quantise({"0.up.weight": lying, "0.up.bias": matrix[0]})))
-    back = kept["0.up.weight"] * kept["0.up.weight.scales"]
+    ordered = np.asfortranarray(matrix) if fortran else matrix
+    stored = load(save(quantise({"0.up.weight": ordered, "0.up.bias": matrix[0]})))
+    back = stored["0.up.weight"] * stored["0.up.weight.scales"]
     assert np.all(np.abs(back - matrix) <= np.abs(matrix).max(axis=0) / STEPS / 2 + 1e-6)
-    assert np.array_equal(kept["0.up.bias"], matrix[0])
+    assert np.array_equal(stored["0.up.bias"], matrix[0])
 
 
-def test_what_is_kept_and_what_is_computed_with() -> None:
+def test_weights_are_stored_in_8_and_16_bits_and_read_back() -> None:
     matrix = np.array([[1.0, -2.25], [0.6, 4.0]], dtype=np.float32)
-    positions = np.full((1024, 4), 0.25, dtype=np.float32)  # as large as what is kept in 16 bits
-    kept = quantise({"0.up.weight": matrix, "0.up.bias": matrix[0], "positions": positions})
-    assert kept["0.up.weight"].dtype == np.int8
-    assert kept["0.up.weight"].tolist() == [[63, -35], [38, 63]]
-    assert kept["0.up.weight.scales"].tolist() == [np.float32(1 / 63), np.float32(4 / 63)]
-    assert kept["positions"].dtype == np.float16
-    back = widen(kept)
+    positions = np.full((1024, 4), 0.25, dtype=np.float32)  # large enough for 16 bits
+    stored = quantise({"0.up.weight": matrix, "0.up.bias": matrix[0], "positions": positions})
+    assert stored["0.up.weight"].dtype == np.int8
+    assert stored["0.up.weight"].tolist() == [[63, -35], [38, 63]]
+    assert stored["0.up.weight.scales"].tolist() == [np.float32(1 / 63), np.float32(4 / 63)]
+    assert stored["positions"].dtype == np.float16
+    back = widen(stored)
     assert back["positions"].dtype == np.float32
     assert np.array_equal(back["positions"], positions)
-    assert back["0.up.weight"] is kept["0.up.weight"]
+    assert back["0.up.weight"] is stored["0.up.weight"]
     assert back["0.up.bias"].tolist() == [1.0, -2.25]
