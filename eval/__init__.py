@@ -1,1 +1,1 @@
-"""Question sets and benchmarks, run through the product from a checkout: `python -m eval`."""
+"""Question sets and benchmarks over the product, run from a checkout: `python -m eval`."""

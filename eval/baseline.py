@@ -1,5 +1,6 @@
-"""The plain way to answer, which every other is held against: the three best sentences by their words and their
-vectors together, nothing else. It reads a question as if nothing had been said before, and refuses none.
+"""The baseline that answers are compared with: the three best sentences by BM25 and cosine.
+
+It ignores the questions before, and refuses none.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ from rag.types import Answer, Article, Citation, Claim, Turn
 
 SENTENCES = 3  # of an answer
 K1, B = 1.2, 0.75
-BM25 = 0.1  # what a point of BM25 counts, beside the cosine
+BM25 = 0.1  # weight of the BM25 score beside the cosine
 
 Doubles = NDArray[np.float64]
 
 
 class PlainBaseline:
-    """Answers from all the sentences of some articles, held in memory."""
+    """Answers from all sentences of some articles, which it holds in memory."""
 
     def __init__(self, articles: Sequence[Article], encoder: Encoder) -> None:
         self._encoder = encoder
@@ -41,7 +42,7 @@ class PlainBaseline:
         self._vectors = encoder.encode(texts)
 
     def ask(self, question: str, *, history: Sequence[Turn]) -> Answer:
-        """Cite the best sentences; the confidence grows with the score of the best, and is no probability."""
+        """Cite the best sentences; the confidence grows with the best score, and is not a probability."""
         scores = BM25 * self._bm25(question) + self._vectors @ self._encoder.encode([question])[0]
         best = [int(index) for index in np.argsort(-scores, kind="stable")[:SENTENCES]]
         found = enumerate((self._sentences[index] for index in best), start=1)
@@ -60,7 +61,7 @@ class PlainBaseline:
         )
 
     def _bm25(self, question: str) -> Doubles:
-        """(sentences,) as Robertson & Zaragoza (2009) have it."""
+        """Return the BM25 scores (sentences,), after Robertson & Zaragoza (2009)."""
         asked = {word.key for word in words(question) if word.content}
         lengths = np.array([counts.total() for counts in self._counts], dtype=np.float64)
         total = np.zeros(len(lengths))

@@ -1,4 +1,4 @@
-"""The product that the commands ask: on an index that is there, or on one built for a single run."""
+"""Open the product for the commands: on an index that exists, or on one built for a single run."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ Opener = Callable[[Settings, bool], AbstractContextManager[Asker]]
 
 @contextmanager
 def open_product(settings: Settings, fresh: bool) -> Iterator[OnRecord]:
-    """Open the product on its index, or on a `fresh` one built from the seeds and thrown away afterwards.
+    """Open the product on its index, or on a `fresh` one that is built from the seeds and removed afterwards.
 
     Raises:
         OnRecordError: no articles, no index, or one that cannot be used.
     """
     from rag.pipeline import OnRecord
 
-    with _indexed(settings, fresh) as settings:
-        yield OnRecord.open(settings)
+    with _indexed(settings, fresh) as indexed:
+        yield OnRecord.open(indexed)
 
 
 @contextmanager
 def open_plain(settings: Settings, fresh: bool) -> Iterator[PlainBaseline]:
-    """Open the plain way to answer on the articles that `open_product` would answer from.
+    """Open the baseline on the articles that `open_product` would answer from.
 
     Raises:
         OnRecordError: as there.
@@ -50,7 +50,7 @@ def open_plain(settings: Settings, fresh: bool) -> Iterator[PlainBaseline]:
     from rag.models.registry import load_encoder
 
     encoder = load_encoder(settings.encoder)
-    with _indexed(settings, fresh) as settings, Index.open(settings.index, encoder).snapshot() as snapshot:
+    with _indexed(settings, fresh) as indexed, Index.open(indexed.index, encoder).snapshot() as snapshot:
         yield PlainBaseline(list(snapshot.articles()), encoder)
 
 
@@ -68,10 +68,10 @@ def _indexed(settings: Settings, fresh: bool) -> Iterator[Settings]:
 
 
 def build_index(articles: Path, cache: Path, encoder: Encoder | str, progress: Progress) -> tuple[Path, BuildReport]:
-    """Bring the index in `cache` up to date with a file of articles; what was encoded before is not encoded again.
+    """Bring the index in `cache` up to date with a file of articles; unchanged passages are not encoded again.
 
     Raises:
-        OnRecordError: the index cannot be built; see `rag.index.reader.build`.
+        OnRecordError: the index cannot be built; see `rag.index.build.build`.
         EvalError: the cache cannot be written.
     """
     seeds, index = cache / "articles", cache / "index"
@@ -80,7 +80,7 @@ def build_index(articles: Path, cache: Path, encoder: Encoder | str, progress: P
         for old in seeds.iterdir():
             if old.name != articles.name:
                 old.unlink()
-        copy = seeds / articles.name  # in a folder of its own: the questions beside the original are no articles
+        copy = seeds / articles.name  # in a folder of its own: the questions beside the original are not articles
         if not copy.exists() or _stamp(copy) != _stamp(articles):
             copy.unlink(missing_ok=True)  # it may be read-only, as its original was
             shutil.copy2(articles, copy)

@@ -1,4 +1,4 @@
-"""What a ranking is measured by, question by question, and how far two systems differ: pure functions; no files."""
+"""Measure rankings question by question, and compare two systems: pure functions; no files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from eval.datasets.qrels import Qrels, RetrievalQuery, words_of
 from rag.evaluation.measures import Difference
 from rag.types import Hit
 
-# Our name: that of ir-measures. All are over articles.
+# Name here: name in ir-measures. All measures are over articles.
 ARTICLE_MEASURES = {
     "Hits@1": "Success@1",
     "Hits@5": "Success@5",
@@ -33,13 +33,13 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """What a system returned for one question, as far as it is measured.
+    """The part of a system's result for one question that is measured.
 
     Attributes:
         articles: ids, each once, in the order of their best passages.
-        also: article id -> those of which a passage was folded into one of its own.
+        also: article id -> articles of which a passage was folded into a passage of that article.
         passages: (article id, text) of the first passages; none where whole articles are ranked.
-        ms: what the search took, milliseconds.
+        ms: time of the search, milliseconds.
     """
 
     articles: tuple[str, ...]
@@ -49,7 +49,7 @@ class Ranking:
 
 
 def ranking(hits: Sequence[Hit], ms: float, whole_articles: bool = False) -> Ranking:
-    """Keep of a system's hits what is measured."""
+    """Return the part of a system's hits that is measured."""
     articles = tuple(dict.fromkeys(hit.passage.article.id for hit in hits))
     also: dict[str, tuple[str, ...]] = {}
     for hit in hits:
@@ -61,17 +61,17 @@ def ranking(hits: Sequence[Hit], ms: float, whole_articles: bool = False) -> Ran
 
 
 def article_values(qrels: Qrels, rankings: Mapping[str, Ranking]) -> dict[str, dict[str, float]]:
-    """Return measure -> question id -> value; a question without a ranking counts like one that nothing is found for.
+    """Return measure -> question id -> value; a question without a ranking has no hits.
 
     Hits@k is 1 when one of the first k articles is relevant; R@k the share of the relevant articles among the first k;
     MRR@10 (its mean) 1 / rank of the first relevant article, 0 beyond 10; nDCG@10 Σ gain / log2(1 + rank) over that of
-    the best order. What was folded into an article counts at that one's rank.
+    the best order. An article that was folded into another counts at the rank of that one.
     """
     import ir_measures
     from ir_measures import ScoredDoc
 
     names = {ir_measures.parse_measure(theirs): ours for ours, theirs in ARTICLE_MEASURES.items()}
-    # Scores fall with the rank, so that equal scores of a system are not put in another order.
+    # The score is the negative rank, so that equal scores of a system keep their order.
     run = [
         ScoredDoc(query.id, article, -float(rank))
         for query in qrels.queries
@@ -86,7 +86,7 @@ def article_values(qrels: Qrels, rankings: Mapping[str, Ranking]) -> dict[str, d
 
 
 def _standing(ranking: Ranking, relevant: Mapping[str, int]) -> list[str]:
-    """The articles of a ranking, each once, as what they stand for."""
+    """Return the articles of a ranking, each once, folded ones replaced by the relevant article that they hold."""
     return list(dict.fromkeys(_stands_for(article, ranking, relevant) for article in ranking.articles))
 
 
@@ -99,7 +99,7 @@ def _stands_for(article: str, ranking: Ranking, relevant: Mapping[str, int]) -> 
 
 
 def answerable(qrels: Qrels, texts: Mapping[str, str]) -> tuple[str, ...]:
-    """The ids of the questions whose right answer stands in a relevant article; `texts` is article id -> text."""
+    """Return the ids of the questions with a right answer in a relevant article; `texts` is article id -> text."""
     words = {id_: words_of(text) for id_, text in texts.items()}
     return tuple(
         query.id
@@ -129,7 +129,7 @@ def answer_values(qrels: Qrels, rankings: Mapping[str, Ranking], among: Sequence
 
 
 def holds(words: str, query: RetrievalQuery) -> bool:
-    """Whether one of the right answers stands in a text, given as `words_of` it."""
+    """Return whether one of the right answers is in a text, given as `words_of` returns it."""
     return any(answer.strip() and answer in words for answer in map(words_of, query.answers))
 
 
@@ -142,7 +142,7 @@ class Paired(Difference):
 
     Attributes:
         n: number of questions.
-        p: two-sided: how often the difference falls on the other side of 0 when the questions are drawn anew.
+        p: two-sided: how often the difference has the other sign when the questions are drawn again.
     """
 
     n: int
@@ -172,7 +172,7 @@ _NOTHING = 1e-12  # sums of the same numbers in another order differ by less
 
 
 def _drawn_means(differences: Floats, seed: int, draws: int) -> Floats:
-    """The means (draws,) of as many differences (n,) drawn with replacement."""
+    """Return the means (draws,) of n differences drawn with replacement from (n,)."""
     rng = np.random.default_rng(seed)
     blocks = []
     for start in range(0, draws, _DRAWS_AT_ONCE):
@@ -182,5 +182,5 @@ def _drawn_means(differences: Floats, seed: int, draws: int) -> Floats:
 
 
 def nearest_rank(values: Sequence[float], percent: float) -> float:
-    """The smallest value that at least `percent` % of the values do not exceed."""
+    """Return the smallest value that at least `percent` % of the values do not exceed."""
     return float(np.percentile(values, percent, method="inverted_cdf"))

@@ -1,4 +1,4 @@
-"""Who says what, held against people's annotations in the form of PolNeAR (Newell, Margolin & Ruths 2018).
+"""Compare the speakers found with people's annotations in the form of PolNeAR (Newell, Margolin & Ruths 2018).
 
 The data is a folder with `train/` and `dev/`, each of `text/NAME.txt` and `attributions/NAME_*.ann` (brat's stand-off
 form: `T1<tab>Cue 107 114<tab>said`, `E1<tab>Attribution:T4 Cue:T1 Source:T2`). `train` tunes, `dev` tests.
@@ -27,10 +27,10 @@ NEAR = 1  # characters by which a verb found may differ from the one annotated
 
 @dataclass(frozen=True, slots=True)
 class Annotated:
-    """One attribution: where its verb, its source and what is said stand, from first to last character.
+    """One annotated attribution: the spans of its verb, its source and its content.
 
     Attributes:
-        pronoun: the source is one, so that whom it means is not annotated.
+        pronoun: the source is a pronoun; the annotation does not tell whom it means.
     """
 
     cue: Span
@@ -43,7 +43,7 @@ def read_annotated(folder: Path) -> Iterator[tuple[str, list[Annotated]]]:
     """Yield the text of each article of a part, and those of its attributions that have a verb.
 
     Raises:
-        EvalError: there is none, or a line is not of that form.
+        EvalError: there is no article, or a line is not of that form.
     """
     files = sorted((folder / "text").glob("*.txt"))
     if not files:
@@ -55,7 +55,7 @@ def read_annotated(folder: Path) -> Iterator[tuple[str, list[Annotated]]]:
 
 
 def _annotated(path: Path) -> list[Annotated]:
-    lines = path.read_text(encoding="utf-8").splitlines()  # some are the rest of the words of the line before
+    lines = path.read_text(encoding="utf-8").splitlines()  # some lines continue the words of the line before
     rows = [match.groups() for line in lines if (match := _LINE.fullmatch(line))]
     try:
         spans = {name: (_span(given), words or "") for name, given, words in rows if name.startswith("T")}
@@ -75,13 +75,13 @@ def _annotated(path: Path) -> list[Annotated]:
 
 
 def _span(given: str) -> Span:
-    """Of "Source 89 95;99 106" the characters from the first to the last."""
+    """Return the span from the first to the last character of "Source 89 95;99 106"."""
     numbers = [int(number) for part in given.split(" ", 1)[1].split(";") for number in part.split()]
     return numbers[0], numbers[-1]
 
 
 def _roles(given: str) -> dict[str, str]:
-    """Role -> what plays it; of "Source" and "Source2" the first."""
+    """Return role -> id of its span; of "Source" and "Source2" the first."""
     roles: dict[str, str] = {}
     for part in given.split():
         role, _, name = part.partition(":")
@@ -90,7 +90,7 @@ def _roles(given: str) -> dict[str, str]:
 
 
 def measured(folder: Path) -> dict[str, Json]:
-    """For each half: attributions found and their speakers, and which of the sentences that have one here should."""
+    """Return the measures of each half: of the attributions and their speakers, and of the sentences with a speaker."""
     return {half: _measured(list(read_annotated(folder / part))) for half, part in PARTS.items()}
 
 
@@ -140,7 +140,7 @@ def _verbs(given: Sequence[Attribution | None], annotated: Sequence[Annotated]) 
 def _sentences(
     spans: Sequence[Span], given: Sequence[Attribution | None], annotated: Sequence[Annotated]
 ) -> Iterator[str]:
-    """What each sentence counts as, by whether a verb or what is said is annotated in it, and whether it is named."""
+    """Yield what to count for each sentence: is a verb or content annotated in it, and does it get a speaker here?"""
     for span, one in zip(spans, given, strict=True):
         verb = any(span[0] <= wanted.cue[0] < span[1] for wanted in annotated)
         said = any(wanted.content is not None and _overlap(wanted.content, span) for wanted in annotated)

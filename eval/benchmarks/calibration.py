@@ -1,4 +1,4 @@
-"""Measure the confidence over `eval.datasets.confidence_rows`: what it tells apart, and what refusing costs."""
+"""Measure the confidence over `eval.datasets.confidence_rows`: its separation, calibration and refusals."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ COVERAGES = tuple(n / 10 for n in range(1, 11))
 
 
 def measured(rows: Sequence[ConfidenceRow], name: str, refuse_below: float) -> Json:
-    """The whole result: measures per source and half, and the rows they come from."""
+    """Return the whole result: measures of each source and half, and the rows that they are computed from."""
     found: Json = {}
     sources = [*dict.fromkeys(r.source for r in rows), "all"]
     for source in sources:
@@ -39,9 +39,9 @@ def measured(rows: Sequence[ConfidenceRow], name: str, refuse_below: float) -> J
             if group:
                 found[f"{source}, {half}"] = _measures(group, refuse_below)
     tune = [r for r in rows if r.half == "tune"]
-    sure, answerable, _ = _columns(tune)
+    confidence, answerable, _ = _columns(tune)
     of = np.array([r.source for r in tune])
-    low, high = threshold_interval(sure, answerable, of, REFUSED_ANSWERABLE)
+    low, high = threshold_interval(confidence, answerable, of, REFUSED_ANSWERABLE)
     return {
         "format": 1,
         "command": "calibration",
@@ -50,7 +50,7 @@ def measured(rows: Sequence[ConfidenceRow], name: str, refuse_below: float) -> J
         **provenance(),
         "threshold": {
             "refused_answerable": REFUSED_ANSWERABLE,
-            "value": threshold_for(sure, answerable, of, REFUSED_ANSWERABLE),
+            "value": threshold_for(confidence, answerable, of, REFUSED_ANSWERABLE),
             "low": low,
             "high": high,
         },
@@ -62,36 +62,36 @@ def measured(rows: Sequence[ConfidenceRow], name: str, refuse_below: float) -> J
 
 
 def _columns(rows: Sequence[ConfidenceRow]) -> tuple[Floats, Labels, Labels]:
-    """Confidence, whether the archive answers, and whether the answer given is right."""
-    sure = np.array([probability(r.vector()) for r in rows], dtype=np.float64)
-    return sure, np.array([r.answerable for r in rows]), np.array([r.right for r in rows])
+    """Return confidence (n,), whether the archive holds the answer (n,), and whether the answer is right (n,)."""
+    confidence = np.array([probability(r.vector()) for r in rows], dtype=np.float64)
+    return confidence, np.array([r.answerable for r in rows]), np.array([r.right for r in rows])
 
 
 def _measures(rows: Sequence[ConfidenceRow], refuse_below: float) -> Json:
-    sure, answerable, right = _columns(rows)
-    curve = risks(sure, right)
+    confidence, answerable, right = _columns(rows)
+    curve = risks(confidence, right)
     return {
         "n": len(rows),
         "answerable": int(answerable.sum()),
         "right": int(right.sum()),
-        "auroc": auroc(sure, answerable),
-        "auroc_right": auroc(sure, right),
-        "calibration_error": calibration_error(sure, answerable),
-        "calibration_error_right": calibration_error(sure, right),
-        "aurc": aurc(sure, right),
-        "refusals": asdict(refusals(sure, answerable, refuse_below)),
+        "auroc": auroc(confidence, answerable),
+        "auroc_right": auroc(confidence, right),
+        "calibration_error": calibration_error(confidence, answerable),
+        "calibration_error_right": calibration_error(confidence, right),
+        "aurc": aurc(confidence, right),
+        "refusals": asdict(refusals(confidence, answerable, refuse_below)),
         "kinds": {
-            kind: asdict(refusals(sure[of], answerable[of], refuse_below))
+            kind: asdict(refusals(confidence[of], answerable[of], refuse_below))
             for kind in dict.fromkeys(r.kind for r in rows)
             if (of := np.array([r.kind == kind for r in rows])).any()
         },
-        "bins": [asdict(b) for b in bins(sure, answerable)],
+        "bins": [asdict(b) for b in bins(confidence, answerable)],
         "risks": {f"{c:.1f}": float(curve[max(0, round(c * len(rows)) - 1)]) for c in COVERAGES},
     }
 
 
 def tables(result: Json) -> list[Table]:
-    """What the result says, a row for each source and half; then its reliability and its risks."""
+    """Return the tables of a result: by source and half, by kind, reliability, and risk by coverage."""
     below = result["settings"]["refuse_below"]
     main = plain_table(f"refused below {below}; P, R: of refusals, against questions without an answer", "source, half")
     for column in ("n", "no answer", "AUROC", "P", "R", "answerable refused", "ECE", "AURC"):

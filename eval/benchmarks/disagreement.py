@@ -1,8 +1,7 @@
-"""Do sources that disagree come out apart? Over questions whose documents answer differently, and over the seeds.
+"""Measure whether sources that disagree are shown as sides, over RAMDocs and over the seeds.
 
 A set is a file of JSON lines in the form of RAMDocs (Wang et al. 2025): `question` and `documents`, each with `text`
-and the `answer` that it gives, "unknown" when it gives none. The documents of one question are asked as an archive of
-their own, so that what other questions' documents say is never in reach.
+and the `answer` that it gives, "unknown" when it gives none. Each question is asked over its own documents only.
 """
 
 from __future__ import annotations
@@ -29,12 +28,12 @@ from rag.types import Answer
 
 @dataclass(frozen=True, slots=True)
 class DisagreementOutcome:
-    """What became of one question; holds no text.
+    """The outcome of one question, without text.
 
     Attributes:
-        answers: how many different answers its documents give.
-        sides: for each side shown, how many of them its quotes hold.
-        shown: how many of them any side holds.
+        answers: number of different answers in its documents.
+        sides: for each side shown, the number of these answers in its quotes.
+        shown: number of these answers on any side.
     """
 
     id: str
@@ -46,12 +45,12 @@ class DisagreementOutcome:
 
     @property
     def apart(self) -> bool:
-        """Two different answers, on two sides."""
+        """Whether two different answers are on two sides."""
         return sum(held > 0 for held in self.sides) > 1 and self.shown > 1
 
 
 def open_cases(cases: Sequence[RamdocsCase], cache: Path, encoder: Encoder, progress: Callable[..., None]) -> OnRecord:
-    """Index all documents in `cache`, each with its case's id for a publisher, and open the product over them."""
+    """Index all documents in `cache`, the id of the case as their publisher, and open the product over them."""
     from rag.index.build import build
 
     seeds, index = cache / "articles", cache / "index"
@@ -70,7 +69,7 @@ def open_cases(cases: Sequence[RamdocsCase], cache: Path, encoder: Encoder, prog
 def ask_cases(
     app: OnRecord, cases: Sequence[RamdocsCase], progress: Progress = lambda done, total: None
 ) -> list[DisagreementOutcome]:
-    """Ask each question of its own documents."""
+    """Ask each question over its own documents."""
     found = []
     for done, case in enumerate(cases, start=1):
         found.append(judge(case, app.ask(case.question, filters=Filters(publisher=case.id))))
@@ -93,7 +92,7 @@ def judge(case: RamdocsCase, answer: Answer) -> DisagreementOutcome:
 
 
 def measured(judged: Sequence[DisagreementOutcome]) -> Json:
-    """Precision and recall of "disputed", of two answers shown apart, and of the answers shown at all; with counts."""
+    """Return precision and recall of "disputed" and of two answers apart, the share of answers shown, and counts."""
     disputed = [j for j in judged if j.status == "disputed"]
     differ = [j for j in judged if j.answers > 1]
     apart = sum(j.apart for j in disputed)
@@ -120,7 +119,7 @@ def by_half(judged: Sequence[DisagreementOutcome]) -> dict[str, Json]:
 
 
 def over_questions(app: Asker, questions: Sequence[Asked], progress: Progress) -> list[Json]:
-    """Ask a question set: which answers come out disputed, beside the kind of each question ("disagree" should)."""
+    """Ask a question set and return the status of each answer; questions of kind "disagree" should be disputed."""
     rows = []
     for done, question in enumerate(questions, start=1):
         answer = app.ask(question.question, history=())
@@ -130,7 +129,7 @@ def over_questions(app: Asker, questions: Sequence[Asked], progress: Progress) -
 
 
 def alarms(rows: Sequence[Mapping[str, Any]]) -> dict[str, Json]:
-    """By half: how many of the disagreeing questions were found, and false alarms among the others."""
+    """Return by half how many disputed answers are right, and how many of the disagreeing questions were found."""
     found = {}
     for half in ("tune", "test"):
         mine = [row for row in rows if row["half"] == half]

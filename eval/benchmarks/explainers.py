@@ -1,7 +1,7 @@
-"""Measure answers to questions that articles ask themselves: is what is said for an answer of the section under it?
+"""Measure answers to questions that articles ask: are the sentences cited from the section under the question?
 
-A question is put to its own article alone, whose other sections and paragraphs are about the same people and things.
-The article's questions are taken out of it, or their words would show where the answer stands.
+A question is asked over its own article alone, whose other sections are about the same people and things. The article's
+questions are removed from it, because their words would show where the answer is.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ MEASURES = {
 
 
 def questions_in(snap: Snapshot, articles: Collection[str]) -> list[tuple[Article, Section]]:
-    """The sections of some articles, those that are not in the archive left out."""
+    """Return the sections of those of the articles that are in the archive."""
     held = (article for id_ in sorted(articles) if (article := snap.article(id_)))
     return [(article, part) for article in held for part in sections(article.text)]
 
@@ -64,7 +64,7 @@ def run(
 
 
 def score_article(reader: SentenceScorer, article: Article, asked: str) -> tuple[Query, list[ScoredSentence]]:
-    """The question read, and the article's sentences judged, its own questions taken out."""
+    """Return the analysed question and the scored sentences of the article, without the article's questions."""
     question = analyse(checked(asked))
     lines = (line for line in article.text.split("\n") if not line.rstrip().endswith("?"))
     passages = split(replace(article, text="\n".join(lines)))[:PASSAGES]
@@ -72,7 +72,7 @@ def score_article(reader: SentenceScorer, article: Article, asked: str) -> tuple
 
 
 def _row(reader: SentenceScorer, article: Article, part: Section) -> Iterator[Json]:
-    """One row; none when nothing can be looked for, or nothing under the question is a sentence as it is read."""
+    """Yield one row; none when the question has no search terms, or no scored sentence is under it."""
     question, judged = score_article(reader, article, part.question)
     under = {sentence for line in part.lines for sentence in folded_sentences(line)}
     found = [_of(under, one.evidence) for one in judged]
@@ -98,7 +98,7 @@ def _measured(rows: Sequence[Json]) -> Json:
 
 
 def tables(result: Json) -> list[Table]:
-    """What the result says, a row for each measure."""
+    """Return the table of a result, a row for each measure."""
     table = plain_table("questions that articles ask, put to the article alone", "share")
     for half, of in result["measures"].items():
         table.add_column(f"{half}, {of['n']}", justify="right")

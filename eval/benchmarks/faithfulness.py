@@ -1,4 +1,4 @@
-"""Does the verifier tell sentences that a text carries from those that it does not? And the fit of its weights."""
+"""Measure whether the verifier separates supported from unsupported sentences, and fit its weights."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from rag.verification.verifier import SUPPORTED_FROM, SourceText, Verifier
 RESAMPLES = 1000
 C = 0.1  # of the regression
 FREE = 3.0  # scale of the sets' own intercepts: regularised less than the features
-MADE = ("edited",)  # sets that are all but copies of their source: they say nothing of where to draw the line
+MADE = ("edited",)  # sets whose sentences nearly copy their source: they cannot place the threshold
 
 Labels = npt.NDArray[np.bool_]
 Scores = npt.NDArray[np.float64]
@@ -35,11 +35,11 @@ Scores = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class ClaimVerdict:
-    """An example's verdict: ids and numbers, no text.
+    """The verdict on an example: ids and numbers, no text.
 
     Attributes:
-        ms: how long `Verifier.check` took, with what it had kept of the source by then.
-        chars: length of the source.
+        ms: time of `Verifier.check`, milliseconds, with the caches of the source as they are by then.
+        chars: length of the source, characters.
     """
 
     id: str
@@ -56,7 +56,7 @@ class ClaimVerdict:
 def run(
     encoder: Encoder, examples: Sequence[ClaimExample], name: str, half: str, seed: int, progress: Progress
 ) -> Json:
-    """Check every example and return what is written: what it was done with, the measures, the single verdicts."""
+    """Check every example and return the whole result: the settings, the measures and the single verdicts."""
     judged = judge(Verifier(encoder), examples, progress)
     weights = json.loads(resources.files("rag.models").joinpath("data/verifier.json").read_text("utf-8"))
     return {
@@ -84,9 +84,9 @@ def judge(verifier: Verifier, examples: Sequence[ClaimExample], progress: Progre
 
 
 def measures(judged: Sequence[ClaimVerdict], seed: int) -> Json:
-    """Each set's AUROC with its 95 % interval, precision and recall of what is accepted, and the accepted of each kind.
+    """Return for each set the AUROC with its 95 % interval, precision and recall of accepting, and shares by kind.
 
-    `supported` is the share of the examples that people call supported; p50 and p95 are of `ms`.
+    `supported` is the share of examples that people call supported; p50 and p95 are of `ms`.
     """
     sets: Json = {}
     for of in dict.fromkeys(j.of for j in judged):
@@ -108,7 +108,7 @@ def measures(judged: Sequence[ClaimVerdict], seed: int) -> Json:
 
 
 def _accepted(rows: Sequence[ClaimVerdict]) -> Iterator[tuple[str, Json]]:
-    """The share accepted of each kind, apart for what is supported and what is not."""
+    """Yield the share accepted of each kind, separately for supported and unsupported examples."""
     for kind, label in dict.fromkeys((j.kind, j.supported) for j in rows if j.kind):
         taken = [j.support != "unsupported" for j in rows if (j.kind, j.supported) == (kind, label)]
         name = f"{kind}, {'to be accepted' if label else 'to be refused'}"
@@ -120,7 +120,7 @@ def _auroc(label: Labels, score: Scores) -> float | None:
 
 
 def _interval(label: Labels, score: Scores, seed: int) -> list[float] | None:
-    """95 % percentile bootstrap over the examples."""
+    """Return the 95 % interval by a percentile bootstrap over the examples."""
     rng = np.random.default_rng(seed)
     drawn = (rng.integers(len(label), size=len(label)) for _ in range(RESAMPLES))
     found = [value for rows in drawn if (value := _auroc(label[rows], score[rows])) is not None]
@@ -128,7 +128,7 @@ def _interval(label: Labels, score: Scores, seed: int) -> list[float] | None:
 
 
 def tables(result: Json) -> list[Table]:
-    """One row for each set, and one for each kind of what was made here."""
+    """Return two tables: a row for each set, and a row for each kind of example made here."""
     first = plain_table(f"supported or not; half: {result['set']['half']}", "set")
     for column in ("n", "supported", "AUROC", "95 %", "precision", "recall", "ms p50", "p95"):
         first.add_column(column, justify="right")
@@ -154,9 +154,9 @@ def _shown(value: float | None) -> str:
 
 
 def fit(encoder: Encoder, examples: Sequence[ClaimExample], weights: Path, progress: Progress) -> dict[str, float]:
-    """Fit the verifier's weights on the examples, each set weighing the same, and write them to `weights`.
+    """Fit the verifier's weights on the examples, each set with the same weight, and write them to `weights`.
 
-    A summary has the mean features of its sentences, which gives it the mean of their log odds.
+    A summary has the mean features of its sentences, and so the mean of their log odds.
     """
     verifier, features, kept = Verifier(encoder), [], []
     for number, example in enumerate(examples, start=1):
@@ -173,11 +173,11 @@ def fit(encoder: Encoder, examples: Sequence[ClaimExample], weights: Path, progr
 
 
 def regression(features: Floats, examples: Sequence[ClaimExample]) -> dict[str, float]:
-    """Return the weight of each sign and the intercept.
+    """Return the weight of each feature and the intercept.
 
-    First each set has an intercept of its own, so that the weights tell supported from unsupported within a set and not
-    one set from another. Then one intercept, and how it falls with the size of the source, are found for all sets
-    together. In each set both verdicts weigh the same, and each set as much as any other.
+    First each set has its own intercept, so that the weights separate supported from unsupported within a set, and not
+    one set from another. Then one intercept and the weight of the size of the source are fitted over all sets. Both
+    labels of a set have the same weight, and so have all sets.
     """
     size = ALIGNMENT_FEATURES.index("size")
     label = np.array([e.supported for e in examples])

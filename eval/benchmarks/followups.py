@@ -1,15 +1,14 @@
-"""Follow-ups made to stand alone, held against a person's rewrite: by the words added, and by what is then found.
+"""Compare contextualised follow-ups with a person's rewrites: by the words added, and by retrieval.
 
 The data is MTRAG's (Katsis et al. 2025): for each domain `retrieval_tasks/*/*_lastturn.jsonl`, `_questions.jsonl` (the
-questions up to it), `_rewrite.jsonl` and `qrels/dev.tsv`; the pool is the documents of `evaluations/*.json`. Only what
-the user asked is known, as in a batch with a `history` of questions. Halves are by conversation. With a language model
-the questions are also rewritten by it, behind the product's guard, also where the product would not ask so small a one.
+questions up to it), `_rewrite.jsonl` and `qrels/dev.tsv`; the pool is the documents of `evaluations/*.json`. The
+history is the user's questions alone, as in a batch. Halves are by conversation. A language model, when one is given,
+also rewrites the questions, under the product's checks, even one too small for the product to ask.
 """
 
 from __future__ import annotations
 
 import csv
-import hashlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +18,7 @@ from pathlib import Path
 
 from eval.benchmarks.systems import NEVER
 from eval.datasets.qrels import Qrels, RetrievalQuery
+from eval.datasets.squad import half_of
 from eval.ranking import Ranking, article_values, ranking
 from rag.evaluation.questions import EvalError
 from rag.evaluation.runs import Json
@@ -44,7 +44,7 @@ Forms = Mapping[str, Mapping[str, str]]  # name of a form -> id of a follow-up -
 
 @dataclass(frozen=True)
 class FollowUp:
-    """A question with its conversation, and a person's rewrite of it."""
+    """A question with the questions before it, and a person's rewrite of it."""
 
     id: str
     history: tuple[str, ...]
@@ -54,13 +54,12 @@ class FollowUp:
 
     @property
     def half(self) -> str:
-        """"tune" or "test", by the hash of the conversation."""
-        conversation = self.id.partition("<")[0]
-        return "test" if hashlib.sha256(conversation.encode()).digest()[0] % 2 else "tune"
+        """The half by the hash of the conversation."""
+        return half_of(self.id.partition("<")[0])
 
     @cached_property
     def known(self) -> list[Turn]:
-        """The questions before it as the product condenses them, each with those before it."""
+        """The questions before it, each contextualised by the product with those before it."""
         known: list[Turn] = []
         for question in self.history[-MAX_TURNS:]:
             known.append(Turn(contextualise(question, known)))
@@ -68,7 +67,7 @@ class FollowUp:
 
     @property
     def ours(self) -> str:
-        """The question as the product's rules condense it."""
+        """The question as the product's rules contextualise it."""
         return contextualise(self.last, self.known)
 
 
@@ -104,10 +103,10 @@ def _texts(path: Path) -> dict[str, str]:
 
 
 def write_pool(folder: Path, path: Path) -> None:
-    """Write the documents of `evaluations/*.json` as the articles of an archive, if they are not there yet.
+    """Write the documents of `evaluations/*.json` as a file of articles.
 
     Raises:
-        EvalError: there are none.
+        EvalError: there are no documents.
     """
     rows = {
         d["document_id"]: {"id": d["document_id"], "title": d.get("title"), "text": d["text"]}
@@ -122,7 +121,7 @@ def write_pool(folder: Path, path: Path) -> None:
 
 @dataclass(frozen=True)
 class HumanRewriter:
-    """The person who rewrote a follow-up, in a model's place: what the guard leaves of the best there is."""
+    """A `Rewriter` that returns the person's rewrite: an upper bound for models under the product's checks."""
 
     one: FollowUp
     rewrites: bool = True
@@ -135,7 +134,7 @@ class HumanRewriter:
 def rewrites(
     followups: Sequence[FollowUp], model: Callable[[FollowUp], Rewriter], progress: Callable[[int, int], None]
 ) -> dict[str, Rewrite]:
-    """Every follow-up made to stand alone with the model for it, by its id."""
+    """Return the rewrite of every follow-up, by its id, each with the model that `model` returns for it."""
     found = {}
     for done, one in enumerate(followups, start=1):
         found[one.id] = rewritten(one.last, one.known, one.ours, model(one))
@@ -144,14 +143,14 @@ def rewrites(
 
 
 def reasons(made: Sequence[Rewrite]) -> Json:
-    """How often the model was asked, and its version taken, and why not otherwise."""
+    """Return how often the model was asked, how often its rewrite was taken, and the reasons why not."""
     why = Counter(one.why for one in made)
     refused = {f"not taken: {reason}": n for reason, n in sorted(why.items()) if reason not in ("", NOT_ASKED)}
     return {"asked": len(made) - why[NOT_ASKED], "taken": why[""]} | refused
 
 
 def forms(followups: Sequence[FollowUp], made: Mapping[str, Rewrite] | None = None) -> Forms:
-    """Each follow-up as it was asked, by our rules, `made` with a model if there is one, and as a person rewrote it."""
+    """Return each follow-up as asked, as our rules and, if there is one, a model rewrote it, and as a person did."""
     return {
         "last": {one.id: one.last for one in followups},
         "ours": {one.id: one.ours for one in followups},
@@ -161,9 +160,9 @@ def forms(followups: Sequence[FollowUp], made: Mapping[str, Rewrite] | None = No
 
 
 def overlap(followups: Sequence[FollowUp], form: Mapping[str, str]) -> Json:
-    """The words added, against those that the person added; and how often both leave a question alone.
+    """Compare the words added with those that the person added, and count the questions that both leave unchanged.
 
-    `recall` is over the words that the person added and the history has; `precision` over the words that we added.
+    `recall` is over the words that the person added and the history has, `precision` over the words that we added.
     """
     added = right = reachable = alone = left = 0
     for one in followups:
@@ -184,7 +183,7 @@ def overlap(followups: Sequence[FollowUp], form: Mapping[str, str]) -> Json:
 
 
 def searched(followups: Sequence[FollowUp], forms: Forms, index: Index, encoder: Encoder) -> dict[str, dict[str, Json]]:
-    """System -> form -> mean measures, over the questions of which the pool holds something relevant."""
+    """Return system -> form -> mean measures, over the questions that have a relevant document in the pool."""
     with index.snapshot() as snap:
         pool = {article.id for article in snap.articles()}
     asked = [one for one in followups if one.relevant & pool]

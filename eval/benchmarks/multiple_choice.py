@@ -1,12 +1,12 @@
-"""Multiple choice: which of the choices do the articles found for a question support, and when does none."""
+"""Measure multiple choice: which choice the retrieved articles support, and when to choose none."""
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date as Day
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from rag.retrieval.hybrid import retrieve
 from rag.text.tokens import keys
 from rag.types import Hit
 
-ABSTAIN_BELOW = 0.1  # lead of the best choice over the next, under which none is chosen
+ABSTAIN_BELOW = 0.1  # least lead of the best choice over the next; with less, none is chosen
 DRAWS, SEED = 2_000, 20
 _FIGURES = {
     word: str(number)
@@ -46,7 +46,7 @@ class ChoiceQuestion:
     """A question with its choices.
 
     Attributes:
-        date: ISO 8601 day on which it was asked; None when not known.
+        date: day on which it was asked, ISO 8601; None when not known.
         right: numbers of the right choices, from 0.
     """
 
@@ -93,7 +93,7 @@ def _quizzed(row: Mapping[str, Any], where: str) -> ChoiceQuestion:
 
 
 def choose_questions(quiz: Sequence[ChoiceQuestion], half: str, limit: int | None) -> list[ChoiceQuestion]:
-    """The questions of one half of the days (see `eval.datasets.qrels.choose`), and of these `limit`, evenly spread."""
+    """Return `limit` questions, evenly spread, of one half of the days (see `eval.datasets.qrels.choose`)."""
     days = sorted({q.date for q in quiz if q.date})
     tune = frozenset(days[: (len(days) + 1) // 2])
     of = {"all": None, "tune": tune, "test": frozenset(days) - tune}[half]
@@ -106,11 +106,12 @@ def choose_questions(quiz: Sequence[ChoiceQuestion], half: str, limit: int | Non
 def support(
     question: str, choices: Sequence[str], hits: Sequence[Hit], judged: Sequence[ScoredSentence]
 ) -> list[float]:
-    """How far what was found supports each choice, from 0.
+    """Return how far the retrieved text supports each choice, 0 or more.
 
-    The best sentence's score times the squared share of the choice's own words in it; half of the same for the best
-    passage; and the best of a sentence's score times the chance, by the span reader, that it is the answer there.
-    A word that several choices have counts less; one that the question has, only when there is no other.
+    It is the sum of three terms: the best product of a sentence's score and the squared share of the choice's words in
+    it; half of the same for passages; and the best product of a sentence's score and the probability, by the answer
+    reader, that the choice is the answer there. A word of several choices counts less; a word of the question counts
+    only when the choice has no other.
     """
     asked = _keys(question)
     own = [_keys(choice) - asked or _keys(choice) for choice in choices]
@@ -135,13 +136,13 @@ def support(
 
 
 def _chances(question: str, choices: Sequence[str], judged: Sequence[ScoredSentence]) -> list[float]:
-    """For each choice the best score of a sentence that has it, times the chance that it is what answers there."""
+    """Return for each choice the best product of a sentence's score and the probability that it answers there."""
     texts = [j.evidence.text for j in judged]
-    analyse = list(zip(judged, texts, answer_reader().read(question, texts), strict=True))
+    readings = list(zip(judged, texts, answer_reader().read(question, texts), strict=True))
     chances = [0.0] * len(choices)
     for number, choice in enumerate(choices):
         stands = re.compile(rf"(?<!\w){re.escape(choice.strip(_QUOTES))}(?!\w)", re.IGNORECASE)
-        for one, text, places in analyse:
+        for one, text, places in readings:
             if match := stands.search(text):
                 (odds,) = places.scores(np.array([match.start()]), np.array([match.end()]))
                 chances[number] = max(chances[number], one.evidence.score * float(np.exp(odds)))
@@ -149,12 +150,12 @@ def _chances(question: str, choices: Sequence[str], judged: Sequence[ScoredSente
 
 
 def _keys(text: str) -> frozenset[str]:
-    """The keys of a text's content words, small numbers in figures."""
+    """Return the keys of a text's content words, small numbers as digits."""
     return frozenset(_FIGURES.get(key, key) for key in keys(text))
 
 
 def pick(support: Sequence[float]) -> tuple[int, float]:
-    """The best supported choice, and its lead over the next: (best - next) / best, 0 when nothing supports any."""
+    """Return the best choice and its lead over the next, (best - next) / best; 0 when no choice has support."""
     order = sorted(range(len(support)), key=lambda n: -support[n])
     best = support[order[0]]
     second = support[order[1]] if len(order) > 1 else 0.0
@@ -164,12 +165,12 @@ def pick(support: Sequence[float]) -> tuple[int, float]:
 def run(
     quiz: Sequence[ChoiceQuestion], name: str, index: Index, encoder: Encoder, passages: int, progress: Progress
 ) -> Json:
-    """Choose for every question and return the result, which has ids and numbers and no text."""
+    """Choose for every question and return the result: ids and numbers, no text."""
     reader = SentenceScorer(encoder, load_answer_reader())
     rows: list[Json] = []
     with index.snapshot() as snap:
         for done, one in enumerate(quiz, start=1):
-            asked_on = Day.fromisoformat(one.date) if one.date else None
+            asked_on = datetime.date.fromisoformat(one.date) if one.date else None
             hits = retrieve(snap, encoder, analyse(one.question, asked_on), passages)
             values = support(one.question, one.choices, hits, reader.score(analyse(one.question), hits))
             best, lead = pick(values)
@@ -189,7 +190,7 @@ def run(
 
 
 def summed(rows: Sequence[Json]) -> Json:
-    """Accuracy with abstentions counted as wrong, the share answered, and accuracy of these; each with its interval."""
+    """Return accuracy with abstentions as wrong, share answered, and accuracy of those; each with its 95 % interval."""
     right = np.array([r["right"] for r in rows], dtype=np.float64)
     answered = np.array([r["lead"] >= ABSTAIN_BELOW for r in rows], dtype=np.float64)
     drawn = np.random.default_rng(SEED).integers(0, len(rows), (DRAWS, len(rows)))

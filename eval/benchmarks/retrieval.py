@@ -26,12 +26,12 @@ COMPARED = ("Hits@5", "MRR@10")  # kept question by question
 
 @dataclass(frozen=True, kw_only=True)
 class RetrievalOptions:
-    """What is run.
+    """How the benchmark is run.
 
     Attributes:
-        systems: names; the baseline is run whether it is among them or not.
-        limit: of questions of each qrels; None is all.
-        joined: two questions are made one, to see whether the articles of both are found.
+        systems: names; the baseline is always run.
+        limit: number of questions of each qrels; None asks all.
+        joined: join two questions into one, and look for the articles of both.
         depth: passages that a system returns.
         seed: of the bootstrap.
     """
@@ -58,7 +58,7 @@ class RetrievalOptions:
 def benchmark(
     of: RetrievalSet, index: Index, encoder: Encoder, cache: Path, options: RetrievalOptions, progress: Progress
 ) -> Json:
-    """Put every question to every system and return the whole result, which has ids and numbers and no text.
+    """Ask every system every question and return the whole result: ids and numbers, no text.
 
     Raises:
         EvalError: no question is left to ask.
@@ -73,7 +73,7 @@ def benchmark(
         raise EvalError(f"{of.name} has qrels without {what} of half {options.half!r}: leave --half or --limit out")
     shared = SharedEncoder(encoder)
     bench = Bench(index, shared, cache, options.depth)
-    encoder.encode([queries[0].text])  # so that the first one that is timed is as quick as the rest
+    encoder.encode([queries[0].text])  # the first call takes longer and is not timed
     for query in queries:
         shared.encode([query.text])
     rankings = {name: _ask(SYSTEMS[name], bench, shared, queries, partial(progress, name)) for name in options.names}
@@ -95,9 +95,9 @@ def _ask(
     queries: Sequence[RetrievalQuery],
     progress: Callable[[int, int], None],
 ) -> dict[str, Ranking]:
-    """Put the queries to a system one by one, each to a snapshot of its own, as a user's question is."""
+    """Ask a system the queries one by one, each in its own snapshot, as a user's question is."""
     found = {}
-    for done, query in enumerate([queries[0], *queries]):  # the first one twice: what a system loads is not timed
+    for done, query in enumerate([queries[0], *queries]):  # the first one twice: loading is not timed
         encoder.reset()
         started = time.perf_counter()
         with bench.index.snapshot() as snap:
@@ -109,7 +109,7 @@ def _ask(
 
 
 def _size(index: Path) -> Json:
-    """How large the index is."""
+    """Return the size of the index."""
     found = status(index)
     return {key: found[key] for key in ("articles", "passages", "generation")}
 
@@ -143,7 +143,7 @@ def _measured(
 
 
 def _value(base: Mapping[str, float] | None, values: Mapping[str, float], seed: int) -> Json:
-    """The mean over the questions; and its difference from the baseline, unless these are the baseline's own."""
+    """Return the mean over the questions and, unless this is the baseline, its difference from the baseline."""
     found: Json = {"n": len(values), "value": sum(values.values()) / len(values)}
     if base is None or base is values:
         return found
@@ -156,7 +156,7 @@ def _latency(ms: Sequence[float]) -> Json:
 
 
 def without_questions(result: Json) -> Json:
-    """The result without its single questions."""
+    """Return the result without its single questions."""
     return result | {
         "qrels": {
             name: qrels
@@ -192,7 +192,7 @@ def read_result(path: Path) -> Json:
 
 
 def compare_results(a: Json, b: Json, seed: int, systems: Sequence[str] = (), qrels: str | None = None) -> Json:
-    """Compare b with a, system by system and question by question; `systems` and `qrels` leave others out.
+    """Compare b with a, system by system and question by question, for `systems` and `qrels` only where given.
 
     A question is gained when only b has a relevant article among its first five, lost when only a has.
 
@@ -233,6 +233,6 @@ def _compared(a: Mapping[str, Mapping[str, float]], b: Mapping[str, Mapping[str,
 
 
 def _files(result: Json, qrels: Iterable[str]) -> Json:
-    """File -> SHA-256 of what the result is about."""
+    """Return file -> SHA-256 of the files that the result is about."""
     files: Json = result["set"]["sha256"]
     return files | {name: result["qrels"][name]["sha256"] for name in qrels}

@@ -13,7 +13,7 @@ from rag.evaluation.runs import Json
 
 
 def result_tables(result: Json) -> list[Table]:
-    """One table for each qrels: by measure, every system beside the baseline."""
+    """Return a table for each qrels: by measure, every system beside the baseline."""
     return [_qrels_table(result, name, qrels) for name, qrels in result["qrels"].items()]
 
 
@@ -43,7 +43,7 @@ def _qrels_table(result: Json, name: str, qrels: Json) -> Table:
 
 
 def comparison_tables(comparison: Json) -> list[Table]:
-    """One table for each qrels: a row for each system and measure, with the questions gained and lost."""
+    """Return two tables for each qrels: a row for each system and measure, and the questions gained and lost."""
     a, b = comparison["a"], comparison["b"]
     tables = []
     for name, systems in comparison["qrels"].items():
@@ -62,7 +62,7 @@ def comparison_tables(comparison: Json) -> list[Table]:
 
 
 def _changes_table(systems: Json) -> Table:
-    """Which questions found a relevant article among the first five in one result only."""
+    """Return a table of the questions with a relevant article among the first five in one result only."""
     table = plain_table("relevant article among the first five", "system")
     for column in ("gained", "lost", "unchanged"):
         table.add_column(column, justify="right")
@@ -75,7 +75,7 @@ def _changes_table(systems: Json) -> Table:
 
 
 def _difference(value: Json) -> Sequence[str]:
-    """The difference, its interval, p, and a word when the interval leaves out zero."""
+    """Return the difference, its interval, p, and "better" or "worse" when zero is outside the interval."""
     if "change" not in value:
         return "", "", "", ""
     low, high = value["low"], value["high"]

@@ -1,9 +1,9 @@
-"""A process that searches and says how long that took and how much memory it has: `python -m
-eval.benchmarks.search_process`.
+"""Search in a process of its own and print time and memory: `python -m eval.benchmarks.search_process`.
 
-On stdin a JSON object: `queries` (the first is asked twice, not timed at first), `k`, and either `index` (ours, with
+On stdin a JSON object: `queries` (the first is asked twice, and timed once), `k`, and either `index` (ours, with
 `reranker`: the name of one, or "none") or `texts` and `model` (txtai builds an index of them in memory first).
-On stdout another: `ms` of each query, `build_s` of txtai, `rss` and `uss` in bytes, null where the system says nothing.
+On stdout another: `ms` of each query, `build_s` of txtai, `rss` and `uss` in bytes,
+null where the system does not report it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 
 def main() -> int:
-    """Do what stdin says."""
+    """Search as stdin asks."""
     asked: dict[str, Any] = json.load(sys.stdin)
     if "texts" in asked:
         search, build_s = _txtai(asked["texts"], asked["model"])
@@ -41,18 +41,18 @@ def _ours(index: Path, reranker: str | None) -> Callable[[str, int], Any]:
 
 
 def _txtai(texts: list[str], model: str) -> tuple[Callable[[str, int], Any], float]:
-    """Return its search, and the seconds to index the texts once it and the model are loaded."""
+    """Return txtai's search, and the seconds to index the texts after txtai and the model are loaded."""
     from txtai import Embeddings
 
     embeddings = Embeddings(path=model, hybrid=True)
     embeddings.index([(0, "The first one takes longer.", None)])
     started = time.perf_counter()
     embeddings.index((number, text, None) for number, text in enumerate(texts))
-    return lambda query, k: embeddings.search(query, k), time.perf_counter() - started
+    return embeddings.search, time.perf_counter() - started
 
 
 def memory() -> dict[str, int | None]:
-    """Return the bytes of memory that this process has, and that it alone has."""
+    """Return the memory of this process in bytes: resident (rss), and not shared with others (uss)."""
     try:
         lines = Path("/proc/self/smaps_rollup").read_text(encoding="ascii").splitlines()
     except OSError:

@@ -1,7 +1,7 @@
-"""How fast it is, in one run: beside the bare encoder, bare FAISS and what a user might take instead.
+"""Measure time and memory in one run, beside the bare encoder, bare FAISS and another system.
 
-Two indexes are built. The small one has some articles with their true vectors, so encoding is measured over these. The
-large one has all articles with their true words and random vectors, which cost the same to keep and to search.
+Two indexes are built. The small one has some articles with real vectors; encoding is measured on it. The large one has
+all articles with their real words and random vectors, which cost the same to store and to search.
 """
 
 from __future__ import annotations
@@ -42,12 +42,13 @@ from rag.retrieval.rerankers import NONE, EmbeddedReranker
 from rag.types import Article
 
 FORMAT = 1
-MADE_UP = 3_000  # articles, when none are given
+MADE_UP = 3_000  # synthetic articles, when none are given
 QUERIES = 100
 READ_AGAIN = 50  # passages
 RUNS = 5  # of a command; the median counts
 K = 10
 TIMEOUT = 1800.0  # seconds for one command
+STARTED_AND_DONE = 2  # reports of the stage "writing"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,9 +56,9 @@ class SpeedOptions:
     """What is measured.
 
     Attributes:
-        archive: a folder of articles, or one file of them; None for made-up ones.
-        articles: how many are encoded.
-        questions: a file of JSON lines; None to ask for titles.
+        archive: a folder of articles, or one file of them; None for synthetic ones.
+        articles: number of articles that are encoded.
+        questions: a file of JSON lines; None asks for titles.
         peer: "txtai", or None.
     """
 
@@ -75,11 +76,11 @@ class SpeedOptions:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A figure.
+    """One measured figure.
 
     Attributes:
         over: what it was measured on: "small", "large" or "peer".
-        target: what it may be at most, or at least where `least`; None when there is none.
+        target: the most it may be, or the least if `least`; None when there is no target.
     """
 
     what: str
@@ -141,7 +142,7 @@ def _copy(archive: Path | None, seeds: Path) -> None:
 
 
 def _choose(index: Path, count: int, seeds: Path) -> int:
-    """Write articles drawn from an index into a folder of their own; return how many."""
+    """Draw articles from an index, write them into a folder of their own, and return their number."""
     with Index.open(index).snapshot() as snap:
         articles = list(snap.articles())
     chosen = random.Random(20).sample(articles, min(count, len(articles)))  # noqa: S311 - no secret
@@ -209,9 +210,9 @@ def _large(folder: Path, questions: Path | None, report: Callable[[str], None], 
 
 
 def _words_first(seeds: Path, index: Path, progress: Progress) -> tuple[float | None, float | None]:
-    """Build until the first text is to be encoded; return the seconds to that, and of these to write the word index.
+    """Build until the first text is encoded; return the seconds, and how many of these write the word index.
 
-    None of an archive so small that it waits for its vectors.
+    Both are None for an archive so small that its word index is not written first.
     """
     writing: list[float] = []
 
@@ -224,11 +225,11 @@ def _words_first(seeds: Path, index: Path, progress: Progress) -> tuple[float | 
     with suppress(Killed):
         build(seeds, index, Random(left=0), progress=timed)
     seconds = time.perf_counter() - started
-    return (seconds, writing[1] - writing[0]) if len(writing) == 2 else (None, None)
+    return (seconds, writing[1] - writing[0]) if len(writing) == STARTED_AND_DONE else (None, None)
 
 
 def _texts(index: Path) -> int:
-    """Return how many different texts the passages of an index have."""
+    """Return the number of different texts among the passages of an index."""
     with catalog.reader(index) as (connection, _):
         return int(connection.execute("SELECT count(DISTINCT vector_key) FROM passages").fetchone()[0])
 
@@ -246,11 +247,13 @@ def _command(folder: Path, command: str, *arguments: str, runs: int = RUNS) -> f
 
 
 def _process(line: Sequence[str], stdin: str) -> str:
-    """Run a Python process in the checkout, as it would run on a machine where nothing is configured."""
+    """Run a Python process in the checkout without any setting of the environment, and return its stdout."""
     environ = {key: value for key, value in os.environ.items() if not key.startswith("ONRECORD_")}
-    environ.pop("PYTHONDONTWRITEBYTECODE", None)  # what is imported is compiled once, as for a user
+    environ.pop("PYTHONDONTWRITEBYTECODE", None)  # modules are compiled once, as for a user
     try:
-        done = subprocess.run(line, input=stdin, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=TIMEOUT)  # noqa: S603
+        done = subprocess.run(  # noqa: S603 - our own commands
+            line, input=stdin, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=TIMEOUT, check=False
+        )
     except subprocess.TimeoutExpired as error:
         raise EvalError(f"{' '.join(line[1:4])} took more than {TIMEOUT:.0f} s: measure fewer articles") from error
     if done.returncode:
@@ -265,7 +268,7 @@ def _reader(asked: Json) -> Json:
 
 
 def _readers(index: Path, queries: Sequence[str]) -> tuple[Json, Json]:
-    """Search by words and meaning alone, and as it comes, with the best passages read again."""
+    """Search without reranking, and with the default reranking."""
     asked = {"index": str(index), "queries": queries, "k": K}
     return _reader(asked | {"reranker": NONE}), _reader(asked)
 
@@ -281,7 +284,7 @@ def _memory_rows(over: str, reader: Json, who: str = "reader") -> list[Figure]:
 
 
 def _beside_faiss(index: Path, queries: Sequence[str]) -> tuple[float, float]:
-    """Return the median milliseconds of our vector search and of FAISS by itself, over the same vectors by turns."""
+    """Return the median milliseconds of our vector search and of bare FAISS, in turns over the same vectors."""
     import faiss
 
     vectors = load_encoder().encode(list(queries))
@@ -301,9 +304,9 @@ def _beside_faiss(index: Path, queries: Sequence[str]) -> tuple[float, float]:
 
 
 def _read_again(index: Path, queries: Sequence[str]) -> float | None:
-    """Return the median milliseconds in which the embedded cross-encoder reads the passages with a query's words.
+    """Return the median milliseconds in which the embedded cross-encoder scores the passages that a query finds.
 
-    None where no query has so many.
+    None where no query finds enough passages.
     """
     reranker = EmbeddedReranker()
     times = []
@@ -346,7 +349,7 @@ def _small(
 
 
 def _bulk(encoder: Encoder, texts: Sequence[str]) -> tuple[float, float]:
-    """Return how many of the texts a second the encoder of large builds takes, and its vectors' mean cosine to ours."""
+    """Return the texts per second of the encoder of large builds, and the mean cosine of its vectors to ours."""
     bulk = load_encoder(encoder.name, many=True)
     bulk.encode(["The first one takes longer."] * ENCODE_WINDOW)
     started = time.perf_counter()
@@ -356,7 +359,7 @@ def _bulk(encoder: Encoder, texts: Sequence[str]) -> tuple[float, float]:
 
 
 def _recall(index: Path, encoder: Encoder, queries: Sequence[str]) -> float:
-    """Return the share of the exact nearest, in float32, that the index finds."""
+    """Return the share of the exact nearest neighbours, in float32, that the index finds."""
     vectors = encoder.encode(list(queries))
     with catalog.reader(index) as (connection, meta):
         blocks = list(stored.vectors(connection, meta.dimension))
@@ -367,7 +370,7 @@ def _recall(index: Path, encoder: Encoder, queries: Sequence[str]) -> float:
 
 
 def _peer(index: Path, texts: Sequence[str], queries: Sequence[str], encoder: Encoder, build_s: float) -> list[Figure]:
-    """Give the same passages and the same model to txtai, hybrid search and all else as it comes."""
+    """Give txtai the same passages and model, with hybrid search and its other defaults."""
     theirs = _reader({"texts": list(texts), "model": model_path(encoder.name), "queries": queries, "k": K})
     plain, again = _readers(index, queries)
     p95, p95_again, p95_theirs = (nearest_rank(reader["ms"], 95) for reader in (plain, again, theirs))

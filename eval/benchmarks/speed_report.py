@@ -1,4 +1,4 @@
-"""The table of a bench."""
+"""The table of `bench`."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from rich.table import Table
 from rag.evaluation.report import MET, MISSED, plain_table
 from rag.evaluation.runs import Json
 
+WHOLE_FROM = 100  # a figure of this size has no decimals
+
 
 def bench_table(result: Json) -> Table:
-    """A row for each figure."""
+    """Return the table of a bench, a row for each figure."""
     sizes = {over: result["set"][over] for over in ("large", "small")}
     lines = [
         f"{over}: {size['articles']:,} articles, {size['passages']:,} passages, {kind}"
@@ -31,4 +33,10 @@ def bench_table(result: Json) -> Table:
 def _number(value: float | None) -> str:
     if value is None:
         return "–"
-    return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.4g}" if value < 1 else f"{value:.2f}"
+    return (
+        f"{value:,.0f}"
+        if value >= WHOLE_FROM or value == int(value)
+        else f"{value:.4g}"
+        if value < 1
+        else f"{value:.2f}"
+    )

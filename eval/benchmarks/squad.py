@@ -1,6 +1,6 @@
-"""Short answers on SQuAD 2.0 (Rajpurkar, Jia & Liang 2018), each with its paragraph given, and its questions as a set.
+"""Measure short answers on SQuAD 2.0 (Rajpurkar, Jia & Liang 2018), the paragraph given.
 
-Exact match and F1 are those of the set's own script: lower case, without punctuation and articles.
+Exact match and F1 are those of the set's own script: in lower case, without punctuation and articles.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from rag.models.registry import load_answer_reader
 
 
 def run(asked: Sequence[SquadQuestion], encoder: Encoder, refuse_below: float, progress: Progress) -> Json:
-    """Answer every question from its paragraph and return the result, which has ids and numbers and no text."""
+    """Answer every question from its paragraph and return the result: ids and numbers, no text."""
     answer_reader = load_answer_reader()
     reader = SentenceScorer(encoder, answer_reader)
     rows = []
@@ -31,7 +31,7 @@ def run(asked: Sequence[SquadQuestion], encoder: Encoder, refuse_below: float, p
         question, judged = score_paragraph(reader, one.question, one.paragraph, one.id)
         short = find_short_answer(question, [j.evidence for j in judged], encoder, answer_reader)
         text = short.run.text if short else ""
-        sure = confidence(question, judged)
+        probability = confidence(question, judged)
         rows.append(
             {
                 "id": one.id,
@@ -41,7 +41,7 @@ def run(asked: Sequence[SquadQuestion], encoder: Encoder, refuse_below: float, p
                 "em": max((exact(text, a) for a in one.answers), default=0.0),
                 "f1": max((f1(text, a) for a in one.answers), default=0.0),
                 "share": round(short.share, 4) if short else 0.0,
-                "confidence": round(sure, 4),
+                "confidence": round(probability, 4),
             }
         )
         progress(done, len(asked))
@@ -59,7 +59,7 @@ def run(asked: Sequence[SquadQuestion], encoder: Encoder, refuse_below: float, p
 
 
 def summed(rows: Sequence[Json], refuse_below: float) -> Json:
-    """Measures over rows: with refusals over all, without any over the answerable, and these by kind."""
+    """Return measures: over all rows with refusals, and over the answerable ones without refusals, also by kind."""
     answerable = [r for r in rows if r["answerable"]]
     values: dict[str, list[Json]] = {"answerable": answerable}
     for kind in sorted({r["kind"] for r in answerable}):
@@ -75,8 +75,11 @@ def summed(rows: Sequence[Json], refuse_below: float) -> Json:
         "em": _mean([em for em, _ in all_rows]),
         "f1": _mean([value for _, value in all_rows]),
     }
-    sure, labels = np.array([r["confidence"] for r in rows]), np.array([r["answerable"] for r in rows], dtype=bool)
-    found["has an answer, AUROC"] = {"n": len(rows), "auroc": auroc(sure, labels)}
+    probability, labels = (
+        np.array([r["confidence"] for r in rows]),
+        np.array([r["answerable"] for r in rows], dtype=bool),
+    )
+    found["has an answer, AUROC"] = {"n": len(rows), "auroc": auroc(probability, labels)}
     return found
 
 

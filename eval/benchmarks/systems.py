@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import datetime
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date as Day
 from functools import cache, lru_cache
 from hashlib import sha256
 from importlib.metadata import version
@@ -25,7 +25,7 @@ from rag.retrieval.near_duplicates import fold_near_duplicates
 from rag.retrieval.rerankers import load_reranker
 from rag.types import Article, Hit, Passage
 
-NEVER = Day.max  # a day on which no article's week was "this week"
+NEVER = datetime.date.max  # a day on which no article's week was "this week"
 RRF_K = 60  # as in Cormack, Clarke and Büttcher (2009)
 
 ScoredPassages = Sequence[tuple[int, float]]  # (passage id, score), best first
@@ -33,12 +33,12 @@ ScoredPassages = Sequence[tuple[int, float]]  # (passage id, score), best first
 
 @dataclass(frozen=True, eq=False)
 class Bench:
-    """What every system works with.
+    """The index, encoder and folders that every system works with.
 
     Attributes:
         encoder: the one that built the index.
-        cache: a folder for what a system keeps from one run to the next.
-        depth: how many passages a system returns at most, and how deep it looks for them.
+        cache: a folder for the files that a system reuses in the next run.
+        depth: most passages that a system returns, and that it searches for.
     """
 
     index: Index
@@ -52,13 +52,13 @@ Search = Callable[[Bench, Snapshot, str, str | None], list[Hit]]
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """A way to search.
+    """A retrieval system.
 
     Attributes:
         search: from the bench, a snapshot of its index, a query and the day it was asked (ISO 8601, None when not
-            known) to at most `depth` hits, best first. It loads what it needs at its first call, which is not timed.
+            known) to at most `depth` hits, best first. It loads its models at its first call, which is not timed.
         package: what must be installed besides On Record.
-        whole_articles: its hits are articles, not passages of them.
+        whole_articles: its hits are whole articles, not passages.
     """
 
     search: Search
@@ -67,12 +67,12 @@ class System:
 
 
 def bm25(bench: Bench, snap: Snapshot, query: str, date: str | None) -> list[Hit]:
-    """Search by words alone."""
+    """Search by BM25 alone."""
     return _hits(snap, snap.lexical.search(query, bench.depth))
 
 
 def dense(bench: Bench, snap: Snapshot, query: str, date: str | None) -> list[Hit]:
-    """Search by meaning alone: exact search over the vectors."""
+    """Search by vectors alone, exactly."""
     return _hits(snap, snap.dense.search(bench.encoder.encode([query])[0], bench.depth))
 
 
@@ -84,12 +84,12 @@ def rrf(bench: Bench, snap: Snapshot, query: str, date: str | None) -> list[Hit]
 
 
 def fused(bench: Bench, snap: Snapshot, query: str, date: str | None) -> list[Hit]:
-    """Search by words and meaning, with no regard to the day and without reading."""
+    """Search by words and vectors, without the day and without reranking."""
     return retrieve(snap, bench.encoder, analyse(query, NEVER), k=bench.depth)
 
 
 def dated(bench: Bench, snap: Snapshot, query: str, date: str | None) -> list[Hit]:
-    """Search by words and meaning, on the day the question was asked, without reading."""
+    """Search by words and vectors, on the day the question was asked, without reranking."""
     return retrieve(snap, bench.encoder, analyse(query, _day(date)), k=bench.depth)
 
 
@@ -99,19 +99,19 @@ def default(bench: Bench, snap: Snapshot, query: str, date: str | None) -> list[
 
 
 def collapsed(bench: Bench, snap: Snapshot, query: str, date: str | None) -> list[Hit]:
-    """Search as On Record does, near-duplicates folded as in a list to be read."""
+    """Search as On Record does, near-duplicates folded as in a list of results."""
     return fold_near_duplicates(default(bench, snap, query, date))
 
 
 @cache
 def default_reranker() -> Reranker | None:
-    """Return what reads the best passages when nothing is configured."""
+    """Return the reranker of the default settings."""
     return load_reranker(Settings().reranker)
 
 
-def _day(date: str | None) -> Day:
+def _day(date: str | None) -> datetime.date:
     found = iso_date(date) if date else None
-    return Day.fromisoformat(found[:10]) if found else NEVER
+    return datetime.date.fromisoformat(found[:10]) if found else NEVER
 
 
 def txtai(bench: Bench, snap: Snapshot, query: str, date: str | None) -> list[Hit]:
@@ -169,12 +169,12 @@ def _hits(snap: Snapshot, ranking: ScoredPassages) -> list[Hit]:
 
 
 class SharedEncoder:
-    """An `Encoder` that encodes a single text once; who asks for it again is charged what that took.
+    """An `Encoder` that encodes a single text once, and charges the time of it at every later call.
 
-    So each system's time is what it would take alone, and no text is encoded for every system.
+    So each system's time is the time it would take alone, and no text is encoded again for each system.
 
     Attributes:
-        charge: milliseconds that the remembered vectors given out since the last `reset` would have taken.
+        charge: milliseconds that the vectors returned from memory since the last `reset` would have taken.
     """
 
     def __init__(self, encoder: Encoder) -> None:
@@ -219,7 +219,9 @@ def _txtai(bench: Bench) -> Any:
         if not folder.exists():
             part = folder.with_name(folder.name + ".part")
             embeddings = Embeddings(path=path, hybrid=True)
-            if bench.encoder.name == EMBEDDED:  # its own takes ten minutes for ten thousand; the vectors are the same
+            if (
+                bench.encoder.name == EMBEDDED
+            ):  # txtai takes ten minutes for ten thousand articles; the vectors are the same
                 encoder = load_encoder(many=True)
                 embeddings.model.encode = lambda texts, category=None: encoder.encode(texts)
             embeddings.index((article.id, _whole(article), None) for article in snap.articles())

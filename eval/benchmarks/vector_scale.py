@@ -1,5 +1,6 @@
-"""What the vector index costs and finds, as it is and at any size: scanned whole, and divided into cells, against exact
-search.
+"""Measure time, size and recall of the vector index at any size, against exact search.
+
+A segment is scanned whole, or divided into IVF lists.
 """
 
 from __future__ import annotations
@@ -35,14 +36,14 @@ Blocks = Callable[[], Iterable[tuple[Ints, Floats]]]
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """A segment of so many vectors, or the segments of an index as it is.
+    """The cost of a segment of so many vectors, or of the segments of an index.
 
     Attributes:
-        cells: that it is divided into, the largest of several; 0 when it is scanned whole.
-        build_s: seconds to make it of vectors at hand; None of what was there already.
+        cells: IVF lists, the most of several segments; 0 when scanned whole.
+        build_s: seconds to build it of vectors in memory; None for an index that existed.
         megabytes: of its file, which a reader holds in memory; None likewise.
         recall: share of the exact nearest ten, in float32, that are among its nearest ten.
-        p50_ms, p95_ms: of a search for the nearest hundred.
+        p50_ms, p95_ms: time of a search for the nearest hundred, milliseconds.
     """
 
     vectors: int
@@ -62,9 +63,9 @@ def scale(
     report: Callable[[str], None],
     asked: int = QUERIES,
 ) -> Json:
-    """Measure the index as it is, indexes of its own vectors, and of as many drawn from them as each of `sizes` says.
+    """Measure the index, segments of its own vectors, and segments of synthetic vectors of each of `sizes`.
 
-    `eval.datasets.synthetic_vectors` draws them; `asked` is how many questions are.
+    `eval.datasets.synthetic_vectors` draws these; `asked` is the number of questions.
 
     Raises:
         OnRecordError: the index or the questions cannot be read.
@@ -93,14 +94,19 @@ def scale(
         "format": FORMAT,
         "command": "scale",
         "set": {"name": "drawn" if sizes else "archive", "vectors": own, "queries": len(queries)},
-        "settings": {"large": vectors.MAX_EXACT_VECTORS, "probed": vectors.PROBED_LISTS, "encoder": encoder.name, "depth": DEPTH},
+        "settings": {
+            "large": vectors.MAX_EXACT_VECTORS,
+            "probed": vectors.PROBED_LISTS,
+            "encoder": encoder.name,
+            "depth": DEPTH,
+        },
         **provenance(),
         "costs": costs,
     }
 
 
 def nearest(queries: Floats, blocks: Blocks) -> list[set[int]]:
-    """Return the ids of the `TOP` nearest vectors of each query: all of them compared in float32."""
+    """Return the ids of the `TOP` nearest vectors of each query, by comparing all in float32."""
     ids, cosines = np.empty((len(queries), 0), np.int64), np.empty((len(queries), 0), np.float32)
     for block, rows in blocks():
         cosines = np.concatenate([cosines, queries @ rows.T], axis=1)
@@ -111,7 +117,7 @@ def nearest(queries: Floats, blocks: Blocks) -> list[set[int]]:
 
 
 def measure(queries: Floats, exact: Sequence[set[int]], blocks: Blocks, count: int, cells: int) -> Cost:
-    """Build a segment, write and read it as a build and a reader do, and search it."""
+    """Build a segment, write it, read it, and search it, as a build and a reader do."""
     supplied = _Timed(blocks())
     started = time.perf_counter()
     built = Segment.build(supplied, queries.shape[1], cells)
@@ -129,12 +135,12 @@ def as_it_is(index: Path, queries: Floats, exact: Sequence[set[int]]) -> Cost:
     """Search the segments of an index, as its readers do."""
     with Index.open(index).snapshot() as snap:
         recall, p50_ms, p95_ms = _searched(snap.dense, queries, exact)
-        cells = max(segment.cells for segment in snap.dense.segments)
+        cells = max(segment.ivf_lists for segment in snap.dense.segments)
         return Cost(len(snap.dense), cells, None, None, recall, p50_ms, p95_ms)
 
 
 def _searched(found: DenseIndex, queries: Floats, exact: Sequence[set[int]]) -> tuple[float, float, float]:
-    """Return the share of the exact nearest that are found, and the middle and 95th percent of the milliseconds."""
+    """Return the recall of the exact nearest, and the 50th and 95th percentile of the milliseconds."""
     hits, ms = [], []
     for query in queries:
         started = time.perf_counter()
@@ -146,7 +152,7 @@ def _searched(found: DenseIndex, queries: Floats, exact: Sequence[set[int]]) -> 
 
 
 class _Timed:
-    """Blocks, and the seconds it took to come by them."""
+    """Blocks, and the seconds that producing them took."""
 
     def __init__(self, blocks: Iterable[tuple[Ints, Floats]]) -> None:
         self._blocks = iter(blocks)
@@ -163,7 +169,7 @@ class _Timed:
 
 
 def questions_of(path: Path, count: int = QUERIES) -> list[str]:
-    """Return questions of a file of JSON lines with `question`, drawn the same way every time."""
+    """Return questions of a file of JSON lines with `question`; the draw is the same every time."""
     try:
         rows = list(json_rows(path, path.read_text(encoding="utf-8")))
     except OSError as error:
@@ -182,7 +188,7 @@ def openings(index: Path, count: int = QUERIES) -> list[str]:
 
 
 def scale_table(result: Json) -> Table:
-    """A row for each size and kind."""
+    """Return the table of a result, a row for each size and kind."""
     of = result["set"]
     table = plain_table(f"{of['queries']} queries, nearest {DEPTH}; recall of the exact nearest {TOP}", "vectors")
     for column in ("", "cells", "build, s", "MB", "recall", "p50, ms", "p95, ms"):

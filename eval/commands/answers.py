@@ -1,4 +1,4 @@
-"""The command `answers`: a set of questions is asked and the answers are measured, or two such runs are compared."""
+"""The command `answers`: ask a set of questions and measure the answers, or compare two such runs."""
 
 from __future__ import annotations
 
@@ -103,5 +103,5 @@ def _compare(arguments: argparse.Namespace) -> int:
 
 
 def _files_of(settings: Settings, known: bool) -> Path | None:
-    """The folder that the index was built from; None when not known, as with an index given alone."""
+    """Return the folder that the index was built from; None when not known, as for an index given alone."""
     return settings.seeds if known and settings.seeds.is_dir() else None

@@ -1,4 +1,4 @@
-"""What several commands share: their options, the index of a set, and the end of a run."""
+"""Options, the index of a set and the end of a run, for several commands."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def add_result_options(parser: argparse.ArgumentParser) -> None:
-    """Where the result goes, and whether it is printed as JSON."""
-    parser.add_argument("--out", type=Path, default=RESULTS, metavar="DIR", help="where results go (eval/results)")
+    """Add the options `--out` and `--json`."""
+    parser.add_argument("--out", type=Path, default=RESULTS, metavar="DIR", help="folder of the results (eval/results)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -34,8 +34,16 @@ def finish(
     notes: Sequence[str] = (),
     shown: Json | None = None,
 ) -> int:
-    """Write the result whole, print what is `shown` of it (all but its single questions unless told), and say the
-    notes and where it is.
+    """Write the result, print it and the notes, and return the exit status.
+
+    Args:
+        arguments: with the options of `add_result_options`.
+        reporter: prints.
+        command: names the file of the result.
+        result: as it is written.
+        tables: of the result.
+        notes: messages for stderr.
+        shown: what is printed of the result as JSON; by default all but its single questions.
     """
     file = write_result(result, result_name(command, result["set"]), arguments.out)
     reporter.data((without_rows(result) if shown is None else shown) | {"file": str(file)}, tables)
@@ -45,12 +53,12 @@ def finish(
 
 
 def without_rows(result: Json) -> Json:
-    """A result without its single questions."""
+    """Return a result without its single questions."""
     return {key: value for key, value in result.items() if key != "results"}
 
 
 def index_of(articles: Path, cache: Path, encoder: Encoder, reporter: Reporter) -> Path:
-    """Bring the set's own index up to date and say what could not be read."""
+    """Bring the set's own index up to date, print what could not be read, and return the index folder."""
     reporter.note(f"bringing the index in {cache} up to date")
     with bars() as progress:
         index, report = build_index(articles, cache, encoder, progress)
@@ -74,6 +82,6 @@ def count(text: str) -> int:
 
 
 def own_seeds(questions: QuestionSet) -> Path | None:
-    """The folder of articles that a set under eval/sets was made for: the one of its name in the checkout."""
+    """Return the folder of articles of a set under eval/sets: the one of its name in the checkout; None without one."""
     folder = ROOT / questions.name
     return folder if questions.path.resolve().is_relative_to(SETS) and folder.is_dir() else None

@@ -1,4 +1,4 @@
-"""The commands `calibration` and `fit`: what confidence is worth, and the weights that it and the evidence have."""
+"""The commands `calibration` and `fit`: measure the confidence, and fit the weights of evidence and confidence."""
 
 from __future__ import annotations
 
@@ -28,13 +28,18 @@ def add_calibration(commands: Commands) -> None:
     """Add the parser of `calibration`."""
     parser = commands.add_parser(
         "calibration",
-        help="measure what confidence is worth",
-        description="Read the seeds' questions and those of other archives, and measure what confidence says of them.",
+        help="measure the calibration of the confidence",
+        description="Ask the seeds' questions and those of other archives, and measure the confidence of the answers.",
     )
     _add_sources(parser)
     parser.add_argument("--no-seeds", action="store_true", help="leave out the seeds' own questions")
     parser.add_argument(
-        "--rows", type=Path, nargs="+", default=[], metavar="RESULT.json", help="measure what was read for these again"
+        "--rows",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="RESULT.json",
+        help="measure the rows of these results again",
     )
     add_result_options(parser)
     parser.set_defaults(run=_calibration)
@@ -64,7 +69,7 @@ def _calibration(arguments: argparse.Namespace) -> int:
 
 
 def _read_sources(arguments: argparse.Namespace, reporter: Reporter) -> list[ConfidenceRow]:
-    """Read every source that was given, and say which were not."""
+    """Read every source that was given, and print which were not."""
     from eval.datasets.confidence_rows import archive_rows, seeds_rows, squad_rows
 
     encoder = load_encoder(load_settings().encoder)

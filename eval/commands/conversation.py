@@ -1,4 +1,4 @@
-"""The commands `disagreement`, `followups` and `speakers`: run, table, dated result."""
+"""The commands `disagreement`, `followups` and `speakers`: run, print a table, write a result."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def add_disagreement(commands: Commands) -> None:
     """Add the parser of `disagreement`."""
     parser = commands.add_parser(
         "disagreement",
-        help="measure whether sources that disagree come out apart",
+        help="measure whether sources that disagree are shown as sides",
         description="Ask questions whose documents answer differently, or the question set over the seeds.",
     )
     parser.add_argument("set", choices=("ramdocs", "seeds"), help="the form of the set")
@@ -60,14 +60,14 @@ def add_followups(commands: Commands) -> None:
     """Add the parser of `followups`."""
     parser = commands.add_parser(
         "followups",
-        help="measure how follow-ups are made to stand alone",
-        description="Hold follow-ups made to stand alone against a person's rewrites, over MTRAG's folder.",
+        help="measure how follow-ups are contextualised",
+        description="Compare contextualised follow-ups with a person's rewrites, over MTRAG's folder.",
     )
     parser.add_argument("path", type=Path, metavar="DIR", help="MTRAG's folder, with retrieval_tasks/ in it")
     parser.add_argument(
         "--llm",
         metavar="SPEC",
-        help="also rewrite with this language model, a small one too, or `human`: the person's, behind the same guard",
+        help="also rewrite with this language model, even a small one, or with `human`: the person's rewrites",
     )
     parser.add_argument("--cache", type=Path, metavar="DIR", help="keeps the index (.cache/NAME)")
     add_result_options(parser)
@@ -78,8 +78,8 @@ def add_speakers(commands: Commands) -> None:
     """Add the parser of `speakers`."""
     parser = commands.add_parser(
         "speakers",
-        help="measure whether a sentence is given to whoever says it",
-        description="Hold the speakers found against people's annotations, over PolNeAR's folder.",
+        help="measure whether a sentence gets its speaker",
+        description="Compare the speakers found with people's annotations, over PolNeAR's folder.",
     )
     parser.add_argument("path", type=Path, metavar="DIR", help="PolNeAR's folder, with train/ and dev/ in it")
     add_result_options(parser)
@@ -145,7 +145,7 @@ def _rewriter(spec: str) -> Callable[[FollowUp], Rewriter]:
 
 
 def _added(mine: Sequence[FollowUp], made: Mapping[str, Rewrite] | None, spec: str) -> Json:
-    """The words that the rules added, and the model, and how often its version was taken."""
+    """Return measures of the words that the rules and the model added, and how often the model was taken."""
     rows = forms(mine, made)
     model = {**reasons([made[one.id] for one in mine]), **overlap(mine, rows["model"])} if made else {}
     same = ("questions", "alone")
@@ -166,7 +166,7 @@ def _report(
     halves: Mapping[str, Json],
     rows: Sequence[Json],
 ) -> int:
-    """Print a table of halves and write the dated result, which holds ids and numbers and no text."""
+    """Print a table of halves and write the result: ids and numbers, no text."""
     result = {"format": FORMAT, "command": command, "set": {"name": name}, **provenance(), "halves": dict(halves)}
     table = _table(f"{command}: {name}", halves)
     return finish(arguments, reporter, command, result | {"results": list(rows)}, [table])

@@ -1,4 +1,4 @@
-"""The command `faithfulness`: does the verifier tell what a text carries?"""
+"""The command `faithfulness`: measure whether the verifier separates supported from unsupported sentences."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def add_faithfulness(commands: Commands) -> None:
     """Add the parser of `faithfulness`."""
     parser = commands.add_parser(
         "faithfulness",
-        help="measure whether the verifier tells what a text carries",
-        description="Check the sentences of QAGS, FRANK and WiCE, sentences changed by rule, and citations put beside "
-        "the right place, and measure what the verifier says.",
+        help="measure whether the verifier finds what a text supports",
+        description="Check the sentences of QAGS, FRANK and WiCE, sentences changed by rule, and citations moved "
+        "beside the right place, and measure the verdicts.",
     )
     parser.add_argument("set", type=Path, metavar="DIR", help="the folder with the sets as they were published")
     parser.add_argument("--half", choices=("tune", "test", "all"), default="all", help="only this half, by source")

@@ -1,4 +1,4 @@
-"""The command `retrieval`: how well articles are found, or two such results side by side."""
+"""The command `retrieval`: measure how well articles are found, or compare two such results."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def add_retrieval(commands: Commands) -> None:
     parser = commands.add_parser(
         "retrieval",
         help="measure how well articles are found",
-        description="Put the questions of a retrieval set to several systems and measure what they find, or compare "
+        description="Ask several systems the questions of a retrieval set and measure what they find, or compare "
         "two such results.",
         epilog=f"Systems: {', '.join(SYSTEMS)}. Measures: {', '.join(MEASURES)}.",
     )
@@ -38,14 +38,18 @@ def add_retrieval(commands: Commands) -> None:
     )
     what.add_argument("--compare", nargs=2, type=Path, metavar=("A.json", "B.json"), help="two results of the same set")
     parser.add_argument("--systems", type=names, metavar="A,B", help=f"by default {','.join(USUAL)}")
-    parser.add_argument("--baseline", default="bm25", metavar="NAME", help="what the others are held against (bm25)")
+    parser.add_argument(
+        "--baseline", default="bm25", metavar="NAME", help="the system that the others are compared with (bm25)"
+    )
     parser.add_argument("--qrels", metavar="NAME", help="only these qrels")
     parser.add_argument("--half", choices=("tune", "test", "all"), default="all", help="only this half, by date")
     parser.add_argument("--limit", type=count, metavar="N", help="only the first N questions of each qrels")
-    parser.add_argument("--joined", action="store_true", help="ask two questions as one: are both found?")
+    parser.add_argument(
+        "--joined", action="store_true", help="ask two questions as one, and look for the articles of both"
+    )
     parser.add_argument("--depth", type=count, default=100, metavar="K", help="passages a system returns (100)")
     parser.add_argument("--seed", type=int, default=20, metavar="N", help="of the bootstrap (20)")
-    parser.add_argument("--cache", type=Path, metavar="DIR", help="keeps the index (.cache/retrieval/SET)")
+    parser.add_argument("--cache", type=Path, metavar="DIR", help="folder of the index (.cache/retrieval/SET)")
     parser.add_argument("--index", type=Path, metavar="DIR", help="ask this index instead of building one")
     add_result_options(parser)
     parser.set_defaults(run=_retrieval)

@@ -1,4 +1,4 @@
-"""The commands `squad`, `choices` and `explainers`: a few words, the right one of several, the section that answers."""
+"""The commands `squad`, `choices` and `explainers`: short answers, multiple choice, and sections that answer."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def add_squad(commands: Commands) -> None:
         "squad",
         help="measure short answers on SQuAD 2.0",
         description="Answer SQuAD 2.0 questions in the words of their paragraphs: exact match, F1, and the AUROC of "
-        "telling those that have an answer.",
+        "the confidence.",
     )
     parser.add_argument("set", type=Path, metavar="DIR", help="a folder with queries.json and ground_truth.json")
     add_result_options(parser)
@@ -44,7 +44,7 @@ def add_choices(commands: Commands) -> None:
     parser = commands.add_parser(
         "choices",
         help="measure multiple choice",
-        description="Choose the answer that the articles found support, or none, for questions with choices.",
+        description="Choose the answer that the retrieved articles support, or none, for questions with choices.",
     )
     parser.add_argument("set", type=Path, metavar="DIR", help="a folder with articles.jsonl[.gz] and questions.jsonl")
     parser.add_argument("--half", choices=("tune", "test", "all"), default="all", help="only this half, by date")
@@ -77,8 +77,8 @@ def add_explainers(commands: Commands) -> None:
     parser = commands.add_parser(
         "explainers",
         help="measure answers to questions that articles ask themselves",
-        description="Put the questions that explainers are written in to their own articles: is what is said for an "
-        "answer of the section under it? Only articles that the qrels name are asked: of these no section is learned.",
+        description="Ask the questions that explainers contain over their own articles: are the sentences cited from "
+        "the section under the question? Only articles that the qrels name are asked: no model learns from them.",
     )
     parser.add_argument("set", type=Path, metavar="DIR", help="a folder with articles.jsonl[.gz], questions and qrels")
     parser.add_argument("--index", type=Path, metavar="DIR", help="ask this index instead of building one")

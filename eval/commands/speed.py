@@ -1,4 +1,4 @@
-"""The commands `bench` and `scale`: time and memory, of the whole and of vector indexes alone."""
+"""The commands `bench` and `scale`: time and memory of the whole product, and of vector indexes."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def add_bench(commands: Commands) -> None:
         description="Measure time and memory over an archive: all of it with random vectors, some of it encoded.",
     )
     parser.add_argument(
-        "archive", nargs="?", type=Path, metavar="ARCHIVE", help="a folder or file; else made-up articles"
+        "archive", nargs="?", type=Path, metavar="ARCHIVE", help="a folder or file; else synthetic articles"
     )
-    parser.add_argument("--articles", type=count, default=200, metavar="N", help="encode so many (200)")
+    parser.add_argument("--articles", type=count, default=200, metavar="N", help="number of articles to encode (200)")
     parser.add_argument("--questions", type=Path, metavar="FILE", help="JSON lines with question; else titles")
-    parser.add_argument("--peer", choices=("txtai",), help="give the same passages to this; needs its package")
+    parser.add_argument("--peer", choices=("txtai",), help="compare with this system; needs its package")
     add_result_options(parser)
     parser.set_defaults(run=_bench)
 
@@ -45,13 +45,13 @@ def add_scale(commands: Commands) -> None:
     parser = commands.add_parser(
         "scale",
         help="measure vector indexes of any size against exact search",
-        description="Measure what the vectors of an index cost and find, as they are, and in indexes built of them and "
-        "of as many drawn from them as you like.",
+        description="Measure size, time and recall of the vectors of an index, and of synthetic ones of any number "
+        "drawn from them.",
     )
     parser.add_argument("index", type=Path, metavar="INDEX", help="an index folder, built with vectors")
-    parser.add_argument("--sizes", type=_counts, default=(), metavar="N,M", help="numbers of vectors to draw")
+    parser.add_argument("--sizes", type=_counts, default=(), metavar="N,M", help="numbers of synthetic vectors")
     parser.add_argument("--questions", type=Path, metavar="FILE", help="JSON lines with question; else titles")
-    parser.add_argument("--queries", type=count, default=200, metavar="N", help="ask so many of them (200)")
+    parser.add_argument("--queries", type=count, default=200, metavar="N", help="number of questions to ask (200)")
     add_result_options(parser)
     parser.set_defaults(run=_scale)
 

@@ -1,7 +1,6 @@
-"""Sentences and the texts that do or do not carry them, as people judged them (QAGS, FRANK, WiCE) or as made by rule.
+"""Sentences beside texts that support them or not, as people judged (QAGS, FRANK, WiCE) or as made by rule.
 
-Every set is read from the files that its authors published, in one folder. Halves are by the hash of the source, so
-that no source is in both.
+The published files of every set are in one folder. Halves are by the hash of the source, so that no source is in both.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from rag.evaluation.questions import EvalError, read_set
 from rag.evaluation.types import Question
 from rag.text.sentences import sentences
 
-EDITED_EVERY = 3  # articles: one sentence of each is changed
+EDITED_EVERY = 3  # of every third article one sentence is changed
 MIN_NEIGHBOUR_WORDS = 5  # of a sentence beside the right one, and of an answer that makes a claim
 
 
@@ -31,7 +30,7 @@ class ClaimExample:
     Attributes:
         of: the set, "frank-bbc".
         half: "tune" or "test", by the hash of the whole article or page that the source is from.
-        kind: what was done to it, in the sets made here; else empty.
+        kind: how it was changed, in the sets made here; else empty.
     """
 
     id: str
@@ -52,7 +51,7 @@ def read_claims(folder: Path) -> list[ClaimExample]:
     """Return the examples of every set whose file is in the folder.
 
     Raises:
-        EvalError: there is none, or a file is not as its authors publish it.
+        EvalError: there is none, or a file does not have its published form.
     """
     found = [example for name, reader in READERS.items() for example in _read(folder / name, reader)]
     if not found:
@@ -97,8 +96,9 @@ def _qags(rows: list[Any], name: str) -> Iterator[ClaimExample]:
 
 
 def _wice(rows: list[Any], name: str) -> Iterator[ClaimExample]:
-    """WiCE (Kamoi et al. 2023): claims of Wikipedia beside the whole page they cite, and beside the sentences of it
-    that people marked: those are to be accepted, and the sentence after each to be refused.
+    """WiCE (Kamoi et al. 2023): claims of Wikipedia beside the whole page that they cite, and beside marked sentences.
+
+    People marked the sentences that support a claim: these are to be accepted, the sentence after each is not.
     """
     for row in rows:
         id_, claim, lines = row["meta"]["id"], row["claim"], row["evidence"]
@@ -119,7 +119,7 @@ def _wice(rows: list[Any], name: str) -> Iterator[ClaimExample]:
 
 
 def _neighbour(lines: Sequence[str], number: int, marked: set[int]) -> str | None:
-    """The nearest line that nobody marked and that says something, the one after before the one before."""
+    """Return the nearest unmarked line of some words, later lines first; None without one."""
     for away in range(1, len(lines)):
         for other in (number + away, number - away):
             if (
@@ -141,8 +141,9 @@ READERS: dict[str, Callable[[list[Any], str], Iterator[ClaimExample]]] = {
 
 
 def edited(articles: Sequence[str], seed: int) -> Iterator[ClaimExample]:
-    """A sentence of each article, shortened (still carried) and changed (not carried), beside the three around it, and
-    shortened beside the next sentence alone (not carried).
+    """Yield a sentence of each article, shortened (supported) and changed (not), beside the three sentences around it.
+
+    The shortened sentence also comes beside the next sentence alone (not supported).
     """
     for number, article in enumerate(articles):
         rng = random.Random(f"{seed}-{number}")  # noqa: S311 - not for secrets
@@ -161,8 +162,9 @@ def edited(articles: Sequence[str], seed: int) -> Iterator[ClaimExample]:
 
 
 def cited(questions: Sequence[Question], folder: Path) -> Iterator[ClaimExample]:
-    """The answers of a question set, where they are of some words, beside the sentence of their gold quote and beside
-    the sentence after it.
+    """Yield the answers of a question set beside the sentence of their gold quote, and beside the sentence after it.
+
+    Answers of fewer than `MIN_NEIGHBOUR_WORDS` words are left out.
     """
     for question in questions:
         claim = next(iter(question.answers), "")

@@ -1,15 +1,15 @@
-"""The questions that confidence is fitted and measured on: what the product reads for each of them, as numbers.
+"""The rows that confidence is fitted and measured on: the answerability features of each question.
 
-Three archives: the seeds with their own questions; SQuAD 2.0 with all its paragraphs as one archive; a news archive
-with quiz questions, each also with its own articles left out. And questions of all three with a false premise.
+There are three archives: the seeds with their own questions; SQuAD 2.0 with all its paragraphs as one archive; a news
+archive with quiz questions, each also without its own articles. All three also have questions with a false premise.
 """
 
 from __future__ import annotations
 
+import datetime
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from datetime import date as Day
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -39,15 +39,16 @@ from rag.retrieval.hybrid import retrieve
 from rag.types import Evidence, Turn
 
 HALVES: tuple[Half, Half] = ("tune", "test")
+REFUSED_ANSWERABLE = 0.10  # most of the answerable questions of a source that the threshold may refuse
 SEED = 20  # of the false premises
-LEFT_OUT_DEPTH = 60  # passages that are looked through for others that hold the answer
+LEFT_OUT_DEPTH = 60  # passages that are searched for more articles with the answer
 
 Right = Callable[[Sequence[Evidence]], bool]
 
 
 @dataclass(frozen=True, slots=True)
 class ConfidenceRow:
-    """One question as the product reads it.
+    """The features and labels of one question.
 
     Attributes:
         kind: "answerable", "unanswerable", "left out" (the archive without its articles) or "false premise".
@@ -66,7 +67,7 @@ class ConfidenceRow:
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> ConfidenceRow:
-        """The row that `to_json` made; what was added to it is left aside."""
+        """Return the row that `to_json` wrote; other keys are ignored."""
         return cls(**{f.name: row[f.name] for f in fields(cls)} | {"features": tuple(row["features"])})
 
     def to_json(self) -> dict[str, Any]:
@@ -81,7 +82,7 @@ class ConfidenceRow:
 def row_of(
     source: str, id_: str, half: Half, kind: str, right: Right, question: Query, judged: Sequence[ScoredSentence]
 ) -> ConfidenceRow | None:
-    """The row of a question that was read; None when there is nothing to go by."""
+    """Return the row of a question; None when it has no features."""
     features = answerability_features(question, judged)
     if features is None:
         return None
@@ -112,7 +113,7 @@ def holds(answers: Sequence[str]) -> Right:
 
 
 def seeds_rows(seeds: Path, progress: Progress) -> Iterator[ConfidenceRow | None]:
-    """The question set over the seeds, follow-ups after their history; and false premises of its own and made ones."""
+    """Yield the rows of the question set over the seeds, and of questions with a false premise made of them."""
     questions = read_set("seeds").questions
     names, random = names_in(q.question for q in questions), Random(SEED)  # noqa: S311
     with open_product(load_settings(seeds=seeds), fresh=True) as app:
@@ -131,7 +132,7 @@ def seeds_rows(seeds: Path, progress: Progress) -> Iterator[ConfidenceRow | None
 
 
 def squad_rows(folder: Path, cache: Path, encoder: Encoder, progress: Progress) -> Iterator[ConfidenceRow | None]:
-    """Every question put to an archive of all paragraphs."""
+    """Yield the rows of every question, asked over an archive of all paragraphs."""
     asked = read_squad(folder)
     index = _paragraphs(asked, cache / "squad", encoder, progress)
     names, random = names_in(one.question for one in asked), Random(SEED)  # noqa: S311
@@ -148,7 +149,7 @@ def squad_rows(folder: Path, cache: Path, encoder: Encoder, progress: Progress) 
 
 
 def _paragraphs(asked: Sequence[SquadQuestion], cache: Path, encoder: Encoder, progress: Progress) -> Index:
-    """The index of all paragraphs, one article each."""
+    """Return the index of all paragraphs, one article each."""
     lines = [
         json.dumps({"id": f"p{number}", "text": text})
         for number, text in enumerate(dict.fromkeys(one.paragraph for one in asked))
@@ -168,8 +169,9 @@ def _paragraphs(asked: Sequence[SquadQuestion], cache: Path, encoder: Encoder, p
 def archive_rows(
     of: RetrievalSet, index: Index, encoder: Encoder, limit: int, progress: Progress
 ) -> Iterator[ConfidenceRow | None]:
-    """Quiz questions whose answer stands in an article they are known to be about; every second one is also asked of
-    the archive without these articles and without others that hold the answer, and with a false premise.
+    """Yield the rows of quiz questions whose answer is in one of their relevant articles.
+
+    Every second question is also asked without all articles that hold the answer, and with a false premise.
     """
     reading = _Reading(encoder)
     for qrels in of.qrels:
@@ -197,7 +199,7 @@ def archive_rows(
 
 
 class Without(Snapshot):
-    """A snapshot that returns no passage of some articles."""
+    """A snapshot without some articles."""
 
     def __init__(self, snap: Snapshot, left_out: Sequence[str]) -> None:
         super().__init__(snap._index, snap._connection, snap._meta)
@@ -211,7 +213,7 @@ class Without(Snapshot):
 
 
 def _without(snap: Snapshot, query: RetrievalQuery, left_out: set[str], encoder: Encoder) -> Without:
-    """The archive without these articles, and without every other whose passages found hold the answer."""
+    """Return the archive without these articles, and without others whose retrieved passages hold the answer."""
     while True:
         without = Without(snap, sorted(left_out))
         hits = retrieve(without, encoder, analyse(query.text, _day(query)), LEFT_OUT_DEPTH)
@@ -221,18 +223,20 @@ def _without(snap: Snapshot, query: RetrievalQuery, left_out: set[str], encoder:
         left_out |= more
 
 
-def _day(query: RetrievalQuery) -> Day | None:
-    return Day.fromisoformat(query.date) if query.date else None
+def _day(query: RetrievalQuery) -> datetime.date | None:
+    return datetime.date.fromisoformat(query.date) if query.date else None
 
 
 class _Reading:
-    """Reads as the product does, in any snapshot."""
+    """Retrieves and scores as the product does, in any snapshot."""
 
     def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
         self._reader = SentenceScorer(encoder, load_answer_reader())
 
-    def of(self, snap: Snapshot, text: str, asked_on: Day | None = None) -> tuple[Query, list[ScoredSentence]]:
+    def of(
+        self, snap: Snapshot, text: str, asked_on: datetime.date | None = None
+    ) -> tuple[Query, list[ScoredSentence]]:
         text = checked(text)
         hits = retrieve(snap, self._encoder, analyse(text, asked_on), Settings().passages)
         return analyse(text), self._reader.score(analyse(text), hits)
@@ -242,7 +246,7 @@ class _Reading:
 
 
 def short_groups(squad: Path, archive: Path, encoder: Encoder) -> list[tuple[Floats, Floats]]:
-    """For each question with an answer, the features of the runs in its paragraph or evidence, and their F1 with it.
+    """Return for each question the features of the candidate answers in its paragraph or evidence, and their F1.
 
     The questions are the tuning half of SQuAD and the quiz questions of the archive's first year whose evidence has
     the right choice in its words.
@@ -260,7 +264,7 @@ def short_groups(squad: Path, archive: Path, encoder: Encoder) -> list[tuple[Flo
 
 
 def _quizzed(path: Path) -> list[tuple[str, str, str, tuple[str, ...]]]:
-    """Id, question, evidence and right choice of the questions of the first year."""
+    """Return id, question, evidence and right choice of the questions of the first year."""
     rows = [row for _, row in json_rows(path, path.read_text(encoding="utf-8"))]
     first = min(str(row["date"])[:4] for row in rows)
     found: list[tuple[str, str, str, tuple[str, ...]]] = []
@@ -273,7 +277,7 @@ def _quizzed(path: Path) -> list[tuple[str, str, str, tuple[str, ...]]]:
 
 
 def read_rows(path: Path) -> list[ConfidenceRow]:
-    """The rows of a file that `python -m eval calibration` wrote.
+    """Return the rows of a file that `python -m eval calibration` wrote.
 
     Raises:
         EvalError: it cannot be read, or is not such a file.
@@ -287,6 +291,3 @@ def read_rows(path: Path) -> list[ConfidenceRow]:
         raise EvalError(f"{path} cannot be read ({error.strerror}): give a file of eval/results") from error
     except (ValueError, KeyError, TypeError) as error:
         raise EvalError(f"{path} is no result of `python -m eval calibration` ({error!r})") from error
-
-
-REFUSED_ANSWERABLE = 0.10

@@ -1,4 +1,4 @@
-"""False premises made from true questions: one name, role or number is swapped, and the archive no longer answers."""
+"""Make questions with a false premise: one name, role or number of a true question is swapped."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ROLES = (
 
 
 def names_in(questions: Iterable[str]) -> list[str]:
-    """Every name that one of the questions holds, once, in order."""
+    """Return every name in the questions, once, in order."""
     found = (analyse(text) for text in questions)
     return list(dict.fromkeys(q.text[start:end] for q in found for start, end in q.names))
 
@@ -37,8 +37,10 @@ def swapped(question: str, names: Sequence[str], known: str, random: Random) -> 
     """Return the question with a name, else a role, else a number of it swapped for another; None without any.
 
     Args:
-        names: what a name may be swapped for: one of as many words that shares none with the question or `known`.
-        known: the text that answers the question as it was.
+        question: a question that the archive answers.
+        names: a name is swapped for one of as many words that shares no word with the question or `known`.
+        known: the text that answers the true question.
+        random: draws the name or the number.
     """
     q = analyse(question)
     if q.names:

@@ -1,4 +1,4 @@
-"""Retrieval sets: a folder of articles, questions, and qrels that say which articles bear on which question."""
+"""Retrieval sets: a folder of articles, questions, and qrels with the articles that are relevant to each question."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _JOINABLE = re.compile(r"(?:who|whom|whose|what|which|when|where|why|how)\b[^?]*
 
 @dataclass(frozen=True, slots=True)
 class RetrievalQuery:
-    """A question as it is put to the systems, and the short answers that are right.
+    """A question as the systems are asked, and its short right answers.
 
     Attributes:
-        date: ISO 8601 day on which it was asked; None when the set does not say.
+        date: day on which it was asked, ISO 8601; None when the set does not tell.
         answers: empty when the set gives none.
     """
 
@@ -41,7 +41,7 @@ class Qrels:
     Attributes:
         name: of the file, without "qrels-" and the suffix.
         digest: SHA-256 of the file, in hexadecimal.
-        relevant: question id -> article id -> relevance, 1 and up; none of them is empty.
+        relevant: question id -> article id -> relevance, 1 or more; every question has an article.
     """
 
     name: str
@@ -66,7 +66,7 @@ class RetrievalSet:
 
     @property
     def relevant(self) -> frozenset[str]:
-        """The ids of all articles that bear on a question."""
+        """The ids of all articles that are relevant to a question."""
         return frozenset(id_ for qrels in self.qrels for of in qrels.relevant.values() for id_ in of)
 
 
@@ -109,10 +109,10 @@ def choose(qrels: Qrels, half: str = "all", limit: int | None = None) -> Qrels:
 
 
 def joined(qrels: Qrels) -> Qrels:
-    """Return qrels whose questions are each two, of neighbouring days and different articles, made one.
+    """Return qrels whose questions each join two questions, of neighbouring days and different articles.
 
     "Who won the race?" and "Where was it held?" become "Who won the race, and where was it held?", asked on the later
-    day, with the articles of both. Only what begins as a question does can be joined, each to one other.
+    day, with the articles of both. Only questions that begin with a question word are joined, each with one other.
     """
     queries = sorted((q for q in qrels.queries if _JOINABLE.fullmatch(q.text)), key=lambda q: (q.date or "", q.id))
     pairs = [
@@ -154,7 +154,7 @@ def _query(row: Mapping[str, Any], where: str) -> RetrievalQuery:
 
 
 def _answers(row: Mapping[str, Any], where: str) -> tuple[str, ...]:
-    """The right choices by their numbers, from "0"; without choices, the answers as they are written."""
+    """Return the right choices by their numbers, from "0"; without choices, the answers as written."""
     choices, given = row.get("choices") or [], row.get("answer") or []
     given = [given] if isinstance(given, str) else given
     try:
@@ -209,7 +209,7 @@ _WORD = re.compile(r"[^\W_]+")
 
 
 def words_of(text: str) -> str:
-    """The words of a text without case, accents and punctuation, a space before and after each."""
+    """Return the words of a text in lower case, without accents and punctuation, a space before and after each."""
     plain = unicodedata.normalize("NFKD", text.casefold())
     plain = "".join(c for c in plain if not unicodedata.combining(c))
     return f" {' '.join(_WORD.findall(plain))} "

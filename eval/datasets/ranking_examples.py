@@ -1,11 +1,12 @@
-"""What the cross-encoder learns from: questions, each with sentences that answer it and sentences that do not.
+"""Training examples of the cross-encoder: questions, each with sentences that answer it and sentences that do not.
 
-Of a news quiz: what its archive holds near a question; a sentence answers when it has the right choice and most of
-the words of the quiz's own evidence, or of the question. Of SQuAD 2.0: the sentence with the answer among those of its
-paragraph, and the questions that its paragraph does not answer. Of RAMDocs: the sentences with an answer that one
-of its documents gives, right or wrong. Halves as everywhere: the quiz's by year, the others' tuning halves.
+- News quiz: the sentences that retrieval finds for a question. One answers when it has the right choice and most words
+  of the quiz's own evidence, or of the question.
+- SQuAD 2.0: the sentence with the answer among those of its paragraph, and the questions without an answer.
+- RAMDocs: the sentences with an answer that one of the documents gives, right or wrong.
 
-And what a small one learns from a large one, which needs no answers: headlines with sentences that may bear on them.
+Of the quiz one year is used, of the others the tuning halves. The student also learns from headlines with sentences
+that the teacher scores; these need no answers.
 """
 
 from __future__ import annotations
@@ -37,6 +38,11 @@ OF_HEADLINE, HEADLINE_WORDS = 16, 5  # passages read for a headline, and the few
 LENGTHS = range(4, 81)  # words of a sentence that is learned from
 GOOD, BAD, LEAST_BAD = 4, 30, 7  # sentences kept of a question at most, and at least
 
+# A sentence with the right choice answers when it shares so much of its words with the evidence (of the words of both,
+# or of its own words, when these are more than so many), or so much of the question's words by weight.
+SAME_AS_EVIDENCE, WITHIN_EVIDENCE, WITHIN_WORDS, LIKE_QUESTION = 0.45, 0.75, 5, 0.5
+NOT_SAME, NOT_WITHIN = 0.35, 0.6  # a sentence without the choice does not answer when it shares less than this
+
 
 @dataclass(frozen=True, slots=True)
 class TitledSentence:
@@ -48,7 +54,10 @@ class TitledSentence:
 
 @dataclass(frozen=True, slots=True)
 class RankingGroup:
-    """A question; the best of `good`, and of `bad` the likest, first. Nothing answers it when `good` is empty."""
+    """A question with sentences that answer it, best first, and that do not, those with most shared words first.
+
+    No sentence answers when `good` is empty.
+    """
 
     question: str
     good: tuple[TitledSentence, ...]
@@ -56,7 +65,7 @@ class RankingGroup:
 
 
 def quiz_groups(snap: Snapshot, questions: Path, year: str, progress: Progress) -> list[RankingGroup]:
-    """The questions of a year, over the archive they were asked of."""
+    """Return the groups of the quiz questions of a year, over the archive of the quiz."""
     rows = [row for _, row in json_rows(questions, questions.read_text("utf-8")) if str(row["date"])[:4] == year]
     groups = []
     for done, row in enumerate(rows, start=1):
@@ -80,11 +89,11 @@ def _quiz_group(snap: Snapshot, question: str, right: Sequence[str], evidence: s
         shared = len(own & evidence_keys)
         same, within = shared / max(1, len(own | evidence_keys)), shared / max(1, len(own))
         holds = any(_stands(answer, sentence.text) for answer in right)
-        if holds and (same >= 0.45 or (within > 0.75 and len(own) > 5)):
+        if holds and (same >= SAME_AS_EVIDENCE or (within > WITHIN_EVIDENCE and len(own) > WITHIN_WORDS)):
             good.append((1 + same, sentence))
-        elif holds and likeness >= 0.5:
+        elif holds and likeness >= LIKE_QUESTION:
             good.append((likeness, sentence))
-        elif not holds and same < 0.35 and within < 0.6:
+        elif not holds and same < NOT_SAME and within < NOT_WITHIN:
             bad.append((likeness, sentence))
     if not any(score > 1 for score, _ in good):
         own_words = (
@@ -97,7 +106,7 @@ def _quiz_group(snap: Snapshot, question: str, right: Sequence[str], evidence: s
 
 
 def _near(snap: Snapshot, question: str, evidence: str, asked: str) -> Iterator[TitledSentence]:
-    """The sentences of the passages that have the question's words, and the evidence's."""
+    """Yield the sentences of the passages that BM25 finds for the question and for the evidence."""
     then = date.fromisoformat((iso_date(asked) or "")[:10])
     since, until = then - timedelta(DAYS_BEFORE), then + timedelta(DAYS_AFTER)
     days = snap.allowed(Filters(since=since.isoformat(), until=until.isoformat()))
@@ -111,9 +120,9 @@ def _near(snap: Snapshot, question: str, evidence: str, asked: str) -> Iterator[
 
 
 def headline_groups(snap: Snapshot, until: str, count: int, seed: int, progress: Progress) -> list[RankingGroup]:
-    """Headlines in place of questions, of some articles published until a day, with what the archive held by then.
+    """Return groups with headlines for questions, of articles published until a day, over the archive of that day.
 
-    Which sentences answer is not known: all of them stand in `bad`, the likest of each passage.
+    It is not known which sentences answer: all are in `bad`, the one most like the headline of each passage.
     """
     allowed = snap.allowed(Filters(until=until))
     then = (one for one in snap.articles() if (day(one.published) or until) < until)
@@ -136,7 +145,7 @@ def _other(title: str, asked: str) -> str:
 
 
 def squad_groups(folder: Path) -> list[RankingGroup]:
-    """The questions of the tuning half; what bears on one in other paragraphs does not answer it either."""
+    """Return the groups of the tuning half; sentences of other paragraphs do not answer either."""
     asked = read_squad(folder)
     paragraphs = list(dict.fromkeys(one.paragraph for one in asked))
     groups = []
@@ -152,7 +161,7 @@ def squad_groups(folder: Path) -> list[RankingGroup]:
 
 
 def disagreement_groups(path: Path) -> list[RankingGroup]:
-    """The questions of the tuning half of a set in the form of RAMDocs."""
+    """Return the groups of the tuning half of a set in the form of RAMDocs."""
     groups = []
     for case in (case for case in read_cases(path) if case.half == "tune"):
         given = [answer for answer in case.answers if answer]
@@ -172,13 +181,13 @@ def disagreement_groups(path: Path) -> list[RankingGroup]:
 
 
 def write_groups(path: Path, groups: Sequence[RankingGroup]) -> None:
-    """Keep groups as JSON lines."""
+    """Write groups as JSON lines."""
     lines = ([g.question, [(s.text, s.title) for s in g.good], [(s.text, s.title) for s in g.bad]] for g in groups)
     path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
 
 
 def read_groups(path: Path) -> list[RankingGroup]:
-    """Read what `write_groups` wrote."""
+    """Read the groups that `write_groups` wrote."""
     rows = (json.loads(line) for line in path.read_text(encoding="utf-8").splitlines())
     return [
         RankingGroup(q, tuple(TitledSentence(*s) for s in good), tuple(TitledSentence(*s) for s in bad))
@@ -191,7 +200,7 @@ def _best(scored: list[tuple[float, TitledSentence]], most: int) -> tuple[Titled
 
 
 def by_likeness(question: str, texts: Sequence[str]) -> list[str]:
-    """Return the texts, each once, those first that share most words with the question."""
+    """Return the texts, each once, those that share most words with the question first."""
     return sorted(dict.fromkeys(texts), key=lambda text: -len(keys(text) & keys(question)))
 
 

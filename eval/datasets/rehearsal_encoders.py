@@ -1,4 +1,4 @@
-"""Encoders for measuring a build: one that costs nothing and can die, and one that works twice."""
+"""Encoders for measuring a build: one of random vectors that can stop, and one that encodes twice."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from rag.models.base import EMBEDDED, Encoder, Floats, TokenVectors, unit
 
 
 class Killed(BaseException):
-    """Ends a build as a signal would: nothing in the product catches it."""
+    """Raised to end a build as a signal would: nothing in the product catches it."""
 
 
 class Random:
-    """An `Encoder` of random vectors under the name of the embedded one, so that this can ask its index.
+    """An `Encoder` of random vectors under the name of the embedded one, so that the embedded one can ask its index.
 
     Attributes:
-        encoded: how many texts it was given.
-        left: windows until it dies; None when it never does.
+        encoded: number of texts encoded.
+        left: windows until it raises `Killed`; None never raises.
     """
 
     name = EMBEDDED
@@ -30,7 +30,11 @@ class Random:
         self._random = np.random.default_rng(20)
 
     def encode(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> Floats:
-        """Return random unit vectors, or die."""
+        """Return random unit vectors.
+
+        Raises:
+            Killed: no window is left.
+        """
         if self.left is not None:
             self.left -= 1
             if self.left < 0:
@@ -39,18 +43,18 @@ class Random:
         return unit(self._random.standard_normal((len(texts), self.dimension), dtype=np.float32))
 
     def encode_tokens(self, texts: Sequence[str]) -> list[TokenVectors]:
-        """Refuse: random vectors have no tokens."""
+        """Raise NotImplementedError: random vectors have no tokens."""
         raise NotImplementedError("random vectors have no tokens")
 
 
 class Twice:
-    """An `Encoder` that encodes all it is given twice: by itself, timed, and then for whoever asked.
+    """An `Encoder` that encodes every text twice: once timed by itself, once for the caller.
 
-    So a build and the bare encoder take turns over the same texts, and what else the machine does slows both alike.
+    So a build and the bare encoder take turns over the same texts, and other load on the machine slows both alike.
 
     Attributes:
-        texts: all that were encoded.
-        seconds: that encoding them by itself took.
+        texts: all texts encoded.
+        seconds: time of the first encoding of all.
     """
 
     def __init__(self, encoder: Encoder) -> None:

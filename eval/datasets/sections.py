@@ -1,8 +1,7 @@
-"""Questions that articles ask themselves, over the section that answers: "Who is running?", and what stands under it.
+"""Questions that articles ask, with the sections that answer them: "Who is running?" and the lines under it.
 
-Explainers are written in questions. They are short and natural, as no made question is; the sentences under one answer
-it; and the rest of the article is about the same people and things and does not. That is what a reader has to tell
-apart, and a quiz or a benchmark teaches little of it.
+Explainers contain questions. They are short and natural; the sentences under a question answer it; the other sections
+are about the same people and things and do not. A reader must learn this difference, and quizzes have little of it.
 """
 
 from __future__ import annotations
@@ -23,10 +22,10 @@ SECTION_LINES, SECTION_WORDS = 3, 8  # lines of a section, at most, and its word
 ANSWERING = 3  # sentences of a section that may answer: which one does is not known
 LIKEST, OTHERS = 5, 3  # sentences of the article that do not answer: so many of the likest, and of the rest
 FOUND, ELSEWHERE = 25, 3  # passages found by the question's words; so many sentences of other articles
-MAX_ANSWER_SHARE = 0.25  # of the answer's own words: a passage that has more of them may answer, too
-OFTEN = 2  # articles that ask a question word for word; what more of them ask is a form's ("Are you a robot?")
-ALIKE = 0.6  # of the words: a question so like one that is measured with is not learned from
-CHOICES = 3  # lines that begin as choices do: the article is a quiz
+MAX_ANSWER_SHARE = 0.25  # of the answer's words: a passage that shares more may answer, too
+OFTEN = 2  # articles with the same question; a question of more articles belongs to a form ("Are you a robot?")
+ALIKE = 0.6  # share of words: a question so like one of the benchmarks is left out
+CHOICES = 3  # lines that begin like choices: the article is a quiz
 
 _ASKS = re.compile(
     r"(?:who|whom|whose|what|when|where|why|how|which|is|are|was|were|did|does|do|can|could|will|would|should|has|have)"
@@ -35,7 +34,7 @@ _ASKS = re.compile(
 )
 _TO_THE_READER = re.compile(r"(?!how|where|what|when|can)\w+\b.*\b(?:you|your|newsletter|subscribe)\b", re.IGNORECASE)
 _CHOICE = re.compile(r"\(?[A-Da-d][.)]\s")
-_SPOKEN = re.compile(r"[A-Z][\w. ]{2,30}:")  # an interview: who answers stands before the answer
+_SPOKEN = re.compile(r"[A-Z][\w. ]{2,30}:")  # an interview: the speaker is before the answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +47,13 @@ class Section:
 
 
 def section_groups(snap: Snapshot, but: Collection[str], measured: Sequence[str], random: Random) -> list[RankingGroup]:
-    """The questions of all articles, each with sentences of its section, and with others of its article and elsewhere.
+    """Return the questions of all articles, with sentences of their sections, their articles, and other articles.
 
     Args:
-        but: the ids of articles that are left out.
-        measured: questions that are measured with: nothing like them is learned from.
+        snap: of the archive.
+        but: ids of articles that are left out.
+        measured: questions of the benchmarks: questions like these are left out.
+        random: draws sentences.
     """
     found = [(article, part) for article in snap.articles() if article.id not in but for part in sections(article.text)]
     often = Counter(part.question.lower() for _, part in found)
@@ -66,7 +67,7 @@ def section_groups(snap: Snapshot, but: Collection[str], measured: Sequence[str]
 
 
 def sections(text: str) -> Iterator[Section]:
-    """The sections of a text that stand under a question."""
+    """Yield the sections of a text that are under a question."""
     lines = [" ".join(line.split()) for line in text.split("\n") if line.strip()]
     if sum(bool(_CHOICE.match(line)) for line in lines) >= CHOICES:
         return
@@ -75,7 +76,7 @@ def sections(text: str) -> Iterator[Section]:
     for n, end in zip(asking, ends, strict=False):
         under = lines[n + 1 : end][:SECTION_LINES]
         if _asks(lines[n]) and len(" ".join(under).split()) >= SECTION_WORDS and not _SPOKEN.match(under[0]):
-            # without the whole section: what comes after its first lines may answer, too
+            # without the whole section: the lines after the first ones may answer, too
             others = [line for m, line in enumerate(lines) if not n <= m < end and not line.endswith("?")]
             yield Section(lines[n], tuple(under), tuple(others))
 
@@ -103,7 +104,7 @@ def _group(snap: Snapshot, article: Article, part: Section, random: Random) -> R
 def _elsewhere(
     snap: Snapshot, article: Article, question: str, answer_keys: Collection[str], random: Random
 ) -> list[TitledSentence]:
-    """Sentences of other articles that have the question's words, and little of what answers it."""
+    """Return sentences of other articles that have the question's words and few of the answer's."""
     found = [id_ for id_, _ in snap.lexical.search(question, FOUND)]
     others = [
         (passage, usable)
@@ -118,6 +119,6 @@ def _elsewhere(
 
 
 def _usable(texts: Sequence[str]) -> list[str]:
-    """The sentences of some texts, each once, that say something."""
+    """Return the sentences of some texts, each once, that are long enough and no questions."""
     found = (sentence for text in texts for sentence in folded_sentences(text))
     return [s for s in dict.fromkeys(found) if len(s.split()) in LENGTHS and not s.endswith("?")]

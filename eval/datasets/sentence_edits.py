@@ -1,6 +1,6 @@
-"""Sentences changed by rule so that their source carries them no longer: a number, a name, a denial, a direction.
+"""Change sentences by rule so that their source no longer supports them: a number, a name, a denial, a direction.
 
-After FactCC (Kryściński et al. 2020). Each change is of the kind that a language model makes, and of one word or two.
+After FactCC (Kryściński et al. 2020). Each change is one that language models make, and of one or two words.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ _DIGITS = re.compile(r"\d+")
 
 
 def shortened(sentence: str) -> str | None:
-    """Return what is left of a sentence without what follows its last comma: the source still carries that.
+    """Return a sentence without the words after its last comma: the source still supports it.
 
-    None when too little is left, or nothing is left out.
+    None when too few words remain, or there is no comma.
     """
     kept, comma, _ = sentence.rpartition(", ")
     if not comma or len(kept.split()) < MIN_WORDS or kept.count('"') % 2 or kept.count("“") != kept.count("”"):
@@ -34,7 +34,9 @@ def changed_sentences(sentence: str, names: Sequence[str], rng: random.Random) -
     """Yield (kind of change, changed sentence) for each change that the sentence allows.
 
     Args:
-        names: from elsewhere in the article, to put in place of one in the sentence.
+        sentence: of an article.
+        names: of the article, to replace one in the sentence.
+        rng: draws the changes.
     """
     digits = [q for q in quantities(sentence) if _DIGITS.match(sentence, q.start)]
     if digits:
@@ -59,11 +61,11 @@ def changed_sentences(sentence: str, names: Sequence[str], rng: random.Random) -
 
 
 def capitalised_names(text: str) -> list[str]:
-    """Return what is written like a name in the middle of a sentence, in order, each once."""
+    """Return the capitalised words in the middle of sentences, in order, each once."""
     return list(dict.fromkeys(_NAME.findall(text)))
 
 
 def _other(digits: str, rng: random.Random) -> str:
-    """Another number of as many digits."""
+    """Return another number of as many digits."""
     low = 10 ** (len(digits) - 1)
     return str(rng.choice([n for n in (low + rng.randrange(9 * low) for _ in range(9)) if n != int(digits)]))

@@ -1,8 +1,8 @@
-"""What the span reader learns from: questions, each with a sentence and where in it the answer stands, if it does.
+"""Training examples of the answer reader: questions, each with a sentence and the span of the answer, if it has one.
 
-Most are made: of a sentence of the archive a name, a date, an amount or a run of words is asked for with some of the
-sentence's other words, in no good order (a noisy cloze, after Lewis, Denoyer & Riedel 2019), so that the reader learns
-what kind of thing stands where. The few real ones, of a news quiz, SQuAD 2.0 and RAMDocs, then teach it questions.
+Most are made: a noisy cloze (after Lewis, Denoyer & Riedel 2019) asks for a name, a date, an amount or a run of words
+of a sentence with some of its other words. They teach the types of answers. The few real ones, of a quiz, SQuAD 2.0
+and RAMDocs, teach questions as people ask them.
 """
 
 from __future__ import annotations
@@ -24,9 +24,11 @@ from rag.text.tokens import Word, words
 CLOZE_WORDS = range(10, 46)  # of a sentence that is asked about
 PER_ARTICLE = 2  # sentences asked about
 NEAR = 12  # words on either side of the answer that may be in its question
-KEPT = (0.35, 0.8)  # the share of them that is, at least and at most
+WORDS_SHARE = (0.35, 0.8)  # the share of them that is, at least and at most
 PLAIN = 0.35  # how often any run of words is asked for, instead of a name or an amount
-ELSEWHERE = 0.25  # how often the sentence beside a made question is another one of the article, without the answer
+WITH_AUXILIARY = 0.5  # how often an auxiliary follows the question word
+TURNED = 0.25  # how often the words after the answer come first
+ELSEWHERE = 0.25  # how often a made question gets another sentence of the article, without the answer
 WRONG = 2  # sentences without an answer beside each right one of a real question
 
 _MARKS = re.compile(r"[.;:()\[\]\"“”]")
@@ -53,7 +55,7 @@ class SpanExample:
 
 
 def cloze_examples(texts: Iterable[str], most: int, random: Random) -> list[SpanExample]:
-    """Make questions of the sentences of some articles."""
+    """Make questions from the sentences of some articles."""
     made: list[SpanExample] = []
     for text in texts:
         if len(made) >= most:
@@ -77,12 +79,12 @@ def _cloze(sentence: str, random: Random) -> SpanExample | None:
     if not spans:
         return None
     (start, end), kind = random.choice(spans)
-    share = random.uniform(*KEPT)
+    share = random.uniform(*WORDS_SHARE)
     before = [w for w in row if w.end <= start][-NEAR:]
     after = [w for w in row if w.start >= end][:NEAR]
     kept = [[sentence[w.start : w.end] for w in side if random.random() < share] for side in (before, after)]
-    opening = [random.choice(_ASKS[kind])] + ([random.choice(_AUXILIARIES)] if random.random() < 0.5 else [])
-    turned = random.random() < 0.25
+    opening = [random.choice(_ASKS[kind])] + ([random.choice(_AUXILIARIES)] if random.random() < WITH_AUXILIARY else [])
+    turned = random.random() < TURNED
     said = [*kept[1], *kept[0]] if turned else [*kept[0], *kept[1]]
     return SpanExample(" ".join([*opening, *said]) + "?", sentence, (start, end)) if len(said) > 1 else None
 
@@ -95,7 +97,7 @@ def _phrases(sentence: str) -> Iterator[tuple[Span, AnswerType]]:
 
 
 def _run(sentence: str, row: Sequence[Word], random: Random) -> Span | None:
-    """One to four words that begin and end with content, none of them a mark."""
+    """Return a run of one to four words that begins and ends with a content word and has no mark."""
     first = random.randrange(len(row))
     run = row[first : first + random.randint(1, 4)]
     span = run[0].start, run[-1].end
@@ -103,7 +105,7 @@ def _run(sentence: str, row: Sequence[Word], random: Random) -> Span | None:
 
 
 def quiz_examples(groups: Sequence[RankingGroup], questions: Path, year: str) -> list[SpanExample]:
-    """The quiz questions of a year among some groups, where the right choice stands in the sentence that answers."""
+    """Return the quiz questions of a year among the groups whose answering sentence has the right choice."""
     rows = [row for _, row in json_rows(questions, questions.read_text("utf-8")) if str(row["date"])[:4] == year]
     right = {row["question"]: [row["choices"][int(n)] for n in row["answer"]] for row in rows}
     return [
@@ -122,7 +124,7 @@ def _with_wrong(group: RankingGroup, good: Sequence[str], answers: Sequence[str]
 
 
 def squad_examples(folder: Path) -> list[SpanExample]:
-    """The questions of the tuning half; those without an answer beside the sentences of their paragraph."""
+    """Return the questions of the tuning half, with and without an answer, beside sentences of their paragraph."""
     made: list[SpanExample] = []
     for one in (one for one in read_squad(folder) if one.half == "tune"):
         texts = folded_sentences(one.paragraph)
@@ -133,7 +135,7 @@ def squad_examples(folder: Path) -> list[SpanExample]:
 
 
 def disagreement_examples(path: Path) -> list[SpanExample]:
-    """The questions of the tuning half of a set in the form of RAMDocs: the first sentence with a document's answer."""
+    """Return the questions of the tuning half of RAMDocs, each beside the first sentence with a document's answer."""
     made: list[SpanExample] = []
     for case in (case for case in read_cases(path) if case.half == "tune"):
         for text, answer in zip(case.texts, case.answers, strict=True):
@@ -146,6 +148,6 @@ def disagreement_examples(path: Path) -> list[SpanExample]:
 
 
 def _first(answers: Sequence[str], text: str) -> Span | None:
-    """Where the shortest of the answers that stand in the text stands."""
+    """Return the span of the shortest of the answers in the text; None without one."""
     spans = [m.span() for a in answers if (m := re.search(rf"(?<!\w){re.escape(a)}(?!\w)", text, re.IGNORECASE))]
     return min(spans, key=lambda span: span[1] - span[0], default=None)

@@ -1,4 +1,4 @@
-"""SQuAD 2.0 (Rajpurkar, Jia & Liang 2018): its questions, each with its paragraph, and its own measures."""
+"""SQuAD 2.0 (Rajpurkar, Jia & Liang 2018): questions with their paragraphs, and the measures of the set."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class SquadQuestion:
 
     @property
     def half(self) -> Half:
-        """By the hash of the paragraph, so that questions about one are in one half."""
+        """The half by the hash of the paragraph, so that questions about one paragraph are in one half."""
         return half_of(self.paragraph)
 
 
@@ -64,7 +64,7 @@ def read_squad(folder: Path) -> list[SquadQuestion]:
 
 
 def score_paragraph(reader: SentenceScorer, text: str, paragraph: str, id_: str) -> tuple[Query, list[ScoredSentence]]:
-    """The question read, and the sentences of its paragraph judged as if that alone had been found."""
+    """Return the analysed question, and the scored sentences of its paragraph, as the only passage retrieved."""
     question = analyse(text)
     article = Article(id=id_, path="", text=paragraph)
     return question, reader.score(question, [Hit(1, 1.0, Passage(article, 0, len(paragraph)))])
@@ -81,7 +81,7 @@ def exact(text: str, answer: str) -> float:
 
 
 def f1(text: str, answer: str) -> float:
-    """The harmonic mean of precision and recall over the words they share."""
+    """Return the harmonic mean of precision and recall over the words that both share."""
     a, b = normalised(text), normalised(answer)
     if not a or not b:
         return float(a == b)

@@ -1,4 +1,4 @@
-"""Articles that nobody wrote, for measuring time: sentences of real ones, with invented words among theirs."""
+"""Synthetic articles for measuring time: sentences of real ones, with invented words among theirs."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ SYLLABLES = [
 ]
 WORDS = 40_000  # invented; the n-th is 1/n as frequent as the first, as words are
 REPLACED = 0.2  # of the words of a sentence
+SENTENCE_WORDS = range(6, 61)  # of a real sentence that is used
 SENTENCES = (20, 45)  # in an article, at least and at most
 FIRST_DAY = date(2022, 1, 1)
 
@@ -24,7 +25,7 @@ def write_made_up(count: int, articles: Path, target: Path) -> None:
     """Write `count` articles as JSON lines, of sentences of the text files in the folder `articles`."""
     chance = random.Random(20)  # noqa: S311 - no secret
     text = "\n".join(path.read_text(encoding="utf-8") for path in sorted(articles.glob("*.txt")))
-    sentences = [s.split() for s in re.split(r"(?<=[.!?])\s+", text) if 6 <= len(s.split()) <= 60]
+    sentences = [s.split() for s in re.split(r"(?<=[.!?])\s+", text) if len(s.split()) in SENTENCE_WORDS]
     words = ["".join(chance.choices(SYLLABLES, k=chance.choice((1, 2, 2, 3, 3, 4)))) for _ in range(WORDS)]
     weights = list(accumulate(1 / n for n in range(1, WORDS + 1)))
 

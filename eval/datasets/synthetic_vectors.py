@@ -1,4 +1,4 @@
-"""As many vectors as wanted, drawn from the real ones of an index: what an archive of any size would hold."""
+"""Draw any number of synthetic vectors from the real ones of an index, to measure archives of any size."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from rag.index import catalog, queries
 from rag.models.base import Floats, Ints, unit
 
 NEIGHBOURS = 10
-# How long the noise is beside the vector. With this the nearest neighbour of a drawn vector is as near (median cosine
-# .80) as that of a real one, among as many: 46,000 passages of a news archive.
+# Length of the noise beside that of the vector. With it the nearest neighbour of a drawn vector is as near (median
+# cosine .80) as that of a real one, among 46,000 passages of a news archive.
 NOISE = 0.4
 MOST = 40_000  # real vectors drawn from: finding the neighbours of more takes long
 BLOCK = 50_000  # vectors drawn at once
@@ -26,7 +26,7 @@ class Drawn:
     """Endless unit vectors, the same for the same seed: each a mix of a real one and one of its ten nearest, and noise.
 
     v = unit((1 - a) x + a y + e): x is any of the real vectors, y any of its neighbours, a is uniform on [0, 1], and e
-    is normal with an expected length of `NOISE`. So there are topics where the real ones have topics, and as full.
+    is normal with an expected length of `NOISE`. The drawn vectors have the topics of the real ones.
 
     Attributes:
         real: (n, d) float32 of unit length.
@@ -39,7 +39,7 @@ class Drawn:
 
     @classmethod
     def of(cls, real: Floats, seed: int = 20) -> Drawn:
-        """Draw from these vectors (n, d), or the first `MAX_SUB_QUESTIONS` of them, of which there must be more than ten."""
+        """Draw from these vectors (n, d), or the first `MOST` of them; there must be more than ten."""
         import faiss
 
         real = np.ascontiguousarray(real[:MOST])
@@ -64,7 +64,7 @@ class Drawn:
 
 
 def real_vectors(index: Path) -> Floats:
-    """Return the vectors (n, d) of the passages of an index, in the order of their ids, which is no order.
+    """Return the vectors (n, d) of the passages of an index, by passage id.
 
     Raises:
         IndexMissing, IndexDamaged, IndexIncompatible: they cannot be read.
@@ -74,7 +74,7 @@ def real_vectors(index: Path) -> Floats:
 
 
 def real_blocks(index: Path) -> list[tuple[Ints, Floats]]:
-    """Return the same with their ids: blocks of (m,) and (m, d), the ids ascending over all of them.
+    """Return blocks of passage ids (m,) and vectors (m, d), the ids ascending over all blocks.
 
     Raises:
         IndexMissing, IndexDamaged, IndexIncompatible: they cannot be read.

@@ -1,14 +1,14 @@
 """Train the embedded answer reader from the encoder's weights: `python -m eval.training.answer_reader --help`.
 
-Each example is a question beside a sentence; the reader is to give the first and the last token of the answer, or the
-very first token of all when the sentence does not answer (after Devlin et al. 2019). It sees made questions first and
-real ones then.
+Each example is a question beside a sentence; the reader predicts the first and the last token of the answer, or the
+first token of the input when the sentence does not answer (after Devlin et al. 2019). Made questions come first, real
+ones after.
 
-With them it learns which sentences answer: of each group one of those that may must score higher than all others and
-than "none of these", which is zero. Which one of a section answers is not said (after Dietterich et al. 1997). The
-groups of sections come beside the made questions, and with those of real questions beside the real ones.
+It also learns answerability, from groups: one of the sentences that may answer must score higher than all others and
+than "none of these", which is zero. It is not known which sentence of a section answers (after Dietterich et al. 1997).
+Groups of sections come beside the made questions, and groups of sections and of real questions beside the real ones.
 
-The word vectors stay as they are, so that they need not be kept twice.
+The word vectors are not trained, so that they need not be stored twice.
 """
 
 from __future__ import annotations
@@ -46,18 +46,18 @@ from rag.models.minilm import DIMENSION, embedded_folder, rename_weights
 from rag.models.onnx import quantise
 
 OUT = Path(__file__).resolve().parents[2] / "rag" / "models" / "data" / "spans.safetensors"
-OPENING = 5000  # characters of an article that questions are made of
+OPENING = 5000  # first characters of an article, of which questions are made
 IMPOSSIBLE = -1e4  # log odds of a token of the question
 BUCKET = 8  # batches that are sorted by length together
 STEP_GROUPS = 10  # beside each batch
-NONE = 0.25  # how often the sentences that may answer are left out, so that none does
-HARDEST, OF_HARDEST, SHOWN = 14, 0.7, 5  # of the others so many are shown, so often drawn from the likest so many
+NONE = 0.25  # how often the sentences that may answer are left out, so that none answers
+HARDEST, OF_HARDEST, SHOWN = 14, 0.7, 5  # SHOWN others are drawn, with this probability from the HARDEST most similar
 SEED = 20
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingPhase:
-    """How often and how fast it learns from some examples."""
+    """Epochs, batch size and highest learning rate of some examples."""
 
     epochs: int
     batch: int
@@ -68,7 +68,7 @@ MADE, REAL = TrainingPhase(1, 32, 8e-5), TrainingPhase(2, 16, 5e-5)
 
 
 class AnswerReaderModel(nn.Module):
-    """The span reader as PyTorch trains it; `rag.models.answer_reader` computes the same."""
+    """The answer reader as PyTorch trains it; `rag.models.answer_reader` computes the same."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -108,11 +108,14 @@ def train(
     asked: Sequence[RankingGroup],
     seed: int = SEED,
 ) -> AnswerReaderModel:
-    """Train on the made examples and then on the real ones, in an order drawn by the seed.
+    """Train on the made examples and then on the real ones.
 
     Args:
+        made: cloze questions.
+        real: questions of people.
         sections: groups to learn from beside the made examples.
-        asked: groups to learn from, by turns with the sections, beside the real ones.
+        asked: groups to learn from, in turns with the sections, beside the real examples.
+        seed: of the order and of the sentences drawn.
     """
     torch.manual_seed(seed)
     rng = random.Random(seed)  # noqa: S311
@@ -150,12 +153,12 @@ def _places_loss(model: AnswerReaderModel, tokenizer: PreTrainedTokenizerBase, b
 def _answers_loss(
     model: AnswerReaderModel, tokenizer: PreTrainedTokenizerBase, groups: Sequence[RankingGroup]
 ) -> Tensor:
-    """What it costs that none of those which may answer is likely, "none of these" being zero."""
+    """Return the mean negative log likelihood that a sentence that may answer does; "none of these" is zero."""
     pairs = [(group.question, sentence.text) for group in groups for sentence in (*group.good, *group.bad)]
     order = sorted(range(len(pairs)), key=lambda n: len(pairs[n][1]))
     found = []
     middle = len(order) // 2
-    for part in filter(None, (order[:middle], order[middle:])):  # of about one length: less is filled up
+    for part in filter(None, (order[:middle], order[middle:])):  # of similar length, to need less padding
         given = _read(tokenizer, [pairs[n][0] for n in part], [pairs[n][1] for n in part])
         given.pop("offset_mapping")
         found.append(model(given)[1])
@@ -170,7 +173,7 @@ def _answers_loss(
 
 
 def _endless(groups: Sequence[RankingGroup], rng: random.Random) -> Iterator[Sequence[RankingGroup]]:
-    """The groups in batches, again and again, each time in another order and with other sentences."""
+    """Yield batches of the groups without end, in each epoch in another order and with other sentences."""
     while True:
         order = [_drawn(group, rng) for group in groups]
         rng.shuffle(order)
@@ -178,7 +181,7 @@ def _endless(groups: Sequence[RankingGroup], rng: random.Random) -> Iterator[Seq
 
 
 def _drawn(group: RankingGroup, rng: random.Random) -> RankingGroup:
-    """The group with those of its sentences that are shown this time."""
+    """Return the group with the sentences drawn for this step."""
     bad = group.bad[:HARDEST] if rng.random() < OF_HARDEST else group.bad
     good = () if rng.random() < NONE else group.good
     return RankingGroup(group.question, good, tuple(rng.sample(bad, min(SHOWN, len(bad)))))
@@ -187,7 +190,7 @@ def _drawn(group: RankingGroup, rng: random.Random) -> RankingGroup:
 def _batches(
     examples: Sequence[SpanExample], how: TrainingPhase, rng: random.Random
 ) -> Iterator[Sequence[SpanExample]]:
-    """Each example once an epoch, beside others of about its length."""
+    """Yield each example once in each epoch, beside others of similar length."""
     for _ in range(how.epochs):
         order = list(examples)
         rng.shuffle(order)
@@ -210,7 +213,7 @@ def _read(tokenizer: PreTrainedTokenizerBase, questions: Sequence[str], sentence
 
 
 def _encoded(tokenizer: PreTrainedTokenizerBase, batch: Sequence[SpanExample]) -> tuple[BatchEncoding, Tensor]:
-    """What the model reads, and (n, 2): the first and last token of each answer, 0 and 0 for none."""
+    """Return the input of the model, and (n, 2): the first and last token of each answer, 0 and 0 for none."""
     given = _read(tokenizer, [e.question for e in batch], [e.sentence for e in batch])
     offsets = given.pop("offset_mapping")
     target = torch.zeros(len(batch), 2, dtype=torch.long)
@@ -219,7 +222,7 @@ def _encoded(tokenizer: PreTrainedTokenizerBase, batch: Sequence[SpanExample]) -
             continue
         (start, end), spans = example.answer, offsets[row]
         touched = (given["token_type_ids"][row] == 1) & (spans[:, 0] < end) & (spans[:, 1] > start)
-        if len(tokens := touched.nonzero()):  # else it lies behind what was cut off
+        if len(tokens := touched.nonzero()):  # else the answer is in the part that was cut off
             target[row] = torch.stack([tokens[0, 0], tokens[-1, 0]])
     return given, target
 
@@ -253,7 +256,7 @@ def main() -> None:
 
 
 def _sections(index: Path, archive: Path, rng: random.Random) -> list[RankingGroup]:
-    """Those of all articles that no question which is measured with is known to be about."""
+    """Return the groups of the sections of articles that no benchmark question is about."""
     known = read_retrieval_set(archive).relevant
     path = archive / QUESTIONS
     measured = [row["question"] for _, row in json_rows(path, path.read_text("utf-8"))]

@@ -1,11 +1,11 @@
 """Train the embedded cross-encoder from the encoder's own weights: `python -m eval.training.cross_encoder --help`.
 
-The teacher learns from answers. Each step shows it some questions, each with one sentence that answers it and some that
-do not; the answer must score higher than the others and than "none of these", which is zero (after Nogueira & Cho 2019,
-with a softmax over the group). The word vectors stay as they are, so that they need not be kept twice.
+The teacher learns from answers. Each step has some questions, each with one sentence that answers it and some that do
+not; the answer must score higher than the others and than "none of these", which is zero (after Nogueira & Cho 2019,
+with a softmax over the group). The word vectors are not trained, so that they need not be stored twice.
 
-The student, which is embedded, begins as every other layer of the teacher (Sanh et al. 2019), and learns to say what
-that says of the same pairs and of headlines with sentences (after Hinton et al. 2015).
+The student, which is embedded, starts from every other layer of the teacher (Sanh et al. 2019), and learns the
+teacher's log odds of the same pairs and of headlines with sentences (after Hinton et al. 2015).
 """
 
 from __future__ import annotations
@@ -42,22 +42,22 @@ from rag.models.minilm import embedded_folder, rename_weights
 from rag.models.onnx import quantise
 
 OUT = Path(__file__).resolve().parents[2] / "rag" / "models" / "data" / "pairs.safetensors"
-HARDEST = 14  # of the sentences that do not answer: most are drawn from the likest so many
-OF_HARDEST = 0.7  # how often they are
+HARDEST = 14  # sentences that do not answer, those most like the question
+OF_HARDEST = 0.7  # how often the sentences that do not answer are drawn from the hardest
 UNTITLED = 0.25  # how often a sentence is shown without its title
-HEADLINES, HEADLINES_UNTIL = 800, "2022-01-01"  # how many are learned from, and of the days before which
+HEADLINES, HEADLINES_UNTIL = 800, "2022-01-01"  # number of headlines, and the day before which they were published
 STUDENT_LAYERS = (0, 2, 4)  # of the teacher's
-ALIKE = 20.0  # how much the angles between the student's vectors and the teacher's count, beside the log odds
+ALIKE = 20.0  # weight of the angle between the student's vectors and the teacher's, beside the log odds
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How it is trained.
+    """Settings of a training.
 
     Attributes:
         step_groups: questions in a step.
         negatives: sentences that do not answer, beside the one that does.
-        rate: of learning, at its highest; of the head ten times that.
+        rate: highest learning rate of the layers; that of the head is ten times as high.
     """
 
     epochs: int = 1
@@ -83,7 +83,7 @@ class CrossEncoderModel(nn.Module):
         self.head = PairHead()
 
     def forward(self, given: BatchEncoding) -> tuple[Tensor, Tensor]:
-        """Return (n,) log odds for n pairs, and the vectors (n, 3, d) they are of."""
+        """Return (n,) log odds for n pairs, and the vectors (n, 3, d) they are computed from."""
         return self.head.of(self.trunk(**given).last_hidden_state.float(), given)
 
     def kept(self) -> dict[str, np.ndarray]:
@@ -108,7 +108,7 @@ def train(groups: Sequence[RankingGroup], recipe: Recipe = TEACHER) -> CrossEnco
 
 
 def distil(teacher: CrossEncoderModel, groups: Sequence[RankingGroup], recipe: Recipe = STUDENT) -> CrossEncoderModel:
-    """Train some layers of the teacher to say what all of them say."""
+    """Train some layers of the teacher to predict what all of them predict."""
     torch.manual_seed(recipe.seed)
 
     def loss(
@@ -169,7 +169,7 @@ def _batches(groups: Sequence[RankingGroup], recipe: Recipe, rng: random.Random)
 
 
 def _drawn(group: RankingGroup, most: int, rng: random.Random) -> list[str]:
-    """The texts shown of a group: one that answers first, if any does."""
+    """Return the texts drawn of a group: first one that answers, if any does."""
     bad = group.bad[:HARDEST] if rng.random() < OF_HARDEST else group.bad
     shown = [rng.choice(group.good[:2])] if group.good else []
     return [_shown(sentence, rng) for sentence in (*shown, *rng.sample(bad, min(most, len(bad))))]
@@ -180,7 +180,7 @@ def _shown(sentence: TitledSentence, rng: random.Random) -> str:
 
 
 def _cross_entropy(odds: Tensor, groups: Sequence[RankingGroup], sizes: Sequence[int]) -> Tensor:
-    """Cross-entropy of each group, "none of these" at zero in front."""
+    """Return the mean cross-entropy of the groups, with "none of these", at zero, as the first class."""
     losses = [
         nn.functional.cross_entropy(torch.cat([torch.zeros(1), own])[None], torch.tensor([int(bool(group.good))]))
         for group, own in zip(groups, torch.split(odds, list(sizes)), strict=True)
@@ -189,10 +189,10 @@ def _cross_entropy(odds: Tensor, groups: Sequence[RankingGroup], sizes: Sequence
 
 
 def main() -> None:
-    """Collect the groups and train the teacher, unless they were kept; then train the student and write its weights."""
+    """Collect the groups and train the teacher, unless their files exist; then train and write the student."""
     parser = argparse.ArgumentParser(prog="python -m eval.training.cross_encoder", description=__doc__.split("\n\n")[0])
     parser.add_argument(
-        "--kept", type=Path, required=True, metavar="DIR", help="keeps what is learned from, and learned"
+        "--kept", type=Path, required=True, metavar="DIR", help="folder of the groups and of the teacher"
     )
     parser.add_argument("--quiz", type=Path, required=True, metavar="FILE", help="questions.jsonl of a news quiz")
     parser.add_argument(

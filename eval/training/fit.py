@@ -1,9 +1,9 @@
 """Fit the weights of the evidence features, the short answers and the confidence on tuning halves.
 
-The first model tells a sentence that holds gold from one that does not, over the questions about the seeds. The
-second chooses a short answer among the runs of words of a sentence, over SQuAD 2.0 paragraphs and the evidence of quiz
-questions. The third tells a question that the archive answers from one that it does not, over all that
-`python -m eval calibration` has read. All are log-linear, few features over few questions, so strongly regularised.
+The first model separates sentences with gold from others, over the questions about the seeds. The second chooses a
+short answer among the candidates of a sentence, over SQuAD 2.0 paragraphs and the evidence of quiz questions. The third
+separates answerable from unanswerable questions, over the rows of `python -m eval calibration`. All are log-linear,
+with few features and few questions, so strongly regularised.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ from rag.types import Turn
 
 SENTENCE_C = 1.0
 CONFIDENCE_C = 0.1
-OWN_WEIGHT = 2.0  # of the seeds, whose questions were written for this program, against another source
+OWN_WEIGHT = 2.0  # of the seeds, whose questions were written for this program, beside another source
 SHORT_L2 = 0.003
-NEARLY_RIGHT = 0.6  # F1 that the best run of a question must reach to be learned from
+NEARLY_RIGHT = 0.6  # least F1 of the best candidate of a question; with less, the question is left out
 
 Weights = dict[str, float]
 Doubles = NDArray[np.float64]
 
 
 def fit_sentences(app: OnRecord, questions: Sequence[Asked], report: Callable[[str], None]) -> Weights:
-    """Fit what tells a sentence with gold, over all the sentences read for questions that have an answer."""
+    """Fit the weights that separate sentences with gold, over the scored sentences of answerable questions."""
     read = [(q, app.evidence(q.question, [Turn(earlier) for earlier in q.history])[1]) for q in questions if q.need]
     features = np.vstack([judged.features.vector() for _, row in read for judged in row])
     gold = np.array([covers(q.gold, judged.evidence) for q, row in read for judged in row])
@@ -50,8 +50,10 @@ def fit_sentences(app: OnRecord, questions: Sequence[Asked], report: Callable[[s
 
 
 def fit_confidence(rows: Sequence[ConfidenceRow], report: Callable[[str], None]) -> tuple[Weights, float]:
-    """Fit what tells a question with an answer, every source weighing the same but the seeds, and the threshold for
-    refusing at most `REFUSED_ANSWERABLE` of those with one in any source.
+    """Fit the weights that separate answerable questions, and the threshold of refusing.
+
+    All sources but the seeds have the same weight. The threshold refuses at most `REFUSED_ANSWERABLE` of the answerable
+    questions of each source.
     """
     tune = [r for r in rows if r.half == "tune"]
     features, answerable = np.vstack([r.vector() for r in tune]), np.array([r.answerable for r in tune])
@@ -61,17 +63,18 @@ def fit_confidence(rows: Sequence[ConfidenceRow], report: Callable[[str], None])
     weights = np.array([own.get(r.source, 1.0) * len(tune) / len(sizes) / sizes[r.source] for r in tune])
     model = make_pipeline(StandardScaler(), LogisticRegression(C=CONFIDENCE_C, max_iter=5000))
     model.fit(features, answerable, logisticregression__sample_weight=weights)
-    sure = model.predict_proba(features)[:, 1]
-    threshold = threshold_for(sure, answerable, sources, REFUSED_ANSWERABLE)
+    confidence = model.predict_proba(features)[:, 1]
+    threshold = threshold_for(confidence, answerable, sources, REFUSED_ANSWERABLE)
     report(f"confidence: {len(tune)} questions of {', '.join(sizes)}")
     return _unscaled(model), threshold
 
 
 def fit_short(groups: Sequence[tuple[Floats, Floats]], report: Callable[[str], None]) -> Weights:
-    """Fit what tells the run of words that answers, by the likelihood of the best ones of each question.
+    """Fit the weights that choose a short answer, by the likelihood of the best candidates of each question.
 
     Args:
-        groups: for each question the features of its runs (n, features) and their F1 with the answer (n,).
+        groups: for each question the features (n, features) of its candidates and their F1 with the answer (n,).
+        report: called with a line about the data.
     """
     targets = [
         (features.astype(np.float64), _target(f1)) for features, f1 in groups if len(f1) and f1.max() >= NEARLY_RIGHT
@@ -95,14 +98,14 @@ def fit_short(groups: Sequence[tuple[Floats, Floats]], report: Callable[[str], N
 
 
 def _target(f1: Floats) -> Doubles:
-    """How the likelihood is shared by a question's runs: the best ones, and a little those that nearly say the same."""
+    """Return the share of each candidate in the likelihood: most for the best, some for nearly equal ones."""
     near: Doubles = np.where(f1 >= 0.7 * f1.max(), f1, 0).astype(np.float64) ** 4
     target: Doubles = near / near.sum()
     return target
 
 
 def _unscaled(model: Pipeline) -> Weights:
-    """The weights for features as they are, with the scaling multiplied in."""
+    """Return the weights for unscaled features."""
     scaler, regression = model[0], model[1]
     weights = regression.coef_[0] / scaler.scale_
     return _table(ANSWERABILITY_NAMES, weights, regression.intercept_[0] - float(weights @ scaler.mean_))

@@ -1,8 +1,8 @@
-"""Write the embedded models as ONNX graphs of fused operators, their weights named and not held.
+"""Write the embedded models as ONNX graphs of fused operators, with named weights that are not in the graph.
 
-PyTorch's exporter writes attention as a dozen operators that ONNX Runtime's optimizer does not put together again; here
-each layer is seven, as its CPU kernels want them. A matrix whose scales are among the weights is multiplied in 8 bits,
-what it is multiplied with being brought to 8 bits as it comes.
+PyTorch's exporter writes attention as a dozen operators that ONNX Runtime's optimizer does not fuse again; here each
+layer has seven, the ones of its CPU kernels. A matrix with scales among the weights is multiplied in 8 bits; its input
+is quantised at run time.
 """
 
 from __future__ import annotations

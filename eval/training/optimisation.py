@@ -1,5 +1,6 @@
-"""How both embedded readers are trained: AdamW in bfloat16, the rate up over the first twelfth, then down to almost
-nothing; the head ten times as fast as the layers.
+"""Train both embedded readers: AdamW in bfloat16, with a warm-up over the first twelfth and a linear decay.
+
+The head learns ten times as fast as the layers.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from rag.models.pair_model import PRODUCT_SCALE
 
 HEAD_RATE = 10  # times the rate of the layers
 LOG_STEPS = 50  # steps between two lines of the log
-COSINE, BIAS = 6.0, -3.0  # before training the log odds are this much of the likeness, and this
+COSINE, BIAS = 6.0, -3.0  # weight of the cosine in the log odds before training, and their bias
 
 
 class PairHead(nn.Linear):
@@ -32,7 +33,7 @@ class PairHead(nn.Linear):
         self.drop = nn.Dropout(0.1)
 
     def of(self, states: Tensor, given: BatchEncoding) -> tuple[Tensor, Tensor]:
-        """Return (n,) log odds for the states (n, t, d) of n pairs, and the vectors (n, 3, d) they are of."""
+        """Return (n,) log odds for the states (n, t, d) of n pairs, and the vectors (n, 3, d) behind them."""
         second = (given["token_type_ids"] * given["attention_mask"]).unsqueeze(-1).float()
         first = given["attention_mask"].unsqueeze(-1).float() - second
         first_mean = (states * first).sum(1) / first.sum(1).clamp(min=1)
@@ -49,17 +50,20 @@ class PairHead(nn.Linear):
         return odds, torch.stack(parts[:3], dim=1)
 
     def kept(self, names: Sequence[str]) -> dict[str, np.ndarray]:
-        """Return weight, bias and what the likeness counts, under these names."""
+        """Return weight, bias and the weight of the cosine, under these names."""
         values = self.weight[0], self.bias, self.cosine[None]
         return {name: value.detach().numpy() for name, value in zip(names, values, strict=True)}
 
 
 def learn(trunk: nn.Module, head: Sequence[nn.Parameter], losses: Iterator[Tensor], rate: float, steps: int) -> None:
-    """Take a step for each loss; `losses` computes one after the other, with the weights as they are by then.
+    """Take a step for each loss.
 
     Args:
-        rate: of learning, at its highest.
-        steps: how many losses there are.
+        trunk: the layers.
+        head: parameters of the heads.
+        losses: computes one loss after the other, each with the weights of that step.
+        rate: highest learning rate of the layers.
+        steps: number of losses.
     """
     layers = [parameter for parameter in trunk.parameters() if parameter.requires_grad]
     parts = [{"params": layers, "lr": rate}, {"params": list(head), "lr": HEAD_RATE * rate}]
@@ -81,10 +85,10 @@ def learn(trunk: nn.Module, head: Sequence[nn.Parameter], losses: Iterator[Tenso
 
 
 def _share(step: int, steps: int) -> float:
-    """Of the learning rate."""
+    """Return the share of the highest learning rate at a step."""
     return min((step + 1) / (0.08 * steps), max(0.02, (steps - step) / (0.92 * steps)))
 
 
 def log(line: str) -> None:
-    """Say how far it is, on standard error."""
+    """Print a line of progress to standard error."""
     sys.stderr.write(line + "\n")

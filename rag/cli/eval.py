@@ -26,8 +26,8 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "set",
         metavar="SET",
-        help="a .csv or .jsonl file with columns question, answer and, as you have them, id, kind, history, gold, need, "
-        "half; or the name of a set that was uploaded in the chat",
+        help="a .csv or .jsonl file with columns question, answer and, as you have them, id, kind, history, gold, "
+        "need, half; or the name of a set that was uploaded in the chat",
     )
     parser.add_argument("--llm", metavar="SPEC", help="what writes the answers; see `onrecord ask --help`")
     add_seeds_option(parser)

@@ -38,7 +38,7 @@ def risk_coverage(outcomes: Sequence[Outcome]) -> list[Risk]:
     )
     if not given:
         return []
-    confidence = np.array([sure for sure, _ in given], dtype=np.float64)
+    confidence = np.array([probability for probability, _ in given], dtype=np.float64)
     curve = risks(confidence, np.array([right for _, right in given], dtype=np.bool_))
     last = [n for n in range(len(given)) if n + 1 == len(given) or confidence[n + 1] < confidence[n]]
     return [Risk((n + 1) / len(judged), float(curve[n]), float(confidence[n])) for n in last]
@@ -50,9 +50,9 @@ def reliability(outcomes: Sequence[Outcome]) -> dict[str, list[Bin]]:
     The first takes the questions of which it is known whether the archive holds the answer, the second the answers that
     were given and judged.
     """
-    sure = [(o, o.confidence) for o in outcomes if o.confidence is not None]
-    known = [(p, o.answerable) for o, p in sure if o.answerable is not None]
-    judged = [(p, o.right) for o, p in sure if o.answered and o.right is not None]
+    with_confidence = [(o, o.confidence) for o in outcomes if o.confidence is not None]
+    known = [(p, o.answerable) for o, p in with_confidence if o.answerable is not None]
+    judged = [(p, o.right) for o, p in with_confidence if o.answered and o.right is not None]
     return {
         name: bins(np.array([p for p, _ in pairs]), np.array([held for _, held in pairs], dtype=np.bool_))
         for name, pairs in (("the archive holds the answer", known), ("the answer given is right", judged))

@@ -147,7 +147,7 @@ def test_a_run_over_a_few_articles(
         (bench_module, "MADE_UP", 12),
         (bench_module, "RUNS", 1),
         (bench_module, "QUERIES", 5),
-        (build_module, "MANY", 50),
+        (build_module, "MANY_TEXTS", 50),
         (build_module, "ENCODE_WINDOW", 8),
     ):
         monkeypatch.setattr(module, name, value)
