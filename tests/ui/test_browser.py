@@ -401,9 +401,10 @@ def test_nothing_hostile_is_rendered(address: str, folder: Path, page: Page, see
 
     page.get_by_role("link", name="Archive").click()
     page.get_by_text("not readable").first.wait_for()
-    bar = page.locator(".st-key-glance .mark-rect path").first
-    bar.wait_for()
+    bars = page.locator(".st-key-glance .mark-rect path")
+    bars.first.wait_for()
     settled(page)
+    (bar,) = (bar for bar in bars.all() if HOSTILE in (bar.get_attribute("aria-label") or ""))
     card = page.locator("#vg-tooltip-element.visible")
     hover(page, bar, card)
     assert HOSTILE in card.locator(".value").all_inner_texts()
