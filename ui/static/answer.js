@@ -7,14 +7,14 @@ const CARD_DELAY = 120; // ms in which the pointer may cross from the chip to th
 
 function answer({ data: [data], parentElement, setTriggerValue }) {
   const drawing = JSON.stringify(data.answer);
-  let view = kept.get(parentElement);
+  let view = views.get(parentElement);
   if (view?.drawing !== drawing) {
     view?.root.remove();
     view = { drawing, root: element("article", { class: "answer" }), opened: null };
     view.card = hoverCard(view.root);
     drawAnswer(view, data.answer);
     parentElement.append(view.root);
-    kept.set(parentElement, view);
+    views.set(parentElement, view);
   }
   view.open = (target) => setTriggerValue("open", target);
   showOpened(view, data.opened);

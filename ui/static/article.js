@@ -1,12 +1,12 @@
 // The article beside the chat: its whole text with the opened words marked, and the way to the other marks.
 
 function article({ data: [data], parentElement, setTriggerValue }) {
-  let view = kept.get(parentElement);
+  let view = views.get(parentElement);
   if (!view) {
     view = { root: element("section", { class: "pane" }), serial: null };
     view.root.addEventListener("keydown", (event) => event.key === "Escape" && view.close());
     parentElement.append(view.root);
-    kept.set(parentElement, view);
+    views.set(parentElement, view);
   }
   view.open = (target) => setTriggerValue("open", target);
   view.close = () => {

@@ -11,4 +11,4 @@ function element(tag, attributes, ...children) {
 }
 
 /** What a component keeps between the page's runs, by the place it is mounted in. */
-const kept = new WeakMap();
+const views = new WeakMap();

@@ -1,11 +1,11 @@
 // A question as it was typed. It comes into sight when it is new, and whenever it is shown anew.
 
 function question({ data: [data], parentElement }) {
-  let view = kept.get(parentElement);
+  let view = views.get(parentElement);
   if (!view) {
     view = { words: element("p", { class: "question", dir: "auto" }), shown: null };
     parentElement.append(view.words);
-    kept.set(parentElement, view);
+    views.set(parentElement, view);
   }
   if (view.words.textContent !== data.question) view.words.textContent = data.question;
   if (data.shown !== null && data.shown !== view.shown) {
