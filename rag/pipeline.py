@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -63,7 +63,7 @@ class _Request:
     filters: Filters
     llm: str
     today: date
-    key: str | None = None
+    key: str | None = field(default=None, repr=False)
 
 
 class OnRecord:
