@@ -65,7 +65,7 @@ def test_ask_prints_the_answer_and_its_sources(capsys: pytest.CaptureFixture[str
     assert "\n[1] As Prime Minister Mark Carney prepares to meet… · publish date unknown · 002_" in out
 
 
-def test_a_refusal_lists_the_nearest(capsys: pytest.CaptureFixture[str], seed_index: Path) -> None:
+def test_an_abstained_answer_lists_the_nearest_passages(capsys: pytest.CaptureFixture[str], seed_index: Path) -> None:
     status, out, _ = run(capsys, "ask", "Who won the World Series?", "--index", str(seed_index))
     assert status == 0
     assert out.startswith("The archive does not say.")
@@ -196,7 +196,7 @@ def test_status_and_check(capsys: pytest.CaptureFixture[str], seed_index: Path) 
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["ask", "Who?", "--index", "nowhere"], "no index in nowhere: run `onrecord build`"),
         (["build", "--seeds", "nowhere"], "nowhere"),
@@ -210,13 +210,13 @@ def test_status_and_check(capsys: pytest.CaptureFixture[str], seed_index: Path) 
     ],
 )
 def test_bad_input_gets_one_line_and_exit_1(
-    capsys: pytest.CaptureFixture[str], seed_index: Path, arguments: list[str], told: str
+    capsys: pytest.CaptureFixture[str], seed_index: Path, arguments: list[str], message: str
 ) -> None:
     status, out, err = run(capsys, *(str(seed_index) if a == "INDEX" else a for a in arguments))
     assert (status, out) == (1, "")
     assert err.startswith("onrecord: ")
     assert err.count("\n") == 1
-    assert told in err
+    assert message in err
 
 
 @pytest.mark.parametrize(

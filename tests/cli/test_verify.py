@@ -107,7 +107,7 @@ def test_a_batch_may_ask_the_archive(
         ("So it is.", None, "cannot be read as UTF-8 text"),
     ],
 )
-def test_what_cannot_be_checked_is_said_in_one_line(
+def test_what_cannot_be_checked_is_reported_in_one_line(
     sentence: str, content: bytes | None, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "text.txt"

@@ -67,7 +67,7 @@ def limits(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable
 
 @dataclass(frozen=True)
 class Case:
-    """A fault before the first word: what the server does, how often it is asked, and what the reader is told."""
+    """A fault before the first word: what the server does, how often it is asked, and the notice."""
 
     name: str
     script: tuple[Reply, ...]
@@ -228,7 +228,7 @@ def test_a_sentence_with_its_mark_and_number_is_whole_also_where_the_answer_is_c
     ],
     ids=["5xx", "retry-after", "retry-after-ms", "stream", "empty"],
 )
-def test_what_passes_by_itself_is_tried_again_and_not_told(protocol: str, before: tuple[Reply, ...]) -> None:
+def test_what_passes_by_itself_is_tried_again_without_a_notice(protocol: str, before: tuple[Reply, ...]) -> None:
     with fake_models(protocol, *before, WHOLE) as fake:
         answer, _ = asked(fake.spec)
     assert (answer.text, answer.notice) == (f"{FIRST} [1]\n{SECOND} [2]", "")
@@ -267,11 +267,11 @@ def test_passages_that_do_not_fit_are_cut_down_to_the_best(protocol: str) -> Non
     assert SECOND not in str(fake.requests[1].body)
 
 
-def test_a_passage_that_never_fits_is_told() -> None:
+def test_a_passage_that_never_fits_is_reported() -> None:
     with fake_models("openai", TOO_LONG["openai"]) as fake:
         answer, _ = asked(fake.spec)
-    told = "the passages do not fit the context of openai:tiny (400): name a model with a longer one"
-    assert answer.notice == f"{told}{OWN_SENTENCES}"
+    message = "the passages do not fit the context of openai:tiny (400): name a model with a longer one"
+    assert answer.notice == f"{message}{OWN_SENTENCES}"
     assert len(fake.requests) == 2
 
 
@@ -323,8 +323,8 @@ def test_a_server_that_is_down_is_named(limits: Callable[..., None]) -> None:
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
         answer, _ = asked(f"openai:tiny@{url}")
-    told = f"openai:tiny cannot be reached at {url}: start it, or check the network and the address"
-    assert answer.notice == told + OWN_SENTENCES
+    message = f"openai:tiny cannot be reached at {url}: start it, or check the network and the address"
+    assert answer.notice == message + OWN_SENTENCES
 
 
 def test_a_server_that_takes_no_connection_is_not_waited_for(limits: Callable[..., None]) -> None:

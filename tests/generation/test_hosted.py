@@ -136,7 +136,7 @@ def test_reasoning_is_not_shown(protocol: str, reply: Reply) -> None:
 
 @needs_hosted
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_the_fixed_words_of_refusal_are_an_abstention(protocol: str) -> None:
+def test_the_fixed_words_make_an_abstained_answer(protocol: str) -> None:
     with fake_models(protocol, Reply(["The archive ", "does not say."])) as fake:
         answer, _ = asked(fake.spec)
     assert (answer.status, answer.claims, answer.citations, answer.notice) == ("abstained", (), (), "")
@@ -148,7 +148,7 @@ def test_the_fixed_words_of_refusal_are_an_abstention(protocol: str) -> None:
 
 
 @needs_hosted
-def test_words_of_refusal_beside_an_answer_are_left_out() -> None:
+def test_the_fixed_words_beside_an_answer_are_left_out() -> None:
     with fake_models("openai", Reply([*FIRST_SENTENCE, "The archive does not say."])) as fake:
         answer, _ = asked(fake.spec)
     assert (answer.status, answer.text) == ("answered", f"{FIRST} [1]")
@@ -207,8 +207,8 @@ def test_no_proxy_is_asked_for_this_machine(protocol: str, monkeypatch: pytest.M
 )
 def test_a_missing_key_is_named_and_nothing_is_sent(kind: str, variable: str) -> None:
     answer, _ = asked(f"{kind}:tiny")
-    told = f"{kind}:tiny needs a key: set {variable} in the environment"
-    assert answer.notice == f"{told}; these are the articles’ own sentences"
+    message = f"{kind}:tiny needs a key: set {variable} in the environment"
+    assert answer.notice == f"{message}; these are the articles’ own sentences"
 
 
 def test_without_the_extra_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""What a model is told, and what of its reply is the answer."""
+"""The prompts, and the part of a reply that is the answer."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def test_the_full_prompt_carries_every_passage_with_its_origin() -> None:
     assert prompts.ABSTENTION in written.system
 
 
-def test_the_short_prompt_asks_for_no_refusal() -> None:
+def test_the_short_prompt_has_no_words_to_abstain_with() -> None:
     written = short_prompt(TASK)
     assert re.match(r"<notes-[0-9a-f]{8}>\n", written.user)
     assert f"[2] (Tariffs, CBC, 2025-10-07, Dominic LeBlanc) {SECOND}\n" in written.user
     assert prompts.ABSTENTION not in written.system
 
 
-def test_what_is_not_known_of_a_passage_is_said_to_be_unknown() -> None:
+def test_what_is_not_known_of_a_passage_is_named_unknown() -> None:
     bare = Article(id="b", path="b.txt", text="Tariffs rose. Prices fell.")
     written = full_prompt(Task(QUESTION, [Evidence(bare, 0, 13, 0.9)]))
     assert "[1] (“Tariffs rose. Prices fell.”; publisher unknown; date unknown)\nTariffs rose.\n" in written.user
@@ -67,7 +67,7 @@ def test_a_prompt_has_at_least_a_token_for_every_word() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "refused"),
+    ("text", "abstains"),
     [
         ("The archive does not say.", True),
         ("the archive  does not say", True),
@@ -76,8 +76,8 @@ def test_a_prompt_has_at_least_a_token_for_every_word() -> None:
         ("", False),
     ],
 )
-def test_the_fixed_words_of_refusal(text: str, refused: bool) -> None:
-    assert is_abstention(text) is refused
+def test_the_fixed_words_to_abstain_with(text: str, abstains: bool) -> None:
+    assert is_abstention(text) is abstains
 
 
 @given(st.integers(1, 12))

@@ -71,8 +71,8 @@ def test_a_stream_is_cut_into_sentences_wherever_its_tokens_break(size: int) -> 
                       "New line [3, 4]", ""]  # fmt: skip
 
 
-def cited(*found: Evidence) -> list[Citation]:
-    return [Citation(n, e.article, e.start, e.end, e.speaker) for n, e in enumerate(found, start=1)]
+def cited(*sentences: Evidence) -> list[Citation]:
+    return [Citation(n, e.article, e.start, e.end, e.speaker) for n, e in enumerate(sentences, start=1)]
 
 
 @pytest.mark.parametrize(
