@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from eval.benchmarks.systems import NEVER
 from eval.datasets.qrels import Qrels, RetrievalQuery
 from eval.datasets.squad import half_of
 from eval.ranking import Ranking, article_values, ranking
+from eval.systems import NEVER
 from rag.evaluation.questions import EvalError
 from rag.evaluation.runs import Json
 from rag.generation.base import Rewriter
@@ -28,7 +28,7 @@ from rag.models.base import Encoder
 from rag.pipeline import MAX_TURNS
 from rag.query.analysis import analyse
 from rag.query.followups import contextualise
-from rag.query.rewriting import NOT_ASKED, Rewrite, rewritten
+from rag.query.rewriting import NOT_ASKED, Rewrite, rewritten_by_model
 from rag.retrieval.hybrid import retrieve
 from rag.text.tokens import keys
 from rag.types import Turn
@@ -137,7 +137,7 @@ def rewrites(
     """Return the rewrite of every follow-up, by its id, each with the model that `model` returns for it."""
     found = {}
     for done, one in enumerate(followups, start=1):
-        found[one.id] = rewritten(one.last, one.known, one.ours, model(one))
+        found[one.id] = rewritten_by_model(one.last, one.known, one.ours, model(one))
         progress(done, len(followups))
     return found
 

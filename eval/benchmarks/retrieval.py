@@ -10,9 +10,9 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
-from eval.benchmarks.systems import SYSTEMS, USUAL, Bench, SharedEncoder, System, check_systems
 from eval.datasets.qrels import Qrels, RetrievalQuery, RetrievalSet, choose, joined
 from eval.ranking import DRAWS, Ranking, answer_values, answerable, article_values, nearest_rank, paired, ranking
+from eval.systems import SYSTEMS, USUAL, Bench, SharedEncoder, System, check_systems
 from rag.evaluation.questions import EvalError
 from rag.evaluation.runs import Json, provenance
 from rag.index.check import status

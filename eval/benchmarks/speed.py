@@ -23,12 +23,12 @@ from statistics import median
 
 import numpy as np
 
-from eval.benchmarks.systems import model_path
 from eval.benchmarks.vector_scale import DEPTH, TOP, nearest, openings, questions_of
 from eval.datasets.rehearsal_encoders import Killed, Random, Twice
 from eval.datasets.synthetic_articles import write_made_up
 from eval.datasets.synthetic_vectors import real_vectors
 from eval.ranking import nearest_rank
+from eval.systems import model_path
 from rag.evaluation.questions import EvalError
 from rag.evaluation.runs import ROOT, Json, provenance
 from rag.index import catalog

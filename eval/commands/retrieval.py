@@ -7,10 +7,10 @@ from pathlib import Path
 
 from eval.benchmarks.retrieval import RetrievalOptions, benchmark, compare_results, read_result, without_questions
 from eval.benchmarks.retrieval_report import comparison_tables, result_tables
-from eval.benchmarks.systems import SYSTEMS, USUAL
 from eval.commands.common import Commands, add_result_options, count, finish, index_of, names
 from eval.datasets.qrels import read_retrieval_set
 from eval.ranking import MEASURES
+from eval.systems import SYSTEMS, USUAL
 from rag.cli.output import bars
 from rag.config import load_settings
 from rag.evaluation.report import Reporter

@@ -7,9 +7,9 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from eval.benchmarks.identical import compare_batches, differences_json, read_batch
 from eval.benchmarks.structure import earlier_tree, measure_structure
 from eval.commands.common import Commands
+from eval.identical import compare_batches, differences_json, read_batch
 from rag.evaluation.report import Reporter, plain_table
 from rag.evaluation.runs import ROOT
 

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from eval.__main__ import main
 from eval.benchmarks.retrieval import RetrievalOptions, benchmark, compare_results, read_result, without_questions
-from eval.benchmarks.systems import SYSTEMS, USUAL, Bench, SharedEncoder, System, check_systems, fuse_ranks
 from eval.datasets.qrels import Qrels, RetrievalQuery, choose, joined, read_retrieval_set, words_of
 from eval.product import build_index
 from eval.ranking import Ranking, answer_values, answerable, article_values, holds, nearest_rank, paired, ranking
+from eval.systems import SYSTEMS, USUAL, Bench, SharedEncoder, System, check_systems, fuse_ranks
 from rag.evaluation.questions import EvalError
 from rag.evaluation.runs import Json
 from rag.index.reader import Index, Snapshot
@@ -355,7 +355,7 @@ def test_an_unknown_system_or_a_missing_package_is_said(monkeypatch: pytest.Monk
         EvalError, match="no system 'luck': there are bm25, dense, rrf, fused, dated, default, collapsed, txtai"
     ):
         check_systems(["bm25", "luck"])
-    monkeypatch.setattr("eval.benchmarks.systems.find_spec", lambda name: None)
+    monkeypatch.setattr("eval.systems.find_spec", lambda name: None)
     with pytest.raises(EvalError, match=r"txtai needs txtai: run `pip install -e '\.\[bench\]'`"):
         RetrievalOptions(systems=("txtai",))
     assert RetrievalOptions(systems=("dense", "bm25")).names == ("bm25", "dense")

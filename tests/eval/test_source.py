@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from eval.__main__ import main
-from eval.benchmarks.identical import BatchDifference, compare_batches, read_batch
 from eval.benchmarks.structure import Structure, earlier_tree, measure_structure
+from eval.identical import BatchDifference, compare_batches, read_batch
 from rag.evaluation.questions import EvalError
 
 TREE = {

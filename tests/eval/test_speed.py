@@ -13,11 +13,11 @@ from eval import __main__ as command
 from eval.benchmarks import speed as bench_module
 from eval.benchmarks.speed import Figure
 from eval.benchmarks.speed_report import bench_table
-from eval.benchmarks.systems import model_path
 from eval.benchmarks.vector_scale import as_it_is, nearest, openings, questions_of, scale, scale_table
 from eval.datasets.rehearsal_encoders import Twice
 from eval.datasets.synthetic_articles import write_made_up
 from eval.datasets.synthetic_vectors import BLOCK, Drawn, real_blocks, real_vectors
+from eval.systems import model_path
 from rag.evaluation.questions import EvalError
 from rag.index import build as build_module
 from rag.ingest.loaders import Source, SourceFile, read_file

@@ -15,20 +15,27 @@ from typing import Literal
 
 from rag.config import Settings
 from rag.evaluation.compare import Comparison, compare
-from rag.evaluation.questions import SETS, EvalError, QuestionSet, check_gold, parse_set, read_set
+from rag.evaluation.questions import (
+    SETS,
+    EvalError,
+    QuestionSet,
+    built_in_sets,
+    check_gold,
+    file_name,
+    parse_set,
+    read_set,
+)
 from rag.evaluation.runner import run
-from rag.evaluation.runs import Run, new_run, read_run, write_run
+from rag.evaluation.runs import Run, evaluations_folder, new_run, read_run, run_answer_json, run_files, write_run
 from rag.evaluation.types import Outcome, Question
 from rag.pipeline import OnRecord
 from rag.types import Answer, Turn
 from ui.state.jobs import Work
 from ui.state.judged_answers import FILE, as_lines, judged_answers
-from ui.state.saved_answers import answer_to_json
-from ui.state.store import Json, Store, store_path
+from ui.state.store import Json, Store
 from ui.wording import counted
 
 JUDGED = Path(FILE).stem  # the set of the judged answers
-MAX_NAME_CHARS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +63,7 @@ class RunResult:
 
     Attributes:
         measures: key -> n, value, low, high over all its questions.
-        answers: question id -> answer, made by `saved_answers.answer_to_json`. A run of the command line has none.
+        answers: question id -> answer, made by `run_answer_json`. A run of `python -m eval answers` has none.
         generation: of the index at its beginning; None when it is not known.
     """
 
@@ -69,7 +76,7 @@ class RunResult:
 
 def folder(settings: Settings) -> Path:
     """Return the folder of the runs and of the sets that somebody added."""
-    return store_path(settings).parent / "evaluations"
+    return evaluations_folder(settings)
 
 
 # Sets
@@ -77,7 +84,7 @@ def folder(settings: Settings) -> Path:
 
 def question_sets(settings: Settings, store: Store) -> list[QuestionSetChoice]:
     """Return all sets: those that come with the program, the judged answers, those that somebody added."""
-    found = [_file(path.name, path, "comes with On Record") for path in _built_in()]
+    found = [_file(path.name, path, "comes with On Record") for path in map(SETS.joinpath, built_in_sets())]
     judged = judged_answers(store)
     if judged:
         label = f"{counted(len(judged), 'answer')} that you judged in the chat"
@@ -86,10 +93,6 @@ def question_sets(settings: Settings, store: Store) -> list[QuestionSetChoice]:
     uploaded = folder(settings) / "sets"
     files = sorted(uploaded.glob("*.*")) if uploaded.is_dir() else []
     return found + [replace(_file(path.stem, path, "added by you"), file=path) for path in files]
-
-
-def _built_in() -> list[Path]:
-    return sorted(path for path in SETS.iterdir() if path.is_dir()) if SETS.is_dir() else []
 
 
 def _file(name: str, path: Path, origin: str) -> QuestionSetChoice:
@@ -104,9 +107,7 @@ def upload(settings: Settings, name: str, data: bytes) -> str:
     """
     shown = Path(re.split(r"[/\\]", name)[-1] or "questions")
     parse_set(shown, data)
-    stem = re.sub(r"[^\w-]+", "-", shown.stem)[:MAX_NAME_CHARS].strip("-_") or "questions"
-    if stem in (JUDGED, *(path.name for path in _built_in())):
-        stem = f"my-{stem}"
+    stem = file_name(shown.stem, (JUDGED, *built_in_sets()))
     sets = folder(settings) / "sets"
     try:
         sets.mkdir(parents=True, exist_ok=True)
@@ -160,8 +161,7 @@ def evaluation_work(choice: QuestionSetChoice, archive: ConfiguredArchive, setti
         answers: Json = {}
 
         def keep(question: Question, answer: Answer) -> None:
-            row = answer_to_json(answer)
-            answers[question.id] = row if answer.status == "abstained" else {**row, "hits": []}
+            answers[question.id] = run_answer_json(answer)
 
         progress("asking", 0, len(questions.questions))
         report: Callable[[int, int], None] = lambda done, total: progress("asking", done, total)  # noqa: E731
@@ -177,20 +177,12 @@ def evaluation_work(choice: QuestionSetChoice, archive: ConfiguredArchive, setti
 
 def runs(settings: Settings, name: str) -> list[Path]:
     """Return the files of a set's runs, the latest first."""
-    return _runs(settings, re.escape(name))
+    return run_files(folder(settings), name)
 
 
 def latest(settings: Settings) -> Path | None:
     """Return the file of the latest run of all sets; None when there is none."""
-    return next(iter(_runs(settings, ".+")), None)
-
-
-def _runs(settings: Settings, name: str) -> list[Path]:
-    """Return the files of the runs of sets whose names match, the latest first."""
-    pattern = re.compile(rf"\d{{4}}-\d\d-\d\dT\d{{6}}Z-answers-{name}\.json")
-    made = folder(settings)
-    files = made.iterdir() if made.is_dir() else iter(())
-    return sorted((path for path in files if pattern.fullmatch(path.name)), reverse=True)
+    return next(iter(run_files(folder(settings))), None)
 
 
 def load_run(path: Path) -> RunResult:

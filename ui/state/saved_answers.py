@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
-from rag.serialization import answer_json, hit_json, passage_json
+from rag.serialization import whole_answer_json
 from rag.types import Answer, Article, Citation, Claim, Disagreement, Hit, Passage
 from ui.state.store import Json, StoredConversation
 from ui.views.article import CHANGED, CLOSED, GONE, UNKNOWN_DATE
@@ -18,12 +18,7 @@ _MARKUP = re.compile(r"([\\`*_\[\]<>#|$~!&])|^([-+=]|\d+[.)])(?=\s)", re.MULTILI
 
 def answer_to_json(answer: Answer) -> Json:
     """Return an answer as JSON: that of the command line, with the scores and the repetitions of its passages."""
-    return {**answer_json(answer), "hits": [_hit_to_json(hit) for hit in answer.hits]}
-
-
-def _hit_to_json(hit: Hit) -> Json:
-    also = [passage_json(passage) for passage in hit.also]
-    return hit_json(hit, explain=True) | ({"also": also} if also else {})
+    return whole_answer_json(answer)
 
 
 def answer_from_json(row: Json, find: FindArticle | None) -> Answer:
