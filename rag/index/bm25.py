@@ -1,4 +1,4 @@
-"""BM25 over the words of passages, their titles, publishers and dates (tantivy: immutable, memory-mapped files)."""
+"""Lexical retrieval: BM25 over passages, their titles, publishers and dates (tantivy; immutable, mapped files)."""
 
 from __future__ import annotations
 
@@ -18,21 +18,23 @@ from rag.models.base import Ints
 if TYPE_CHECKING:
     import tantivy
 
-FIELD_WEIGHTS = {"body": 1.0, "title": 0.5, "meta": 0.25}  # how much a word found there counts
-MAX_QUERY_TERMS = 256  # more distinct words than this are left out of a query
+FIELD_WEIGHTS = {"body": 1.0, "title": 0.5, "meta": 0.25}  # weight of a term in each field
+MAX_QUERY_TERMS = 256  # distinct terms; the rest of a longer query is ignored
 MAX_WORD_CHARS = 40  # longer runs of letters and digits are not words
-MAX_LISTED = 5_000  # allowed passages that a query names one by one; it is faster to sift the results of all for more
-MORE = 16  # results asked for beyond `k`, so that equal scores at its edge rarely need a second look
+MAX_ALLOWED_IN_QUERY = 5_000  # ids that a query lists; for more it is faster to filter the results
+EXTRA_RESULTS = 16  # asked for beyond `k`, so that equal scores at rank `k` rarely need a second search
+DEEPER = 4  # times as many results, when a search must be repeated
+DEEPER_FILTERED = 8  # the same for a search whose results are filtered
 WRITER_BYTES = 128_000_000  # memory of the writer before it starts another segment
 
 _TOKENIZER = "words"
-# The dots of "U.S." and "D.C.", which are searched as "US" and "DC". It begins with the dot, so it skips fast.
+# The dots in "U.S." and "D.C.", which are searched as "US" and "DC". The pattern begins with the dot: that is fast.
 _ACRONYM_DOT = re.compile(r"\.(?:(?<=\b[A-Za-z]\.)(?=[A-Za-z]\.)|(?<=\.[A-Za-z]\.))")
 
 
 @dataclass(frozen=True, slots=True)
-class LexicalText:
-    """The words of one passage by field; only the body is ever quoted."""
+class PassageText:
+    """The text of one passage by field. Only the body is ever quoted."""
 
     id: int
     body: str
@@ -40,7 +42,7 @@ class LexicalText:
     meta: str
 
 
-class Lexical:
+class LexicalIndex:
     """An immutable BM25 index. Searching is safe from several threads."""
 
     def __init__(self, index: tantivy.Index) -> None:
@@ -54,54 +56,54 @@ class Lexical:
         return self._searcher.num_docs
 
     @classmethod
-    def build(cls, passages: Iterable[LexicalText], folder: Path | None = None) -> Lexical:
-        """Index `passages` in `folder`, an existing empty one, or in memory.
+    def build(cls, passages: Iterable[PassageText], folder: Path | None = None) -> LexicalIndex:
+        """Index `passages` in `folder`, which must exist and be empty, or in memory.
 
         Raises:
-            OSError: it cannot be written there.
+            OSError: the files cannot be written.
         """
         import tantivy
 
-        with _explained():
+        with _explain_errors():
             index = _prepared(tantivy.Index(_schema(), path=None if folder is None else str(folder)))
             _write(index, (), passages)
             return cls(index)
 
     @classmethod
-    def update(cls, folder: Path, gone: Iterable[int], passages: Iterable[LexicalText]) -> Lexical:
-        """Take the passages `gone` out of the index in `folder`, and then put `passages` in.
+    def update(cls, folder: Path, gone: Iterable[int], passages: Iterable[PassageText]) -> LexicalIndex:
+        """Delete the passages `gone` from the index in `folder`, and then add `passages`.
 
-        Tantivy writes new files beside the others and replaces the list of them by renaming, so the files of `folder`
-        may be links to those of another index, which stays as it is.
+        Tantivy writes new files beside the others and replaces the list of files by renaming. So the files in `folder`
+        may be links to those of another index, which does not change.
 
         Raises:
-            IndexDamaged: tantivy cannot read what is there.
-            OSError: it cannot be written there.
+            IndexDamagedError: tantivy cannot read the index.
+            OSError: the files cannot be written.
         """
         index = _opened(folder)
-        with _explained():
+        with _explain_errors():
             _write(index, gone, passages)
             return cls(index)
 
     @classmethod
-    def open(cls, folder: Path) -> Lexical:
-        """Open what `build` wrote.
+    def open(cls, folder: Path) -> LexicalIndex:
+        """Open an index that `build` wrote.
 
         Raises:
-            IndexDamaged: tantivy cannot read it.
+            IndexDamagedError: tantivy cannot read it.
         """
         return cls(_opened(folder))
 
     def terms(self, query: str) -> list[str]:
-        """Return the distinct stems a query is searched by; without its stop words unless it has nothing else."""
+        """Return the distinct stems of a query, without stop words unless it has nothing else."""
         query = _join_acronyms(query)
         words = self._content_words.analyze(query) or self._words.analyze(query)
         return list(dict.fromkeys(words))[:MAX_QUERY_TERMS]
 
     def search(self, query: str, k: int, allowed: Ints | None = None) -> list[tuple[int, float]]:
-        """Return up to `k` (passage id, BM25 score > 0), best first, then by id; `allowed` ids ascend.
+        """Return up to `k` (passage id, BM25 score > 0), best first, equal scores by id; `allowed` ids ascend.
 
-        The query is words, never a query language: nothing in it has a meaning of its own.
+        The query is plain text: no character of it is an operator.
         """
         from tantivy import Occur, Query
 
@@ -117,54 +119,63 @@ class Lexical:
         )
         if allowed is None:
             return self._best(wanted, k)
-        if len(allowed) > MAX_LISTED:
-            return self._sift(wanted, k, allowed)
+        if len(allowed) > MAX_ALLOWED_IN_QUERY:
+            return self._filtered(wanted, k, allowed)
         listed = Query.const_score_query(Query.term_set_query(self._schema, "id", allowed.tolist()), 0.0)
         return self._best(Query.boolean_query([(Occur.Must, wanted), (Occur.Must, listed)]), k)
 
+    def passages_with(self, term: str) -> Ints:
+        """Return the ids (n,) of all passages that have a stem, as `terms` returns it, in their text or title."""
+        from tantivy import Occur, Query
+
+        fields = [(Occur.Should, Query.term_query(self._schema, field, term)) for field in ("body", "title")]
+        hits = self._searcher.search(Query.boolean_query(fields), max(1, len(self)), count=False).hits
+        ids = self._searcher.fast_field_values("id", [address for _, address in hits])
+        return np.array([id_ for id_ in ids if id_ is not None], dtype=np.int64)
+
     def _best(self, query: tantivy.Query, k: int) -> list[tuple[int, float]]:
-        """Return the `k` best, of which equal ones are those with the least ids, in whichever order they are stored."""
-        depth = k + MORE
+        """Return the `k` best; of equal scores those with the smallest ids, in whatever order they are stored."""
+        depth = k + EXTRA_RESULTS
         while True:
             hits = self._top(query, depth)
             if len(hits) < depth or hits[-1][1] < hits[k - 1][1]:
                 return hits[:k]
-            depth *= 4
+            depth *= DEEPER
 
     def _top(self, query: tantivy.Query, k: int) -> list[tuple[int, float]]:
         hits = self._searcher.search(query, k, count=False).hits
         ids = self._searcher.fast_field_values("id", [address for _, address in hits])
-        found = [(int(id_), float(score)) for id_, (score, _) in zip(ids, hits, strict=True) if id_ is not None]
-        return sorted(found, key=lambda hit: (-hit[1], hit[0]))
+        scored = [(int(id_), float(score)) for id_, (score, _) in zip(ids, hits, strict=True) if id_ is not None]
+        return sorted(scored, key=lambda hit: (-hit[1], hit[0]))
 
-    def _sift(self, query: tantivy.Query, k: int, allowed: Ints) -> list[tuple[int, float]]:
-        """Look deeper and deeper until `k` of the results are allowed, or there are no more results."""
+    def _filtered(self, query: tantivy.Query, k: int, allowed: Ints) -> list[tuple[int, float]]:
+        """Search for more and more results until `k` of them are allowed, or there are no more."""
         depth = k
         while True:
             hits = self._best(query, depth)
             ids = np.array([id_ for id_, _ in hits], dtype=np.int64)
             places = np.minimum(np.searchsorted(allowed, ids), len(allowed) - 1)
-            kept = [hit for hit, passes in zip(hits, allowed[places] == ids, strict=True) if passes]
-            if len(kept) >= k or len(hits) < depth:
-                return kept[:k]
-            depth *= 8
+            passing = [hit for hit, passes in zip(hits, allowed[places] == ids, strict=True) if passes]
+            if len(passing) >= k or len(hits) < depth:
+                return passing[:k]
+            depth *= DEEPER_FILTERED
 
 
-def stored(folder: Path) -> tuple[int, int]:
-    """Return how many passages an index folder holds, and how many of them are gone: their words count in the scores.
+def count_passages(folder: Path) -> tuple[int, int]:
+    """Return how many passages an index folder holds, and how many of them are deleted but still count in the scores.
 
     Raises:
-        IndexDamaged: it does not say.
+        IndexDamagedError: its list of segments cannot be read.
     """
     try:
         segments = json.loads((folder / "meta.json").read_text(encoding="utf-8"))["segments"]
-        held = sum(segment["max_doc"] for segment in segments)
-        return held, sum(segment["deletes"]["num_deleted_docs"] for segment in segments if segment["deletes"])
+        total = sum(segment["max_doc"] for segment in segments)
+        return total, sum(segment["deletes"]["num_deleted_docs"] for segment in segments if segment["deletes"])
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise IndexDamagedError(f"the lexical index {folder} does not say what it holds ({error!r})") from error
 
 
-def _write(index: tantivy.Index, gone: Iterable[int], passages: Iterable[LexicalText]) -> None:
+def _write(index: tantivy.Index, gone: Iterable[int], passages: Iterable[PassageText]) -> None:
     """Delete and add in one commit, and merge small segments."""
     import tantivy
 
@@ -179,8 +190,8 @@ def _write(index: tantivy.Index, gone: Iterable[int], passages: Iterable[Lexical
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
-    """Turn what tantivy raises in the block, a ValueError whatever went wrong, the disk included, into an OSError."""
+def _explain_errors() -> Iterator[None]:
+    """Turn the ValueError that tantivy raises for any problem, also of the disk, into an OSError."""
     try:
         yield
     except ValueError as error:
@@ -188,10 +199,10 @@ def _explained() -> Iterator[None]:
 
 
 def _opened(folder: Path) -> tantivy.Index:
-    """Open what `Lexical.build` wrote.
+    """Open an index that `LexicalIndex.build` wrote.
 
     Raises:
-        IndexDamaged: tantivy cannot read it.
+        IndexDamagedError: tantivy cannot read it.
     """
     import tantivy
 
@@ -206,7 +217,7 @@ def _opened(folder: Path) -> tantivy.Index:
 
 
 def _prepared(index: tantivy.Index) -> tantivy.Index:
-    """Give a fresh index our analysis, and stop the thread that would watch its folder: what is there never changes."""
+    """Register our tokenizer, and stop the thread that would watch the folder: its files never change."""
     index.config_reader("manual")
     index.register_tokenizer(_TOKENIZER, _analyzer())
     return index
@@ -222,7 +233,7 @@ def _schema() -> tantivy.Schema:
 
 
 def _analyzer(*, stopwords: bool = False) -> tantivy.TextAnalyzer:
-    """Return the analysis shared by passages and queries: words, lower case, without accents, English stems."""
+    """Return the analyzer of passages and queries: words in lower case, without accents, as English stems."""
     from tantivy import Filter, TextAnalyzerBuilder, Tokenizer
 
     builder = TextAnalyzerBuilder(Tokenizer.simple()).filter(Filter.remove_long(MAX_WORD_CHARS))
@@ -233,5 +244,5 @@ def _analyzer(*, stopwords: bool = False) -> tantivy.TextAnalyzer:
 
 
 def _join_acronyms(text: str) -> str:
-    text = text.encode("utf-8", "replace").decode()  # a command line can hand over half a character
+    text = text.encode("utf-8", "replace").decode()  # the command line can pass an unpaired surrogate
     return _ACRONYM_DOT.sub("", text)

@@ -30,7 +30,9 @@ from rag.ingest.loaders import Failure, SourceFile
 from rag.models.base import Encoder, encoder_name
 from rag.models.registry import load_encoder
 
-ENCODE_WINDOW = 256  # texts encoded between two writes of vectors: an interrupted build encodes no more than these again
+ENCODE_WINDOW = (
+    256  # texts encoded between two writes of vectors: an interrupted build encodes no more than these again
+)
 MANY_TEXTS = 2_000  # they take about a minute to encode; with more, the lexical index is committed first
 # Vectors are committed at most once in this time, and only when there are twice as many as at the last commit. So a
 # build of any length makes few generations and writes each vector about twice.
@@ -84,19 +86,24 @@ def build(
 ) -> BuildReport:
     """Bring the index in folder `index` up to date with the articles in folder `seeds`.
 
-    `force` cleans and encodes everything again, and sets a damaged or foreign catalog aside.
+    Args:
+        seeds: the folder of articles.
+        index: the folder of the index; it is created when it does not exist.
+        encoder: an encoder, or the name of one.
+        force: clean and encode everything again, and set a damaged or foreign catalog aside.
+        progress: is called with the state of the build.
 
     Raises:
-        SourceError: there is no such folder, or nothing in it and nothing indexed.
+        SourceError: the folder of articles does not exist, or it is empty and nothing is indexed.
         ConfigError: the encoder cannot be loaded.
-        IndexLocked: another build is under way.
-        IndexIncompatible: the index was built with another encoder, or by another version.
-        IndexDamaged: the catalog cannot be read.
-        OnRecordError: the index cannot be written, for want of space or permission.
+        IndexLockedError: another build is running.
+        IndexIncompatibleError: the index was built with another encoder, or by another version.
+        IndexDamagedError: the catalog cannot be read.
+        OnRecordError: the index cannot be written: the disk is full, or a permission is missing.
     """
     seeds, index = Path(seeds), Path(index)
     started = time.monotonic()
-    progress = progress or _tell_nobody
+    progress = progress or _ignore_progress
     files, failures = _find(seeds, index)
     with _writing(index, force) as connection:
         name = encoder_name(encoder) if isinstance(encoder, str) else encoder.name
@@ -186,9 +193,7 @@ def set_aside(index: Path) -> Path:
 # Encoding
 
 
-def _encode_and_commit(
-    commits: Commits, encoder: Encoder | str, before: Meta | None, force: bool
-) -> tuple[Meta, int]:
+def _encode_and_commit(commits: Commits, encoder: Encoder | str, before: Meta | None, force: bool) -> tuple[Meta, int]:
     """Encode the pending texts and commit, once or, for many texts, several times.
 
     Return the state of the index, and how many texts were encoded. With the name of an encoder, none are pending.
@@ -228,8 +233,8 @@ def _encode(connection: sqlite3.Connection, encoder: Encoder, total: int, progre
         vectors = encoder.encode(list(window.values()), _counter(progress, done, total))
         if vectors.shape != (len(window), encoder.dimension) or not np.isfinite(vectors).all():
             raise ConfigError(
-                f"the encoder {encoder.name!r} returned an array of shape {vectors.shape}, or NaN, for {len(window)} "
-                f"texts and {encoder.dimension} dimensions: name another encoder"
+                f"the encoder {encoder.name!r} returned an array of shape {vectors.shape}, or numbers that are not "
+                f"finite, for {len(window)} texts and {encoder.dimension} dimensions: name another encoder"
             )
         with transaction(connection):
             made = (vector_row(key, vector) for key, vector in zip(window, vectors, strict=True))
@@ -250,8 +255,8 @@ def rewrite_index_files(index: Path) -> None:
     """Write the index files of the last generation again from the catalog; nothing is encoded.
 
     Raises:
-        IndexLocked: a build is running.
-        IndexMissing, IndexDamaged, IndexIncompatible: there is no generation that can be read.
+        IndexLockedError: a build is running.
+        IndexMissingError, IndexDamagedError, IndexIncompatibleError: there is no generation that can be read.
         OnRecordError: the index cannot be written: the disk is full, or a permission is missing.
     """
     with _writing(index, force=False) as connection:

@@ -1,8 +1,8 @@
-"""The catalog: one SQLite file that is the truth about what is indexed.
+"""The catalog: one SQLite file with everything that is indexed.
 
-Everything changes in transactions, and a reader's transaction sees one generation from its first to its last read
-(write-ahead logging keeps readers and the writer out of each other's way). The vector and lexical files beside it are
-derived: they can always be made again from the rows here.
+All changes are transactions, and a reader's transaction sees one generation from its first to its last read.
+Write-ahead logging lets readers and the writer work at the same time. The vector and lexical index files can always be
+written again from the catalog.
 """
 
 from __future__ import annotations
@@ -17,17 +17,18 @@ from pathlib import Path
 from rag.errors import IndexDamagedError, IndexIncompatibleError, IndexMissingError, OnRecordError
 
 CATALOG_FILE = "catalog.sqlite"
-APPLICATION_ID = 0x4F6E5265  # "OnRe", in the file's header: says whose SQLite file it is
+APPLICATION_ID = 0x4F6E5265  # "OnRe" in the header of the file: it is ours
 FORMAT = 3  # user_version of the file; raise it with every change of the tables
-BEFORE = (1, 2)  # the formats that a build takes over the vectors of, and nothing else
+OLD_FORMATS = (1, 2)  # a build takes over their vectors and reads the articles again
 REBUILD = "run `onrecord build --force`, which sets the file aside and builds anew from the articles"
 REPAIR = "run `onrecord repair`, which sets the file aside and builds anew from the articles"
-SURROUNDINGS = {  # primary result codes that are not about what the file holds
+ENVIRONMENT_ERRORS = {  # primary result codes that do not come from the content of the file
     *(sqlite3.SQLITE_PERM, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_READONLY),
     *(sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN),
 }
-CACHE_KIB = 65_536  # of a build: ids and keys are random, so with less most inserts into an index wait for the disk
-BUSY_SECONDS = 5.0  # how long a connection waits for another one's lock
+CACHE_KIB = 65_536  # of a build: ids and keys are random, so with a smaller cache most inserts wait for the disk
+BUSY_SECONDS = 5.0  # that a connection waits for the lock of another one
+PRIMARY_CODE = 0xFF  # mask of an extended result code
 
 SCHEMA = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
@@ -68,7 +69,7 @@ class Meta:
     Attributes:
         generation: counts the builds that changed what answers, from 1.
         encoder, dimension: of its vectors.
-        recipe: what decides how a file becomes passages, see `staging.recipe`.
+        recipe: the versions that decide how a file becomes passages, see `staging.recipe`.
         built_at: ISO 8601, in UTC.
         version: of On Record.
     """
@@ -83,7 +84,7 @@ class Meta:
 
 @dataclass(frozen=True, slots=True)
 class IndexFile:
-    """A file made from the catalog: its name relative to the index folder, and what it must contain."""
+    """A file written from the catalog: its name relative to the index folder, its SHA-256 and its size."""
 
     name: str
     sha256: str
@@ -94,20 +95,20 @@ class IndexFile:
 
 
 def connect(index: Path, *, write: bool) -> sqlite3.Connection:
-    """Open the catalog of the folder `index`: read only, or to write, which creates it.
+    """Open the catalog of the folder `index`, for reading only, or for writing, which creates it.
 
-    Statements commit by themselves outside of `transaction()`. A read-only connection may pass between threads, but
-    serves one at a time.
+    A statement outside of `transaction()` commits by itself. Threads may pass a read-only connection on, but only one
+    may use it at a time.
 
     Raises:
-        IndexMissing: nothing was ever built here (reading only).
-        IndexDamaged: the file is not a database, or a broken one.
-        IndexIncompatible: the file belongs to another program, or to another version's format.
+        IndexMissingError: there is no catalog (reading only).
+        IndexDamagedError: the file is not a database, or is damaged.
+        IndexIncompatibleError: the file belongs to another program, or has the format of another version.
     """
     path = index / CATALOG_FILE
     if not write and not path.is_file():
         raise IndexMissingError(f"no index in {index}: run `onrecord build`")
-    with explained(path):
+    with explain_errors(path):
         connection = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode={'rwc' if write else 'ro'}",
             uri=True,
@@ -118,7 +119,7 @@ def connect(index: Path, *, write: bool) -> sqlite3.Connection:
         try:
             if write:
                 connection.execute("PRAGMA foreign_keys = ON")
-                connection.execute("PRAGMA synchronous = FULL")  # committed is on the disk, whatever happens next
+                connection.execute("PRAGMA synchronous = FULL")  # a commit returns once it is on the disk
                 for database in ("main", "temp"):
                     connection.execute(f"PRAGMA {database}.cache_size = -{CACHE_KIB}")
                 _prepare(connection)
@@ -130,14 +131,14 @@ def connect(index: Path, *, write: bool) -> sqlite3.Connection:
 
 
 def _prepare(connection: sqlite3.Connection) -> None:
-    """Create the tables in a file that holds nothing yet; the header is stamped in the same transaction."""
+    """Create the tables of a blank file or an old format, and set the header in the same transaction."""
     owner, version = _pragma(connection, "application_id"), _pragma(connection, "user_version")
-    taken_over = owner == APPLICATION_ID and version in BEFORE
+    taken_over = owner == APPLICATION_ID and version in OLD_FORMATS
     if not taken_over and not _is_blank(connection):
         return
     connection.execute("PRAGMA journal_mode = WAL")
     with transaction(connection):
-        if taken_over:  # the articles are read again; encoding theirs took longest, so the vectors stay
+        if taken_over:  # reading the articles again is fast, encoding them is slow: only the vectors stay
             for table in ("meta", "files", "passages", "articles", "failures", "derived"):
                 connection.execute(f"DROP TABLE {table}")
             connection.execute("ALTER TABLE vectors RENAME TO vectors_before")
@@ -152,27 +153,23 @@ def _prepare(connection: sqlite3.Connection) -> None:
 
 
 def _check_format(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise an error unless the file is a catalog of this format."""
     try:
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except UnicodeDecodeError as error:  # sqlite3 would quote what is wrong with the schema, and cannot
+    except UnicodeDecodeError as error:  # sqlite3 cannot quote a damaged schema
         raise sqlite3.DatabaseError("its schema is malformed") from error
     owner, version = _pragma(connection, "application_id"), _pragma(connection, "user_version")
     if _is_blank(connection):
         raise IndexMissingError(f"the index in {path.parent} was never finished: run `onrecord build`")
     if owner != APPLICATION_ID:
         raise IndexIncompatibleError(f"{path} is a database of another program: {REBUILD}")
-    if version in BEFORE:
-        raise IndexIncompatibleError(
-            f"{path} has format {version}, this version of On Record reads {FORMAT}: run `onrecord build`"
-        )
     if version != FORMAT:
-        raise IndexIncompatibleError(
-            f"{path} has format {version}, this version of On Record reads {FORMAT}: {REBUILD}"
-        )
+        remedy = "run `onrecord build`" if version in OLD_FORMATS else REBUILD
+        raise IndexIncompatibleError(f"{path} has format {version}, this version of On Record reads {FORMAT}: {remedy}")
 
 
 def _is_blank(connection: sqlite3.Connection) -> bool:
-    """Whether the file is empty, or was created and then left before its tables were committed."""
+    """Return whether the file is empty, or was created by a build that ended before the tables were committed."""
     stamped = _pragma(connection, "application_id") or _pragma(connection, "user_version")
     return not stamped and connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
 
@@ -182,20 +179,20 @@ def _pragma(connection: sqlite3.Connection, name: str) -> int:
 
 
 def vector_crc(key: bytes, vector: bytes) -> int:
-    """Return the CRC-32 of a vector's row: it finds any flipped bit, and a vector that is another's."""
+    """Return the CRC-32 of a vector's row. It detects a flipped bit, and the vector of another row."""
     return zlib.crc32(vector, zlib.crc32(key))
 
 
 @contextmanager
 def reader(index: Path) -> Iterator[tuple[sqlite3.Connection, Meta]]:
-    """Open the catalog for one reading transaction, in which a generation is there, and say which.
+    """Open the catalog for one reading transaction, and yield it with the generation that it sees.
 
     Raises:
-        IndexMissing, IndexDamaged, IndexIncompatible: there is no index, or none that can be read.
+        IndexMissingError, IndexDamagedError, IndexIncompatibleError: there is no index that can be read.
     """
     with (
         closing(connect(index, write=False)) as connection,
-        explained(index / CATALOG_FILE),
+        explain_errors(index / CATALOG_FILE),
         transaction(connection, write=False),
     ):
         generation = meta(connection)
@@ -205,10 +202,10 @@ def reader(index: Path) -> Iterator[tuple[sqlite3.Connection, Meta]]:
 
 
 def check_encoder(index: Path, built_by: str, name: str) -> None:
-    """Refuse to mix the vectors of two encoders.
+    """Check that an index was built with the encoder `name`: vectors of two encoders cannot be compared.
 
     Raises:
-        IndexIncompatible: `name` is not the encoder the index was built by.
+        IndexIncompatibleError: it was built with another one.
     """
     if built_by != name:
         raise IndexIncompatibleError(
@@ -219,38 +216,38 @@ def check_encoder(index: Path, built_by: str, name: str) -> None:
 
 @contextmanager
 def transaction(connection: sqlite3.Connection, *, write: bool = True) -> Iterator[None]:
-    """All of the block or nothing of it; a reading one sees the state at its first statement throughout."""
+    """Run the block in a transaction; one without `write` sees the state at its first statement throughout."""
     connection.execute("BEGIN IMMEDIATE" if write else "BEGIN")
     try:
         yield
-        connection.execute("COMMIT")  # which a full disk can refuse
+        connection.execute("COMMIT")  # it fails when the disk is full
     except BaseException:
-        if connection.in_transaction:  # SQLite itself rolls back after some errors
+        if connection.in_transaction:  # after some errors SQLite has rolled back already
             connection.execute("ROLLBACK")
         raise
 
 
 @contextmanager
-def explained(path: Path) -> Iterator[None]:
-    """Turn what SQLite raises in the block into the errors the user can act on."""
+def explain_errors(path: Path) -> Iterator[None]:
+    """Turn what SQLite raises in the block into errors that say what the user can do."""
     try:
         yield
     except (sqlite3.ProgrammingError, sqlite3.IntegrityError):
-        raise  # ours to mend, not the user's
+        raise  # a fault of this program, about which the user can do nothing
     except sqlite3.DatabaseError as error:
-        if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF in SURROUNDINGS:
-            raise OnRecordError(f"cannot use {path} ({error}): see to its permissions and the free space") from error
+        if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & PRIMARY_CODE in ENVIRONMENT_ERRORS:
+            raise OnRecordError(f"cannot use {path} ({error}): check its permissions and the free space") from error
         raise IndexDamagedError(f"{path} is damaged ({error}): {REPAIR}") from error
 
 
-# What a generation says of itself
+# The current generation
 
 
 def meta(connection: sqlite3.Connection) -> Meta | None:
     """Return how the generation was made; None before the first build has ended.
 
     Raises:
-        IndexDamaged: something of it is missing, or is not what it should be.
+        IndexDamagedError: a value is missing or invalid.
     """
     rows = dict(connection.execute("SELECT key, value FROM meta"))
     if not rows:
@@ -269,5 +266,6 @@ def meta(connection: sqlite3.Connection) -> Meta | None:
 
 
 def index_files(connection: sqlite3.Connection, generation: int) -> list[IndexFile]:
+    """Return the index files of a generation, by name."""
     query = "SELECT name, sha256, bytes FROM derived WHERE generation = ? ORDER BY name"
     return [IndexFile(*row) for row in connection.execute(query, (generation,))]

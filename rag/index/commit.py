@@ -1,11 +1,11 @@
-"""Make what a build has staged and encoded the state of the index: each commit is one transaction, one generation."""
+"""Commit what a build has staged and encoded: each commit is one transaction and one generation."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from shutil import rmtree
@@ -17,81 +17,97 @@ from rag.index.catalog import IndexFile, Meta, transaction
 from rag.index.generations import Change
 from rag.index.staging import Progress, Staging
 
-KEPT = 3  # generations whose files stay: a reader may hold one for two more builds
+GENERATIONS_KEPT = 3  # their files stay, since a reader may hold a generation during the next two builds
 
 
-def commit(
-    index: Path,
-    connection: sqlite3.Connection,
-    staging: Staging,
-    before: Meta | None,
-    made: Meta,
-    progress: Progress,
-    *,
-    anew: bool = False,
-) -> Meta:
-    """Bring the index up to what is staged, and every encoded passage to its vector; return what it is now.
+@dataclass(frozen=True, slots=True)
+class Commits:
+    """The commits of one build.
 
-    The generation is raised when something that answers changed, or all derived files are written `anew`; `made` says
-    how it was made, but for the number and the time. Derived files that are damaged are written again in any case.
-
-    Raises:
-        OSError: the disk is full, or the like; the index is as it was.
+    Attributes:
+        index: the index folder, whose writer lock the build holds.
+        connection: to its catalog.
+        staging: what has changed.
+        made: how the build makes a generation; the number and the time are set by each commit.
+        progress: is called with the state of the build.
     """
-    try:
-        with transaction(connection):
-            files = [] if before is None else catalog.index_files(connection, before.generation)
-            new = anew or before is None or not staging.empty or _placeable(connection)
-            meta = _next(index, before, made) if new else replace(before or made, recipe=made.recipe)
-            change = _replace_rows(connection, staging)
-            _set_meta(connection, before, meta)
-            _set_files(connection, staging)
-            if new or generations.damage(index, files):
-                progress("writing", 0, 1)
-                whole = anew or not new
-                _set_derived(
-                    connection, meta, generations.write(index, connection, meta, files, None if whole else change)
-                )
-                progress("writing", 1, 1)
-    except BaseException:
-        with suppress(sqlite3.Error):
-            _remove_unnamed(index, connection)
-        raise
-    with suppress(sqlite3.Error):  # the generation is there, and the next build clears up as well
-        _remove_unnamed(index, connection)
-    return meta
+
+    index: Path
+    connection: sqlite3.Connection
+    staging: Staging
+    made: Meta
+    progress: Progress
+
+    def commit(self, before: Meta | None, *, rewrite_all: bool = False) -> Meta:
+        """Apply what is staged, give every encoded passage its vector, and return the new state of the index.
+
+        The generation is raised when an answer may change, or with `rewrite_all`, which writes all index files again.
+        Damaged index files are always written again.
+
+        Raises:
+            OSError: the disk is full, or the like; the index has not changed.
+        """
+        index, connection = self.index, self.connection
+        try:
+            with transaction(connection):
+                meta = self._apply(before, rewrite_all)
+        except BaseException:
+            with suppress(sqlite3.Error):
+                _remove_unused_folders(index, connection)
+            raise
+        with suppress(sqlite3.Error):  # the generation is committed; the next build removes unused folders too
+            _remove_unused_folders(index, connection)
+        return meta
+
+    def _apply(self, before: Meta | None, rewrite_all: bool) -> Meta:
+        """Change the rows and write the index files, in a transaction."""
+        index, connection, staging = self.index, self.connection, self.staging
+        files = [] if before is None else catalog.index_files(connection, before.generation)
+        new = rewrite_all or before is None or not staging.empty or _has_unplaced_vectors(connection)
+        meta = _next(index, before, self.made) if new else replace(before or self.made, recipe=self.made.recipe)
+        change = _replace_rows(connection, staging)
+        _set_meta(connection, before, meta)
+        _set_files(connection, staging)
+        if new or generations.damage(index, files):
+            self.progress("writing", 0, 1)
+            applied = change if new and not rewrite_all else None
+            _set_index_files(connection, meta, generations.write(index, connection, meta, files, applied))
+            self.progress("writing", 1, 1)
+        return meta
 
 
 def rewrite(index: Path, connection: sqlite3.Connection) -> None:
-    """Write the derived files of the last generation again, in a folder of their own, from the catalog alone.
+    """Write the index files of the last generation again, into a new folder, from the catalog.
 
     Raises:
-        IndexMissing: there is no generation to write them for.
-        OSError: the disk is full, or the like; the index is as it was.
+        IndexMissingError: there is no generation.
+        OSError: the disk is full, or the like; the index has not changed.
     """
     meta = catalog.meta(connection)
     if meta is None:
         raise IndexMissingError(f"the first build of {index} never ended: run `onrecord build`")
     with transaction(connection):
-        _set_derived(connection, meta, generations.write(index, connection, meta, [], None))
-    _remove_unnamed(index, connection)
+        _set_index_files(connection, meta, generations.write(index, connection, meta, [], None))
+    _remove_unused_folders(index, connection)
 
 
-def _placeable(connection: sqlite3.Connection) -> bool:
-    """Whether there is a passage whose vector is known and in no segment."""
+def _has_unplaced_vectors(connection: sqlite3.Connection) -> bool:
+    """Return whether a passage has a vector that is in no segment."""
     query = "SELECT EXISTS (SELECT 1 FROM passages WHERE segment IS NULL AND vector_key IN (SELECT key FROM vectors))"
     return bool(connection.execute(query).fetchone()[0])
 
 
 def _next(index: Path, before: Meta | None, made: Meta) -> Meta:
-    """Return the generation after `before`; a new catalog goes on from the one that was set aside."""
-    last = before.generation if before else max((number for number, _ in generations.folders(index)), default=0)
+    """Return the generation after `before`; a new catalog continues the numbers of the one that was set aside."""
+    last = (
+        before.generation if before else max((number for number, _ in generations.generation_folders(index)), default=0)
+    )
     now = datetime.now(UTC).isoformat(timespec="seconds")
     return replace(made, generation=last + 1, built_at=now, version=rag.__version__)
 
 
 def _replace_rows(connection: sqlite3.Connection, staging: Staging) -> Change:
-    """Put the staged rows in the place of those they replace."""
+    """Replace the rows of changed articles by the staged rows."""
     connection.execute("INSERT OR IGNORE INTO stale SELECT id FROM new_articles")
     staying = {id_ for (id_,) in connection.execute("SELECT id FROM new_passages WHERE segment IS NOT NULL")}
     gone, dead = [], defaultdict(list)
@@ -116,7 +132,7 @@ def _set_meta(connection: sqlite3.Connection, before: Meta | None, meta: Meta) -
 
 
 def _set_files(connection: sqlite3.Connection, staging: Staging) -> None:
-    """Record which files are known, and which failed."""
+    """Record which files were read, and which failed."""
     gone = staging.recorded.keys() - staging.settled.keys()
     connection.executemany("DELETE FROM files WHERE path = ?", [(path,) for path in gone])
     changed = staging.settled.items() - staging.recorded.items()
@@ -127,25 +143,27 @@ def _set_files(connection: sqlite3.Connection, staging: Staging) -> None:
         connection.executemany("INSERT INTO failures VALUES (?, ?, ?)", rows)
 
 
-def _set_derived(connection: sqlite3.Connection, meta: Meta, files: list[IndexFile]) -> None:
-    """Name the generation's files, and keep the names of those before that a reader may still hold."""
+def _set_index_files(connection: sqlite3.Connection, meta: Meta, files: list[IndexFile]) -> None:
+    """Record the generation's files, and forget those of generations that no reader should still hold."""
     generation = meta.generation
-    connection.execute("DELETE FROM derived WHERE generation = ? OR generation <= ?", (generation, generation - KEPT))
+    connection.execute(
+        "DELETE FROM derived WHERE generation = ? OR generation <= ?", (generation, generation - GENERATIONS_KEPT)
+    )
     rows = [(file.name, file.sha256, file.bytes, generation) for file in files]
     connection.executemany("INSERT INTO derived VALUES (?, ?, ?, ?)", rows)
 
 
-def forget_vectors(connection: sqlite3.Connection) -> None:
-    """Remove the vectors that no passage has any more."""
+def remove_unused_vectors(connection: sqlite3.Connection) -> None:
+    """Delete the vectors that no passage uses any more."""
     vectors, used = "SELECT count(*) FROM vectors", "SELECT count(DISTINCT vector_key) FROM passages"
     if connection.execute(vectors).fetchone() != connection.execute(used).fetchone():
         with transaction(connection):
             connection.execute("DELETE FROM vectors WHERE key NOT IN (SELECT vector_key FROM passages)")
 
 
-def _remove_unnamed(index: Path, connection: sqlite3.Connection) -> None:
-    """Remove the derived folders that no committed generation has."""
+def _remove_unused_folders(index: Path, connection: sqlite3.Connection) -> None:
+    """Remove the folders of index files that no committed generation uses."""
     named = {name.split("/")[0] for (name,) in connection.execute("SELECT name FROM derived")}
-    for _, folder in generations.folders(index):
+    for _, folder in generations.generation_folders(index):
         if folder.name not in named:
             rmtree(folder, ignore_errors=True)

@@ -63,7 +63,7 @@ def writer_lock(index: Path) -> Iterator[None]:
     """Hold the index folder for writing. The system frees the lock when the process dies.
 
     Raises:
-        IndexLocked: another process, or another thread of this one, holds the lock; says which one and since when.
+        IndexLockedError: another process, or another thread of this one, holds the lock; says which one and since when.
     """
     from filelock import FileLock, Timeout
 

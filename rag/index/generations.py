@@ -1,8 +1,8 @@
-"""The files made from the catalog for one generation: vectors for FAISS, words for BM25.
+"""The index files of one generation, written from the catalog: vectors for FAISS, text for BM25.
 
-A generation's folder has a name that was never used before and never will be again, and holds immutable files: those
-that did not change are links to the files of the generation before. So nothing a reader holds is ever written over.
-The files count only when the catalog's transaction that names them, with their checksums, commits.
+Each generation has a folder of its own, with a new name and immutable files; unchanged files are links to those of the
+generation before. So a file that a reader uses is never overwritten. The files count only after the commit of the
+catalog's transaction that records their names and checksums.
 """
 
 from __future__ import annotations
@@ -18,43 +18,45 @@ from pathlib import Path, PurePosixPath
 from rag.errors import IndexDamagedError
 from rag.filters import date_words
 from rag.index import bm25, catalog, queries, segments
-from rag.index.bm25 import Lexical, LexicalText
+from rag.index.bm25 import LexicalIndex, PassageText
 from rag.index.catalog import IndexFile, Meta
 from rag.index.files import link, sha256, sync
-from rag.index.vectors import Dense, Segment
+from rag.index.vectors import DenseIndex, Segment
 from rag.types import Passage
 
 LEXICAL = "lexical"
 FOLDER = re.compile(r"derived-(\d{6,})-[0-9a-f]{8}")
-# BM25 counts the words of passages that are gone until their file is written anew. So the whole lexical index is, when
-# more than this part of it is gone, or when it has so few passages that it takes no time.
-DEAD_SHARE = 0.1
+# BM25 counts the words of deleted passages until their file is written again. The whole lexical index is written again
+# when a larger share of it is deleted, or when it has so few passages that this takes no time.
+MAX_DEAD_SHARE = 0.1
 FEW_PASSAGES = 2_000
 
 
 @dataclass(frozen=True, slots=True)
 class IndexFiles:
-    """What a search needs beside the catalog.
+    """The loaded index files of a generation.
 
     Attributes:
-        notes: why it was made in memory, one line, when the files could not be used; else empty.
-        segments: the vector segments by their checksums, for the next generation, which has most of them too.
+        dense: the vectors.
+        lexical: the BM25 index.
+        notes: one line that says why they were made in memory, when the files cannot be used; else empty.
+        segments: checksum -> vector segment; the next generation has most of them too.
     """
 
-    dense: Dense
-    lexical: Lexical
+    dense: DenseIndex
+    lexical: LexicalIndex
     notes: tuple[str, ...] = ()
     segments: Mapping[str, Segment] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a build did to the passages of the generation before.
+    """How a build changed the passages of the generation before.
 
     Attributes:
-        gone: ids of the passages that left, or may have other words now.
-        articles: ids of the articles that came, or came back changed: their passages are new.
-        dead: vector segment -> ids of the passages whose vector in it counts no more.
+        gone: ids of the passages that were deleted, or whose text may have changed.
+        articles: ids of the articles that are new or changed: all their passages are indexed again.
+        dead: vector segment -> ids of the passages whose vector in it is out of date.
     """
 
     gone: Sequence[int]
@@ -62,8 +64,8 @@ class Change:
     dead: Mapping[int, Sequence[int]]
 
     @property
-    def words(self) -> bool:
-        """Whether the lexical index changes."""
+    def changes_lexical(self) -> bool:
+        """Return whether the lexical index changes."""
         return bool(self.gone or self.articles)
 
 
@@ -73,16 +75,16 @@ class Change:
 def write(
     index: Path, connection: sqlite3.Connection, meta: Meta, before: Sequence[IndexFile], change: Change | None
 ) -> list[IndexFile]:
-    """Make the derived files of the rows `connection` sees, and return them once they are safe on the disk.
+    """Write the index files for the rows that `connection` sees, and return them once they are on the disk.
 
-    What did not `change` is taken over from the files of the generation `before`; everything is written anew without
-    a change to go by, or when those files are damaged.
+    Files that `change` does not affect are links to those of the generation `before`. All files are written again when
+    `change` is None, or when the files `before` are damaged.
 
     Raises:
-        IndexDamaged: the catalog lacks a vector that it should have.
+        IndexDamagedError: the catalog lacks a vector that it should have.
         OSError: the disk is full, or the like.
     """
-    if change is None or not _sound(index, before, change):
+    if change is None or not _usable(index, before, change):
         before, change = [], Change([], [], {})
     folder = index / f"derived-{meta.generation:06d}-{secrets.token_hex(4)}"
     (folder / LEXICAL).mkdir(parents=True)
@@ -101,30 +103,29 @@ def write(
     return files
 
 
-def _sound(index: Path, before: Sequence[IndexFile], change: Change) -> bool:
-    """Whether the files can be gone on from.
+def _usable(index: Path, before: Sequence[IndexFile], change: Change) -> bool:
+    """Return whether the files of the generation before can be linked and changed.
 
-    Linking needs no reading; but what tantivy reads to change it, it would copy into new files with all its damage.
+    A link needs no checksum. But tantivy would copy damaged content into its new files, so files that it is going to
+    change are read.
     """
-    changing = [file for file in before if change.words and _is_lexical(file)]
+    changing = [file for file in before if change.changes_lexical and _is_lexical(file)]
     return not damage(index, before, read=False) and not (changing and damage(index, changing))
 
 
 def _grow_lexical(
     index: Path, connection: sqlite3.Connection, folder: Path, before: Sequence[IndexFile], change: Change
 ) -> bool:
-    """Link the lexical index of the generation before and change what changed; False when it is to be written anew."""
+    """Link the lexical index of the generation before and update it; return False when it must be written again."""
     try:
-        if change.words and _stale(index / folder_name(before) / LEXICAL, connection, change):
+        if change.changes_lexical and _stale(index / folder_name(before) / LEXICAL, connection, change):
             return False
         for file in before:
             if _is_lexical(file):
                 link(index / file.name, folder / _inside(file))
-        if change.words:
-            Lexical.update(folder / LEXICAL, change.gone, _texts(queries.passages_of(connection, change.articles)))
-    except (
-        IndexDamagedError
-    ):  # the files are as they were written, and still this version of tantivy cannot go on with them
+        if change.changes_lexical:
+            LexicalIndex.update(folder / LEXICAL, change.gone, _texts(queries.passages_of(connection, change.articles)))
+    except IndexDamagedError:  # the files are not damaged, but this version of tantivy cannot update them
         shutil.rmtree(folder / LEXICAL)
         (folder / LEXICAL).mkdir()
         return False
@@ -132,29 +133,30 @@ def _grow_lexical(
 
 
 def _stale(old: Path, connection: sqlite3.Connection, change: Change) -> bool:
-    stored, dead = bm25.stored(old)
+    """Return whether too many of the lexical index's passages are deleted, or it has only a few."""
+    stored, dead = bm25.count_passages(old)
     passages = connection.execute("SELECT count(*) FROM passages").fetchone()[0]
-    return passages <= FEW_PASSAGES or dead + len(change.gone) > DEAD_SHARE * stored
+    return passages <= FEW_PASSAGES or dead + len(change.gone) > MAX_DEAD_SHARE * stored
 
 
-def _build_lexical(connection: sqlite3.Connection, folder: Path | None) -> Lexical:
-    return Lexical.build(_texts(queries.all_passages(connection)), folder)
+def _build_lexical(connection: sqlite3.Connection, folder: Path | None) -> LexicalIndex:
+    return LexicalIndex.build(_texts(queries.all_passages(connection)), folder)
 
 
-def _texts(passages: Iterable[tuple[int, Passage]]) -> Iterator[LexicalText]:
+def _texts(passages: Iterable[tuple[int, Passage]]) -> Iterator[PassageText]:
     for id_, passage in passages:
         article = passage.article
         origin = " ".join(part for part in (article.publisher, date_words(article.published)) if part)
-        yield LexicalText(id_, passage.text, article.title or "", origin)
+        yield PassageText(id_, passage.text, article.title or "", origin)
 
 
 def _counts(path: Path) -> bool:
-    """Whether the file is part of the index: tantivy's lock files come and go."""
+    """Return whether the file is an index file, and not one of tantivy's locks."""
     return path.is_file() and not path.name.endswith(".lock")
 
 
 def _sealed(index: Path, path: Path, before: IndexFile | None) -> IndexFile:
-    """Return what the file must contain; one that is a link to one of the generation `before` is as that one was."""
+    """Return the record of a file; a link to a file of the generation `before` has the same checksum."""
     name = path.relative_to(index).as_posix()
     if before is not None and path.samefile(index / before.name):
         return IndexFile(name, before.sha256, before.bytes)
@@ -166,33 +168,33 @@ def _sealed(index: Path, path: Path, before: IndexFile | None) -> IndexFile:
 
 
 def load(index: Path, connection: sqlite3.Connection, meta: Meta, held: IndexFiles | None = None) -> IndexFiles:
-    """Open the derived files the catalog names, or make their contents in memory, without encoding, if they are bad.
+    """Open the index files that the catalog names; if they are damaged, build them in memory, without encoding.
 
-    What `held` has of another generation is not read again. The files of a generation that newer ones have outlived may
-    be gone while it is still held: that is no damage, and nothing is said of it.
+    Segments that `held` has from another generation are not read again. The files of an old generation may have been
+    removed while a reader still uses it: that is not damage, so no note is made.
     """
     files = catalog.index_files(connection, meta.generation)
     try:
         if problem := damage(index, [file for file in files if _is_lexical(file)]):
             raise IndexDamagedError(problem)
         dense, loaded = segments.read(index, files, meta.dimension, {} if held is None else held.segments)
-        return IndexFiles(dense, Lexical.open(index / folder_name(files) / LEXICAL), segments=loaded)
+        return IndexFiles(dense, LexicalIndex.open(index / folder_name(files) / LEXICAL), segments=loaded)
     except IndexDamagedError as error:
         note = f"{error}; searching a copy made from the catalog: run `onrecord repair` to write it again"
         every = Segment.build(queries.vectors(connection, meta.dimension), meta.dimension)
         with catalog.reader(index) as (_, newest):
             notes = (note,) if newest.generation == meta.generation else ()
-        return IndexFiles(Dense([every], meta.dimension), _build_lexical(connection, None), notes)
+        return IndexFiles(DenseIndex([every], meta.dimension), _build_lexical(connection, None), notes)
 
 
 def damage(index: Path, files: Iterable[IndexFile], *, read: bool = True) -> str | None:
-    """Say what is wrong with the first derived file that is not as it was written; None when all are.
+    """Return what is wrong with the first damaged index file; None when all are as they were written.
 
-    Without reading them, only a file that is missing or has another size is found.
+    Without `read`, only a missing file or another size is detected.
     """
     files = list(files)
     if not files:
-        return "the catalog names no derived files"
+        return "the catalog names no index files"
     for file in files:
         path = index / file.name
         try:
@@ -220,8 +222,8 @@ def folder_name(files: Iterable[IndexFile]) -> str:
     return next(iter(files)).name.split("/")[0]
 
 
-def folders(index: Path) -> Iterator[tuple[int, Path]]:
-    """Yield (generation, folder) of every derived folder there is, in use or left over."""
+def generation_folders(index: Path) -> Iterator[tuple[int, Path]]:
+    """Yield (generation, folder) of every folder of index files, in use or left over."""
     for path in sorted(index.iterdir()):
         if (match := FOLDER.fullmatch(path.name)) and path.is_dir():
             yield int(match[1]), path

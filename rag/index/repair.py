@@ -1,7 +1,7 @@
-"""Mend an index: what is derived from its catalog, and what the articles and the good vectors give back of that.
+"""Repair an index: write its index files again from the catalog, or a damaged catalog from the articles.
 
-Nothing is lost by it: a catalog that is given up is set aside under a name of its own, and what cannot be made anew
-(no articles, no encoder, another model's index) is refused before anything is touched.
+Nothing is lost. A damaged catalog is set aside under a new name. When it cannot be built again (no articles, no
+encoder, the index of another model), the repair is refused before anything is changed.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ class Repair:
     """What a repair found, and what it did.
 
     Attributes:
-        problems: that there were.
-        done: one line for each thing that was done.
-        remaining: what is wrong now, which a repair cannot mend; empty when all holds.
-        generation: that answers now.
+        problems: before the repair.
+        done: the steps of the repair, one line each.
+        remaining: the problems after the repair, which it cannot solve.
+        generation: the current generation.
     """
 
     problems: tuple[Problem, ...]
@@ -42,6 +42,7 @@ class Repair:
     generation: int
 
     def to_json(self) -> dict[str, Any]:
+        """Return the repair as JSON values, without the remaining problems."""
         return {
             "problems": [{"what": problem.what, "repair": problem.repair} for problem in self.problems],
             "done": list(self.done),
@@ -50,28 +51,28 @@ class Repair:
 
 
 def repair(seeds: Path, index: Path, encoder: Encoder | str = "minilm", progress: Progress | None = None) -> Repair:
-    """Find what is wrong with the index in folder `index`, and mend it.
+    """Check the index in folder `index`, and repair it.
 
-    Derived files are written again from the catalog. A damaged catalog is set aside, and built again from the articles
-    in folder `seeds`; texts whose vector is still good are not encoded again.
+    Damaged index files are written again from the catalog. A damaged catalog is set aside and built again from the
+    articles in folder `seeds`; texts whose vector is not damaged are not encoded again.
 
     Raises:
-        IndexMissing: there is no index.
-        IndexIncompatible: it was built by another encoder, version or program.
-        IndexLocked: a build is under way.
-        SourceError: the catalog is damaged, and there are no articles to build another from.
+        IndexMissingError: there is no index.
+        IndexIncompatibleError: the index was built by another encoder, version or program.
+        IndexLockedError: a build is running.
+        SourceError: the catalog is damaged, and there are no articles to build another one from.
         ConfigError: the catalog is damaged, and the encoder cannot be loaded.
-        OnRecordError: the index cannot be read or written, for want of space or permission.
+        OnRecordError: the index cannot be read or written: the disk is full, or a permission is missing.
     """
     _refuse_foreign(index, encoder)
     done: list[str] = []
     try:
         with writer_lock(index):
             problems = check(index)
-            catalog_is_bad = any(problem.of == "catalog" for problem in problems)
+            catalog_is_bad = any(problem.part == "catalog" for problem in problems)
             if catalog_is_bad:
-                encoder = _ready(seeds, encoder)
-                done += _begin_again(index)
+                encoder = _prepare(seeds, encoder)
+                done += _replace_catalog(index)
         if catalog_is_bad:
             report = build(seeds, index, encoder, progress=progress)
             done.append(
@@ -79,7 +80,7 @@ def repair(seeds: Path, index: Path, encoder: Encoder | str = "minilm", progress
                 f"passages, {report.encoded} texts encoded"
             )
             done += [f"not indexed: {failure.path}: {failure.reason}" for failure in report.failures]
-        elif any(problem.of == "derived" for problem in problems):
+        elif any(problem.part == "index files" for problem in problems):
             rewrite_index_files(index)
             done.append("wrote the vector and lexical files again from the catalog; nothing was encoded")
     except OSError as error:
@@ -90,28 +91,28 @@ def repair(seeds: Path, index: Path, encoder: Encoder | str = "minilm", progress
 
 
 def _refuse_foreign(index: Path, encoder: Encoder | str) -> None:
-    """Refuse an index that is not there, or not ours; whether it is damaged shows later."""
+    """Refuse an index that does not exist, or was built by another program or encoder; damage is checked later."""
     with suppress(IndexDamagedError), catalog.reader(index) as (_, meta):
         name = encoder_name(encoder) if isinstance(encoder, str) else encoder.name
         catalog.check_encoder(index, meta.encoder, name)
 
 
-def _ready(seeds: Path, encoder: Encoder | str) -> Encoder:
-    """See that there is everything to build with, before the old catalog goes."""
+def _prepare(seeds: Path, encoder: Encoder | str) -> Encoder:
+    """Check that there are articles, and load the encoder, before the old catalog is set aside."""
     files, _ = loaders.find_files(seeds)
     if not files:
         raise SourceError(f"no articles in {seeds} to build the damaged index from: name their folder with --seeds")
     return load_encoder(encoder) if isinstance(encoder, str) else encoder
 
 
-def _begin_again(index: Path) -> Iterator[str]:
-    """Set the catalog aside and begin one that has nothing but its good vectors."""
+def _replace_catalog(index: Path) -> Iterator[str]:
+    """Set the catalog aside, and create one that holds its undamaged vectors only; yield what was done."""
     aside = set_aside(index)
     yield f"set the damaged catalog aside as {aside}"
     vectors, lost = _good_vectors(aside)
     with (
         closing(catalog.connect(index, write=True)) as connection,
-        catalog.explained(index / CATALOG_FILE),
+        catalog.explain_errors(index / CATALOG_FILE),
         transaction(connection),
     ):
         made = ((key, vector, vector_crc(key, vector)) for key, vector in vectors.items())
@@ -120,19 +121,19 @@ def _begin_again(index: Path) -> Iterator[str]:
 
 
 def _good_vectors(path: Path) -> tuple[dict[bytes, bytes], int]:
-    """Return key -> vector of what can be read of a damaged catalog, and how many vectors are no good.
+    """Return key -> vector of the vectors that can be read from a damaged catalog, and how many are damaged.
 
-    The key is a digest of the encoder's name and the words, so a vector is never taken for another's.
+    The key is a digest of the encoder's name and the text, so no text gets the vector of another one.
     """
-    found: dict[bytes, bytes | None] = {}
-    for order in ("ASC", "DESC"):  # from both ends up to the damage
+    vectors: dict[bytes, bytes | None] = {}
+    for order in ("ASC", "DESC"):  # SQLite stops at the damage: read up to it from both ends
         with (
             suppress(sqlite3.DatabaseError, UnicodeDecodeError),
             closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as c,
         ):
-            c.text_factory = bytes  # whatever the damage made of them
+            c.text_factory = bytes  # a damaged key may have become invalid text
             for key, vector, crc in c.execute(f"SELECT key, vector, crc FROM vectors ORDER BY rowid {order}"):  # noqa: S608
                 if isinstance(key, bytes) and isinstance(vector, bytes):
-                    found[key] = vector if vector_crc(key, vector) == crc else None
-    good = {key: vector for key, vector in found.items() if vector is not None}
-    return good, len(found) - len(good)
+                    vectors[key] = vector if vector_crc(key, vector) == crc else None
+    good = {key: vector for key, vector in vectors.items() if vector is not None}
+    return good, len(vectors) - len(good)

@@ -1,7 +1,7 @@
-"""The vectors of a generation as a few FAISS files: a build adds one, and merges those that are small or half dead.
+"""Store the vectors of a generation as a few FAISS files, the segments.
 
-A segment's file never changes. The catalog says which segment has a passage's vector; the ids of a segment whose
-passages are gone are listed in a file beside it.
+A build adds a segment, and merges segments that are small or have many dead passages. A segment's file never changes.
+The catalog says which segment has a passage's vector; a file beside the segment lists the ids of its dead passages.
 """
 
 from __future__ import annotations
@@ -18,17 +18,18 @@ import numpy as np
 from rag.errors import IndexDamagedError
 from rag.index import files, queries
 from rag.index.catalog import IndexFile
-from rag.index.vectors import Bytes, Dense, Segment, ivf_lists_for
+from rag.index.vectors import Bytes, DenseIndex, Segment, ivf_lists_for
 from rag.models.base import Ints
 
-DEAD_SHARE = 0.25  # a segment that would have more dead passages than this is written anew without them
-NAME = re.compile(r"(?:.*/)?vectors-(\d{6,})\.faiss")
-IDS = np.dtype("<i8")  # of the list of the dead
+MAX_DEAD_SHARE = 0.25  # a segment with a larger share of dead passages is written again without them
+MIN_SIZE_RATIO = 2  # a segment stays when it has more than this many times the passages of the new one
+VECTORS_NAME = re.compile(r"(?:.*/)?vectors-(\d{6,})\.faiss")
+ID_DTYPE = np.dtype("<i8")  # of the list of dead passages
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Known:
-    """A segment of the generation before, as it is now: how many of its passages are left, and the ids of the rest."""
+class _OldSegment:
+    """A segment of the generation before: how many of its passages are alive now, and the ids of the dead ones."""
 
     path: Path
     number: int
@@ -37,16 +38,18 @@ class _Known:
 
 
 def vectors_name(number: int) -> str:
+    """Return the name of the file with a segment's vectors."""
     return f"vectors-{number:06d}.faiss"
 
 
 def dead_name(number: int) -> str:
+    """Return the name of the file with the ids of a segment's dead passages."""
     return f"vectors-{number:06d}.dead"
 
 
 def number(name: str) -> int | None:
-    """Return the number of the segment whose vectors the file has; None when it is another kind of file."""
-    match = NAME.fullmatch(name)
+    """Return the number of the segment whose vectors the file `name` has; None for another kind of file."""
+    match = VECTORS_NAME.fullmatch(name)
     return int(match[1]) if match else None
 
 
@@ -61,16 +64,21 @@ def write(
     before: Sequence[IndexFile],
     dead: Mapping[int, Sequence[int]],
 ) -> None:
-    """Give every passage that has been encoded its place in a segment, and write or link the segments into `folder`.
+    """Assign every encoded passage to a segment, and write or link the segments into `folder`.
 
-    `before` are the files of the last generation and `dead` the ids that left each of its segments since; without any
-    files all vectors go into one new segment.
+    Args:
+        index: the index folder.
+        connection: to its catalog.
+        dimension: of the vectors.
+        folder: of the new generation.
+        before: the files of the last generation; when empty, all vectors go into one new segment.
+        dead: segment of the last generation -> ids that are dead since.
 
     Raises:
-        IndexDamaged: the catalog lacks a vector that it should have.
+        IndexDamagedError: the catalog lacks a vector that it should have.
         OSError: the disk is full, or the like.
     """
-    known = [_known(connection, index / file.name, dead) for file in before if number(file.name) is not None]
+    known = [_old_segment(connection, index / file.name, dead) for file in before if number(file.name) is not None]
     if not before:
         connection.execute("UPDATE passages SET segment = NULL WHERE segment IS NOT NULL")
     new = max((segment.number for segment in known), default=0) + 1
@@ -83,38 +91,39 @@ def write(
         made.write(folder / vectors_name(new))
     for segment in known:
         if segment not in merged:
-            _keep(segment, folder, grown=segment.number in dead)
+            _link(segment, folder, new_dead=segment.number in dead)
 
 
-def _known(connection: sqlite3.Connection, path: Path, dead: Mapping[int, Sequence[int]]) -> _Known:
-    found = number(path.name)
-    assert found is not None
-    live = connection.execute("SELECT count(*) FROM passages WHERE segment = ?", (found,)).fetchone()[0]
-    listed = path.with_name(dead_name(found))
-    earlier = np.frombuffer(listed.read_bytes() if listed.exists() else b"", dtype=IDS)
-    return _Known(path, found, live, np.sort(np.append(earlier, np.array(dead.get(found, []), dtype=IDS))))
+def _old_segment(connection: sqlite3.Connection, path: Path, dead: Mapping[int, Sequence[int]]) -> _OldSegment:
+    n = number(path.name)
+    assert n is not None
+    live = connection.execute("SELECT count(*) FROM passages WHERE segment = ?", (n,)).fetchone()[0]
+    list_path = path.with_name(dead_name(n))
+    earlier = np.frombuffer(list_path.read_bytes() if list_path.exists() else b"", dtype=ID_DTYPE)
+    return _OldSegment(path, n, live, np.sort(np.append(earlier, np.array(dead.get(n, []), dtype=ID_DTYPE))))
 
 
-def _to_merge(known: Iterable[_Known], added: int) -> list[_Known]:
-    """Choose the segments that go into a new one of `added` passages.
+def _to_merge(known: Iterable[_OldSegment], added: int) -> list[_OldSegment]:
+    """Choose the segments that are merged into a new one of `added` passages.
 
-    Those left have each more than twice as many passages as the new one had before it took them in, so that there are
-    about log2(n) of them, and a passage is written about log2(n) times, however many builds there are.
+    Small segments come first. A segment stays when it has more than twice the passages that the new one has by then. So
+    there are about log2(n) segments, and a passage is written about log2(n) times, for any number of builds.
     """
     merged = []
     for segment in sorted(known, key=lambda segment: segment.live):
-        half_dead = len(segment.dead) > DEAD_SHARE * (segment.live + len(segment.dead))
-        if half_dead or (added and segment.live <= 2 * added):
+        too_dead = len(segment.dead) > MAX_DEAD_SHARE * (segment.live + len(segment.dead))
+        if too_dead or (added and segment.live <= MIN_SIZE_RATIO * added):
             merged.append(segment)
             added += segment.live
     return merged
 
 
-def _keep(segment: _Known, folder: Path, *, grown: bool) -> None:
+def _link(segment: _OldSegment, folder: Path, *, new_dead: bool) -> None:
+    """Link the segment into `folder`, and link or write the list of its dead passages."""
     files.link(segment.path, folder / segment.path.name)
     name = dead_name(segment.number)
-    if grown:
-        (folder / name).write_bytes(segment.dead.astype(IDS).tobytes())
+    if new_dead:
+        (folder / name).write_bytes(segment.dead.astype(ID_DTYPE).tobytes())
     elif len(segment.dead):
         files.link(segment.path.with_name(name), folder / name)
 
@@ -124,26 +133,30 @@ def _keep(segment: _Known, folder: Path, *, grown: bool) -> None:
 
 def read(
     index: Path, named: Sequence[IndexFile], dimension: int, held: Mapping[str, Segment]
-) -> tuple[Dense, dict[str, Segment]]:
-    """Read the segments among the files that the catalog names, but those already `held`, by checksum.
+) -> tuple[DenseIndex, dict[str, Segment]]:
+    """Read the segments among the `named` files; take those with a checksum in `held` from there.
 
-    Each file is read once, and FAISS, which trusts what it parses, sees only bytes that match their checksum.
+    Each file is read once. FAISS trusts what it parses, so it gets only bytes that match their checksum.
 
     Raises:
-        IndexDamaged: a file is not there, or not as it was written.
+        IndexDamagedError: a file is missing, or is not as it was written.
     """
     loaded = {file.sha256: read_one(index, file, named, held) for file in named if number(file.name) is not None}
-    return Dense(list(loaded.values()), dimension), loaded
+    return DenseIndex(list(loaded.values()), dimension), loaded
 
 
 def read_one(index: Path, file: IndexFile, named: Sequence[IndexFile], held: Mapping[str, Segment]) -> Segment:
-    """Read the segment of this file, without its dead."""
-    found = number(file.name)
-    assert found is not None
+    """Read the segment of the vector file `file`, without its dead passages.
+
+    Raises:
+        IndexDamagedError: a file is missing, or is not as it was written.
+    """
+    n = number(file.name)
+    assert n is not None
     segment = held.get(file.sha256) or Segment.from_bytes(_verified(index, file))
-    listed = next((other for other in named if other.name.endswith(f"/{dead_name(found)}")), None)
+    dead = next((other for other in named if other.name.endswith(f"/{dead_name(n)}")), None)
     return segment.without(
-        np.empty(0, np.int64) if listed is None else _verified(index, listed).view(IDS).astype(np.int64)
+        np.empty(0, np.int64) if dead is None else _verified(index, dead).view(ID_DTYPE).astype(np.int64)
     )
 
 

@@ -1,9 +1,9 @@
-"""The nearest passages by meaning: inner product over unit vectors, which is the cosine (FAISS).
+"""Dense retrieval: the passages whose vectors have the largest cosine with a query vector (FAISS).
 
-The vectors have half precision and stand in a few immutable segments; searching them all is searching one. A segment
-of up to `LARGE` vectors is scanned whole, which is exact. A larger one is divided into cells, of which a search scans
-the nearest (inverted file; Jégou, Douze & Schmid 2011, without their compression): docs/index-size.md says what that
-costs and finds.
+The vectors have unit length, so their inner product is the cosine. They have half precision and are stored in a few
+immutable segments, which are searched as one. A segment of up to `MAX_EXACT_VECTORS` vectors is scanned whole, which is
+exact. A larger one is divided into IVF lists, and a search scans the nearest of them (inverted file; Jégou, Douze &
+Schmid 2011, without their compression). docs/index-size.md gives the time and the recall.
 """
 
 from __future__ import annotations
@@ -21,15 +21,16 @@ import numpy.typing as npt
 from rag.errors import IndexDamagedError
 from rag.models.base import Floats, Ints
 
-MORE = 16  # results asked for beyond `k`, so that equal scores at its edge rarely need a second look
-# A scan reads every vector from memory, ten milliseconds for this many, and segments of at most this size add up to
-# twice as many. On a busy machine the memory is what there is least of.
-LARGE = 100_000
-PROBED = 128  # cells that a search of a large segment scans, of about 2√n: so many find what counts at any n
-SPARE = 4  # times the results asked for: the least vectors that a search compares
-TRAINED_ON = 64  # vectors for each cell, from which its place is found
-ROUNDS = 10  # of k-means
-SEED = 20
+EXTRA_RESULTS = 16  # asked for beyond `k`, so that equal scores at rank `k` rarely need a second search
+# The largest segment that is scanned whole. A scan reads every vector from memory: ten milliseconds for this many.
+# Segments of at most this size hold twice as many vectors together.
+MAX_EXACT_VECTORS = 100_000
+# How many of about 2√n IVF lists a search of a large segment scans. The recall stays the same for any n.
+PROBED_LISTS = 128
+COMPARED_PER_RESULT = 4  # a search compares at least so many vectors for each result asked for
+TRAINING_VECTORS_PER_LIST = 64
+KMEANS_ROUNDS = 10
+KMEANS_SEED = 20
 
 Bytes = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
@@ -39,18 +40,18 @@ class Segment:
     """An immutable set of passage vectors, in half precision. Searching is safe from several threads.
 
     Attributes:
-        ids: of the passages (n,), ascending; the dead ones among them.
+        ids: of the passages (n,), ascending, with the dead ones.
         alive: whether a passage still has this vector (n,); None when all have.
-        cells: that the vectors are divided into; 0 when all are scanned.
+        ivf_lists: how many lists the vectors are divided into; 0 when a search scans all vectors.
     """
 
-    def __init__(self, index: Any, alive: Mask | None = None, held: Bytes | None = None) -> None:
-        """Use `build` or `from_bytes`. `held` are the bytes that `index` only refers to."""
+    def __init__(self, index: Any, alive: Mask | None = None, buffer: Bytes | None = None) -> None:
+        """Use `build` or `from_bytes`. `buffer` are the bytes that `index` refers to without owning them."""
         import faiss
 
-        self._index, self._held = index, held
-        self._by_row = faiss.downcast_index(index.index)  # the ids are looked up here
-        self.cells = self._by_row.nlist if isinstance(self._by_row, faiss.IndexIVF) else 0
+        self._index, self._buffer = index, buffer
+        self._by_row = faiss.downcast_index(index.index)  # without the map from rows to ids
+        self.ivf_lists = self._by_row.nlist if isinstance(self._by_row, faiss.IndexIVF) else 0
         self.ids: Ints = faiss.vector_to_array(index.id_map)
         self.alive = alive
         self._alive_rows = None if alive is None else _selector(alive)
@@ -60,14 +61,14 @@ class Segment:
 
     @property
     def dimension(self) -> int:
+        """The length d of its vectors."""
         return int(self._index.d)
 
     @classmethod
-    def build(cls, blocks: Iterable[tuple[Ints, Floats]], dimension: int, cells: int = 0) -> Segment:
-        """Take in blocks of ids (m,) and vectors (m, d) of unit length; the ids ascend over all blocks.
+    def build(cls, blocks: Iterable[tuple[Ints, Floats]], dimension: int, ivf_lists: int = 0) -> Segment:
+        """Build a segment from blocks of ids (m,) and vectors (m, d) of unit length; the ids ascend over all blocks.
 
-        They are divided into as many `cells`, by what the first of them look like. Ids are digests, so those are as
-        good as drawn at random.
+        The first vectors train the IVF lists. Ids are digests, so the first vectors are a random sample.
 
         Raises:
             ValueError: the shapes do not fit each other, or the ids are not ascending.
@@ -76,8 +77,8 @@ class Segment:
 
         checked = _checked(blocks, dimension)
         first: list[tuple[Ints, Floats]] = []
-        if cells:
-            index, first = _divided(checked, dimension, cells)
+        if ivf_lists:
+            index, first = _trained(checked, dimension, ivf_lists)
         else:
             index = faiss.IndexScalarQuantizer(dimension, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
         numbered = faiss.IndexIDMap(index)
@@ -87,12 +88,12 @@ class Segment:
 
     @classmethod
     def from_bytes(cls, data: Bytes) -> Segment:
-        """Read what `write` wrote. Only for bytes whose checksum was verified: FAISS trusts what it parses.
+        """Read a segment that `write` wrote. Verify the checksum of `data` first: FAISS trusts what it parses.
 
-        The segment refers to `data` instead of copying it; leave it as it is.
+        The segment refers to `data` and does not copy it: do not change it.
 
         Raises:
-            IndexDamaged: the bytes are another kind of index.
+            IndexDamagedError: the bytes are not such a segment.
         """
         import faiss
 
@@ -104,10 +105,10 @@ class Segment:
         kinds = (faiss.IndexScalarQuantizer, faiss.IndexIVFScalarQuantizer)
         if not isinstance(inner, kinds) or inner.sq.qtype != faiss.ScalarQuantizer.QT_fp16:
             raise IndexDamagedError(f"the vector file holds a {type(index).__name__}: run `onrecord repair`")
-        return cls(index, held=data)
+        return cls(index, buffer=data)
 
     def write(self, path: Path) -> None:
-        """Write all of it, dead passages too, into a new file.
+        """Write all vectors, also those of dead passages, into a new file.
 
         Raises:
             OSError: the disk is full, or the like.
@@ -120,15 +121,15 @@ class Segment:
             raise OSError(f"vector file {path}: {error}") from error
 
     def without(self, dead: Ints) -> Segment:
-        """Return the same vectors but for those of `dead`, all of which must be of this segment; nothing is copied."""
+        """Return the segment without the ids in `dead`, all of which must be in it; no vector is copied."""
         if not len(dead):
-            return self if self.alive is None else Segment(self._index, held=self._held)
+            return self if self.alive is None else Segment(self._index, buffer=self._buffer)
         alive = np.ones(len(self.ids), dtype=np.bool_)
         alive[self._rows(dead)[0]] = False
-        return Segment(self._index, alive, self._held)
+        return Segment(self._index, alive, self._buffer)
 
     def top(self, vector: Floats, k: int, allowed: Ints | None) -> list[tuple[int, float]]:
-        """Return up to `k` (passage id, cosine), best first; which of equal ones come last is left to chance."""
+        """Return up to `k` (passage id, cosine), best first; of equal cosines at rank `k`, any may be left out."""
         if not len(self.ids):
             return []
         eligible, selector = len(self), self._alive_rows
@@ -142,32 +143,32 @@ class Segment:
         k = min(k, eligible)
         with _one_thread():
             cosines, rows = self._by_row.search(vector[None, :], k, params=self._parameters(selector, k, eligible))
-        found = rows[0] >= 0
-        return list(zip(self.ids[rows[0][found]].tolist(), cosines[0][found].tolist(), strict=True))
+        filled = rows[0] >= 0
+        return list(zip(self.ids[rows[0][filled]].tolist(), cosines[0][filled].tolist(), strict=True))
 
     def _parameters(self, selector: Any, k: int, eligible: int) -> Any:
-        """Return what tells FAISS to look at `eligible` vectors only, and at how many cells.
+        """Return the FAISS parameters of a search over `eligible` vectors.
 
-        The fewer are eligible, the more cells: about as many vectors are compared as without a selection, and where
-        the eligible ones are no more than that, all of them.
+        With fewer eligible vectors, more IVF lists are scanned, so that a search compares about the same number of
+        vectors; when no more than that are eligible, it compares all of them.
         """
         import faiss
 
-        if not self.cells:
+        if not self.ivf_lists:
             return None if selector is None else faiss.SearchParameters(sel=selector)  # type: ignore[call-arg]
-        least = math.ceil(SPARE * k * self.cells / len(self.ids))
-        probed = math.ceil(max(PROBED, least) * len(self.ids) / eligible)
-        return faiss.SearchParametersIVF(sel=selector, nprobe=min(probed, self.cells))  # type: ignore[call-arg]
+        fewest = math.ceil(COMPARED_PER_RESULT * k * self.ivf_lists / len(self.ids))
+        probed = math.ceil(max(PROBED_LISTS, fewest) * len(self.ids) / eligible)
+        return faiss.SearchParametersIVF(sel=selector, nprobe=min(probed, self.ivf_lists))  # type: ignore[call-arg]
 
     def vectors(self, ids: Ints) -> tuple[Floats, Ints]:
-        """Return the vectors (m, d) of those of `ids` that have one here, and their places (m,) in `ids`."""
-        rows, places = self._rows(ids)
+        """Return the vectors (m, d) of the `ids` that are alive here, and their positions (m,) in `ids`."""
+        rows, positions = self._rows(ids)
         if self.alive is not None:
-            rows, places = rows[self.alive[rows]], places[self.alive[rows]]
-        return self._by_row.reconstruct_batch(rows), places
+            rows, positions = rows[self.alive[rows]], positions[self.alive[rows]]
+        return self._by_row.reconstruct_batch(rows), positions
 
     def _rows(self, ids: Ints) -> tuple[Ints, Ints]:
-        """Return the rows (m,) of those of `ids` that are here, and their places (m,) in `ids`."""
+        """Return the rows (m,) of the `ids` that are here, and their positions (m,) in `ids`."""
         rows = np.searchsorted(self.ids, ids)
         here = rows < len(self.ids)
         here[here] = self.ids[rows[here]] == ids[here]
@@ -175,14 +176,16 @@ class Segment:
 
 
 def ivf_lists_for(count: int) -> int:
-    """Return how many cells a segment of `count` vectors is divided into; 0 when it is scanned whole."""
-    return math.isqrt(4 * count) if count > LARGE else 0
+    """Return how many IVF lists a segment of `count` vectors has; 0 when it is scanned whole."""
+    return math.isqrt(4 * count) if count > MAX_EXACT_VECTORS else 0
 
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Keep FAISS on the calling thread, for one query is searched on one anyway: the threads that OpenMP would start
-    for it, anew for each thread that asks, only wait, and burn more time than the search takes.
+    """Keep FAISS on the calling thread.
+
+    FAISS searches one query on one thread. OpenMP would still start a team for each calling thread, and its idle
+    threads would take more time than the search.
     """
     import faiss
 
@@ -195,13 +198,18 @@ def _one_thread() -> Iterator[None]:
 
 
 def _selector(rows: Mask) -> Any:
-    """Return what lets FAISS look at these rows only."""
+    """Return the FAISS selector of these rows."""
     import faiss
 
     return faiss.IDSelectorBitmap(np.packbits(rows, bitorder="little"))  # type: ignore[call-arg,arg-type]
 
 
 def _checked(blocks: Iterable[tuple[Ints, Floats]], dimension: int) -> Iterator[tuple[Ints, Floats]]:
+    """Yield the blocks as int64 and float32.
+
+    Raises:
+        ValueError: the shapes do not fit, or the ids are not ascending.
+    """
     last = -1
     for ids, vectors in blocks:
         if vectors.shape != (len(ids), dimension):
@@ -212,39 +220,39 @@ def _checked(blocks: Iterable[tuple[Ints, Floats]], dimension: int) -> Iterator[
         last = int(ids[-1]) if len(ids) else last
 
 
-def _divided(
-    blocks: Iterator[tuple[Ints, Floats]], dimension: int, cells: int
+def _trained(
+    blocks: Iterator[tuple[Ints, Floats]], dimension: int, ivf_lists: int
 ) -> tuple[Any, list[tuple[Ints, Floats]]]:
-    """Return an empty index of as many cells, and the blocks that were taken to find their places."""
+    """Return an empty index with trained IVF lists, and the blocks that were taken to train it."""
     import faiss
 
     first, taken = [], 0
-    while taken < TRAINED_ON * cells and (block := next(blocks, None)):
+    while taken < TRAINING_VECTORS_PER_LIST * ivf_lists and (block := next(blocks, None)):
         first.append(block)
         taken += len(block[0])
     index = faiss.IndexIVFScalarQuantizer(
         faiss.IndexFlatIP(dimension),
         dimension,
-        cells,
+        ivf_lists,
         faiss.ScalarQuantizer.QT_fp16,
         faiss.METRIC_INNER_PRODUCT,
-        False,  # a vector itself is stored, not how far it is from the middle of its cell
+        False,  # store the vector itself, not its difference from the centroid of its list
     )
-    index.cp.seed, index.cp.niter = SEED, ROUNDS
-    index.cp.max_points_per_centroid, index.cp.min_points_per_centroid = TRAINED_ON, 1
+    index.cp.seed, index.cp.niter = KMEANS_SEED, KMEANS_ROUNDS
+    index.cp.max_points_per_centroid, index.cp.min_points_per_centroid = TRAINING_VECTORS_PER_LIST, 1
     index.train(np.concatenate([vectors for _, vectors in first]))
-    index.make_direct_map()  # from a row to its cell
+    index.make_direct_map()  # from a row to its list
     return index, first
 
 
-class Dense:
-    """The vectors of a generation: no passage is alive in two segments. Searching is safe from several threads."""
+class DenseIndex:
+    """The vectors of a generation. A passage is alive in at most one segment. Searching is safe from many threads."""
 
     def __init__(self, segments: Sequence[Segment], dimension: int) -> None:
         """Search `segments`, whose vectors have `dimension` numbers.
 
         Raises:
-            ValueError: a segment's have not.
+            ValueError: a segment has another dimension.
         """
         if wrong := [segment.dimension for segment in segments if segment.dimension != dimension]:
             raise ValueError(f"a segment has vectors of {wrong[0]} numbers, the index of {dimension}")
@@ -255,7 +263,7 @@ class Dense:
         return sum(map(len, self.segments))
 
     def search(self, vector: Floats, k: int, allowed: Ints | None = None) -> list[tuple[int, float]]:
-        """Return up to `k` (passage id, cosine), best first, equal ones by id; only `allowed` ids when given.
+        """Return up to `k` (passage id, cosine), best first, equal cosines by id; only `allowed` ids when given.
 
         Raises:
             ValueError: `vector` is not (d,).
@@ -263,20 +271,20 @@ class Dense:
         if vector.shape != (self.dimension,):
             raise ValueError(f"a query vector of shape {vector.shape} does not fit an index of ({self.dimension},)")
         vector = np.ascontiguousarray(vector, dtype=np.float32)
-        depth = k + MORE
+        depth = k + EXTRA_RESULTS
         while k > 0:
             tops = [segment.top(vector, depth, allowed) for segment in self.segments]
             best = sorted(chain(*tops), key=lambda hit: (-hit[1], hit[0]))[:k]
-            # A segment that has more to give, and gave something as good as the last of these, may hide its equals.
+            # A segment that returned all it was asked for may hold more passages with the same cosine as the last one.
             if not any(len(top) == depth and top[-1][1] >= best[-1][1] for top in tops):
                 return best
             depth *= 4
         return []
 
     def cosines(self, vector: Floats, ids: Ints) -> Floats:
-        """Return the cosine (n,) of `vector` with each passage of `ids`; NaN for one that has no vector (yet)."""
+        """Return the cosine (n,) of `vector` with each passage of `ids`; NaN for a passage without a vector."""
         cosines = np.full(len(ids), np.nan, dtype=np.float32)
         for segment in self.segments:
-            vectors, places = segment.vectors(ids)
-            cosines[places] = vectors @ vector
+            vectors, positions = segment.vectors(ids)
+            cosines[positions] = vectors @ vector
         return cosines

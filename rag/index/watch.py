@@ -1,81 +1,110 @@
-"""Build again whenever the folder of articles has changed and has come to rest."""
+"""Build the index again whenever the folder of articles has changed and its files are complete."""
 
 from __future__ import annotations
 
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from rag.errors import IndexLockedError, OnRecordError, SourceError
 from rag.index.build import BuildReport
 
-SETTLE = 1.0  # seconds without a change after which a file counts as written: editors and copies pause for less
-LONGEST = 60.0  # seconds that a file which never comes to rest keeps the others waiting
-LOCKED_WAIT = 2.0  # seconds between two looks whether another build has ended
+SETTLE_SECONDS = 1.0  # a file is written when it has not changed for so long; editors pause for less
+MAX_WAIT_SECONDS = 60.0  # that a file which keeps changing delays the build
+LOCKED_RETRY_SECONDS = 2.0  # between two tries while another build is running
 
-Told = Callable[[BuildReport | OnRecordError], None]
-State = tuple[int, int, int] | None  # inode, size and time of change of a file; None when there is none
+Report = Callable[[BuildReport | OnRecordError], None]
+State = tuple[int, int, int] | None  # inode, size and time of change of a file; None when it does not exist
 
 
 def watch(
     seeds: Path,
     index: Path,
     build: Callable[[], BuildReport],
-    told: Told,
-    settle: float = SETTLE,
+    report: Report,
+    settle: float = SETTLE_SECONDS,
     stop: threading.Event | None = None,
 ) -> None:
-    """Call `build` now, and again after each change in folder `seeds`, until `stop` is set or the process is told to.
+    """Call `build` now, and again after each change in folder `seeds`, until `stop` is set or a signal comes.
 
-    `told` gets each report, and each error that may pass: a build that failed is tried again after the next change,
-    one that found another build under way as soon as that has ended.
+    Args:
+        seeds: the folder of articles.
+        index: the folder of the index, whose changes are ignored.
+        build: brings the index up to date.
+        report: gets the report of each build, and each error that may pass. After an error, the next change starts a
+            build; after the error that another build is running, the end of that build does.
+        settle: seconds without a change before a build.
+        stop: ends the watch.
 
     Raises:
-        SourceError: there is no such folder, or it went away.
-        OnRecordError: the first build failed for another reason than that there are no articles yet, or the system
-            cannot watch the folder.
+        SourceError: the folder does not exist, or was removed or replaced.
+        OnRecordError: the first build failed although there are articles, or the system cannot watch the folder.
     """
     folder = _folder(seeds)
     root, inside = seeds.resolve(), index.resolve()
-    moving: dict[Path, State] = {}  # what changed since the last build, as it was when that was noticed
+    pending = _Pending(settle)
     due, first, locked = True, True, False
-    changed = oldest = tried = 0.0  # when something last changed, and first; when a build was last tried
+    tried = 0.0  # when a build was last tried
     for paths in _changes(root, settle, stop):
         now = time.monotonic()
         if _folder(seeds) != folder:
             raise SourceError(f"the articles folder {seeds} was replaced by another: start again")
-        if fresh := {path: _state(path) for path in paths if _concerns(path, root, inside)}:
-            changed, oldest = now, oldest if moving else now
-            moving |= fresh
-        if not (due or moving) or (locked and now - tried < LOCKED_WAIT):
+        pending.add({path for path in paths if _concerns(path, root, inside)}, now)
+        if not (due or pending) or (locked and now - tried < LOCKED_RETRY_SECONDS) or not pending.settled(now):
             continue
-        if moving and now - oldest < LONGEST:
-            if now - changed < settle:
-                continue
-            if (states := {path: _state(path) for path in moving}) != moving:  # no event told of it
-                moving, changed = states, now
-                continue
-        moving.clear()
+        pending.clear()
         tried = now
+        was_locked, due, locked = locked, False, False
         try:
-            told(build())
-            due = locked = False
+            report(build())
         except IndexLockedError as error:
-            if not locked:
-                told(error)
             due = locked = True
+            if not was_locked:
+                report(error)
         except OnRecordError as error:
             if first and not isinstance(error, SourceError):
                 raise
-            told(error)
-            due = locked = False
+            report(error)
         first = False
 
 
+class _Pending:
+    """The files that changed since the last build, in the state in which the change was noticed."""
+
+    def __init__(self, settle: float) -> None:
+        self._settle = settle
+        self._states: dict[Path, State] = {}
+        self._oldest = self._newest = 0.0  # times of the first and the last change
+
+    def __bool__(self) -> bool:
+        return bool(self._states)
+
+    def add(self, paths: Iterable[Path], now: float) -> None:
+        """Note that these files have changed."""
+        if fresh := {path: _state(path) for path in paths}:
+            self._oldest, self._newest = self._oldest if self._states else now, now
+            self._states |= fresh
+
+    def settled(self, now: float) -> bool:
+        """Return whether no file has changed for a while, or the first change is too long ago."""
+        if not self._states or now - self._oldest >= MAX_WAIT_SECONDS:
+            return True
+        if now - self._newest < self._settle:
+            return False
+        if (states := {path: _state(path) for path in self._states}) != self._states:  # a change without an event
+            self._states, self._newest = states, now
+            return False
+        return True
+
+    def clear(self) -> None:
+        """Forget all changes."""
+        self._states.clear()
+
+
 def _changes(root: Path, settle: float, stop: threading.Event | None) -> Iterator[set[Path]]:
-    """Yield the paths that changed, several times a second while there are any, and none when nothing does."""
+    """Yield the paths that have changed, several times a second; an empty set when nothing has."""
     import watchfiles
 
     step = max(1, int(settle * 1000 / 4))
@@ -93,12 +122,12 @@ def _changes(root: Path, settle: float, stop: threading.Event | None) -> Iterato
             yield {Path(path) for _, path in changes}
     except (OSError, RuntimeError) as error:
         raise OnRecordError(
-            f"{root} cannot be watched ({error}): see to fs.inotify.max_user_watches, or run `onrecord build` yourself"
+            f"{root} cannot be watched ({error}): raise fs.inotify.max_user_watches, or run `onrecord build` yourself"
         ) from error
 
 
 def _concerns(path: Path, root: Path, index: Path) -> bool:
-    """Whether a build would look at the path: not at what is hidden, and not at an index among the articles."""
+    """Return whether a build would read the path: it is not hidden, and not in an index among the articles."""
     if path.is_relative_to(index):
         return False
     return path.is_relative_to(root) and not any(part.startswith(".") for part in path.relative_to(root).parts)
@@ -113,7 +142,7 @@ def _state(path: Path) -> State:
 
 
 def _folder(seeds: Path) -> tuple[int, int]:
-    """Return which folder it is: one of the same name is another one."""
+    """Return the identity of the folder; a new folder of the same name has another one."""
     try:
         status = os.stat(seeds)
     except OSError as error:

@@ -14,7 +14,7 @@ from itertools import islice, pairwise
 
 from rag.errors import SourceError
 from rag.ingest.boilerplate import boilerplate, breadcrumbs
-from rag.ingest.loaders import Source
+from rag.ingest.loaders import Failure, Source, SourceFile, read_file
 from rag.ingest.publish_dates import iso_date
 from rag.ingest.sandbox import read_page_isolated
 from rag.types import Article, Removed
@@ -60,6 +60,21 @@ def clean(source: Source) -> Article:
         draft.remove(reasons.get)
     _remove_title(draft, last_step)
     return draft.article(source)
+
+
+def articles_of(file: SourceFile) -> Iterator[Article | Failure]:
+    """Yield the cleaned articles of a file, and a failure for each part that is not an article."""
+    for source in read_file(file):
+        if isinstance(source, Failure):
+            yield source
+            continue
+        where = f"{source.path} ({source.id})" if source.kind == "record" else source.path
+        try:
+            yield clean(source)
+        except SourceError as error:
+            yield Failure(where, str(error))
+        except Exception as error:  # a library that fails on one article must not stop the others
+            yield Failure(where, f"cannot be cleaned ({type(error).__name__}: {error})")
 
 
 @dataclass(frozen=True, slots=True)

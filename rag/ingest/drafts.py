@@ -19,9 +19,9 @@ from tempfile import TemporaryDirectory
 from urllib.parse import unquote
 
 from rag.errors import SourceError
-from rag.ingest.cleaning import clean
+from rag.ingest.cleaning import articles_of
 from rag.ingest.decoding import decode_text
-from rag.ingest.loaders import KINDS, SUPPORTED, Failure, find_files, read_file
+from rag.ingest.loaders import KINDS, SUPPORTED, Failure, find_files
 from rag.ingest.web import FetchedPage
 from rag.types import Article
 
@@ -81,15 +81,9 @@ def draft_file(name: str, data: bytes) -> Draft:
     with TemporaryDirectory(prefix="onrecord-") as folder:
         Path(folder, safe).write_bytes(data)
         files, failures = find_files(Path(folder))
-        articles: list[Article] = []
-        for item in islice((item for file in files for item in read_file(file)), PREVIEWED_ARTICLES + 1):
-            if isinstance(item, Failure):
-                failures.append(item)
-                continue
-            try:
-                articles.append(clean(item))
-            except SourceError as error:
-                failures.append(Failure(item.path, str(error)))
+        items = list(islice((item for file in files for item in articles_of(file)), PREVIEWED_ARTICLES + 1))
+    articles = [item for item in items if not isinstance(item, Failure)]
+    failures += [item for item in items if isinstance(item, Failure)]
     more = len(articles) + len(failures) > PREVIEWED_ARTICLES
     return Draft(safe, data, tuple(articles[:PREVIEWED_ARTICLES]), tuple(failures), more)
 

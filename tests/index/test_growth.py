@@ -22,9 +22,10 @@ from rag.index.build import build
 from rag.index.check import check, status
 from rag.index.reader import Index
 from rag.index.repair import repair
-from rag.index.segments import _Known, _to_merge
+from rag.index.segments import _OldSegment, _to_merge
 from rag.index.vectors import Bytes
 from rag.models.base import Floats
+from rag.query.analysis import analyse
 from rag.retrieval.hybrid import retrieve
 from tests.conftest import HashEncoder
 from tests.index.test_index import content, found
@@ -45,7 +46,7 @@ def fill(archive: Path, numbers: Sequence[int]) -> None:
 @pytest.fixture
 def eager(monkeypatch: pytest.MonkeyPatch) -> None:
     """Builds that think little is much: words first from 5 texts on, windows of 4, commits as often as may be."""
-    monkeypatch.setattr(build_module, "MANY", 4)
+    monkeypatch.setattr(build_module, "MANY_TEXTS", 4)
     monkeypatch.setattr(build_module, "ENCODE_WINDOW", 4)
     monkeypatch.setattr(build_module, "COMMIT_SECONDS", 0.0)
 
@@ -96,7 +97,7 @@ def test_a_large_first_build_answers_by_words_and_then_in_growing_batches(archiv
         assert check(index_path) == []
         seen.append(known(index_path))
         with Index.open(index_path).snapshot() as snapshot:
-            hits = retrieve(snapshot, HashEncoder(), "article said number 39", k=40)
+            hits = retrieve(snapshot, HashEncoder(), analyse("article said number 39"), k=40)
             assert len(hits) == 40
             assert sum("dense" in hit.stages for hit in hits) == seen[-1][1]
             assert hits[0].passage.article.path == "039.txt"
@@ -179,9 +180,9 @@ from pathlib import Path
 from rag.index import build as build_module, commit as commit_module
 from rag.index.build import build
 from tests.conftest import HashEncoder
-build_module.MANY, build_module.ENCODE_WINDOW, build_module.COMMIT_SECONDS = 4, 4, 0.0
+build_module.MANY_TEXTS, build_module.ENCODE_WINDOW, build_module.COMMIT_SECONDS = 4, 4, 0.0
 left = int(sys.argv[3])
-step = commit_module._set_derived if sys.argv[4] == "in" else commit_module._remove_unnamed
+step = commit_module._set_index_files if sys.argv[4] == "in" else commit_module._remove_unused_folders
 def die(*arguments):
     global left
     left -= 1
@@ -210,7 +211,7 @@ def test_a_build_killed_at_a_commit_leaves_the_one_before_or_the_new_one(
     assert check(index_path) == []
     with catalog.reader(index_path) as (connection, _):
         named = {name.split("/")[0] for (name,) in connection.execute("SELECT name FROM derived")}
-    assert {folder.name for _, folder in generations.folders(index_path)} == named
+    assert {folder.name for _, folder in generations.generation_folders(index_path)} == named
 
 
 @pytest.mark.usefixtures("eager")
@@ -266,7 +267,9 @@ def test_growing_step_by_step_comes_to_the_same_as_building_once(
             assert one.dense.search(vector, 20) == other.dense.search(vector, 20)
             ids = [id_ for id_, _ in one.lexical.search(word, 200)]
             assert set(ids) == {id_ for id_, _ in other.lexical.search(word, 200)}
-            dead = bm25.stored(next((root / "grown").glob(f"derived-{one.generation:06d}-*")) / generations.LEXICAL)[1]
+            dead = bm25.count_passages(
+                next((root / "grown").glob(f"derived-{one.generation:06d}-*")) / generations.LEXICAL
+            )[1]
             if not dead:  # else the words of the dead are still counted
                 assert one.lexical.search(word, 20) == other.lexical.search(word, 20)
 
@@ -277,7 +280,7 @@ def test_a_large_segment_grows_shrinks_is_damaged_and_mended_as_a_small_one(
 ) -> None:
     fill(archive, range(60))
     build(archive, index_path.with_name("scanned"), hash_encoder)
-    monkeypatch.setattr(vectors, "LARGE", 25)
+    monkeypatch.setattr(vectors, "MAX_EXACT_VECTORS", 25)
     fill(archive, range(30))
     for n in range(30, 60):
         (archive / f"{n:03}.txt").unlink()
@@ -294,7 +297,7 @@ def test_a_large_segment_grows_shrinks_is_damaged_and_mended_as_a_small_one(
 
     def cells() -> list[int]:
         with Index.open(index_path).snapshot() as snapshot:
-            return [segment.cells for segment in snapshot.dense.segments]
+            return [segment.ivf_lists for segment in snapshot.dense.segments]
 
     assert (cells(), check(index_path)) == ([15, 0], [])  # 60 and 2 passages, of which 2 and 1 are gone
     assert content(index_path) == content(index_path.with_name("scanned"))
@@ -308,7 +311,7 @@ def test_a_large_segment_grows_shrinks_is_damaged_and_mended_as_a_small_one(
     data = bytearray(largest.read_bytes())
     data[len(data) // 2] ^= 1
     largest.write_bytes(data)
-    assert [problem.of for problem in check(index_path)] == ["derived"]
+    assert [problem.part for problem in check(index_path)] == ["index files"]
     assert hits(index_path) == expected
     assert repair(archive, index_path, hash_encoder).done == (
         "wrote the vector and lexical files again from the catalog; nothing was encoded",
@@ -444,7 +447,7 @@ def _names_with_folder(index: Path) -> list[str]:
 @given(st.lists(st.integers(1, 200), max_size=80), st.randoms(use_true_random=False))
 def test_segments_stay_few_and_mostly_alive(additions: list[int], random: Any) -> None:
     """Follow the sizes of segments over many builds, each of which adds passages and lets others die."""
-    there: list[_Known] = []
+    there: list[_OldSegment] = []
     for number, added in enumerate(additions, start=1):
         there = [_dying(segment, random.randint(0, segment.live // 5)) for segment in there]
         merged = _to_merge(there, added)
@@ -452,12 +455,12 @@ def test_segments_stay_few_and_mostly_alive(additions: list[int], random: Any) -
         there = [segment for segment in there if segment not in merged]
         assert all(segment.live > 2 * added for segment in there)
         assert all(3 * len(segment.dead) <= segment.live for segment in there)
-        there.append(_Known(Path(), number, whole, np.empty(0, np.int64)))
+        there.append(_OldSegment(Path(), number, whole, np.empty(0, np.int64)))
         assert len(there) <= 2 + np.log(sum(segment.live for segment in there)) / np.log(1.5)
 
 
-def _dying(segment: _Known, count: int) -> _Known:
-    return _Known(segment.path, segment.number, segment.live - count, np.append(segment.dead, np.arange(count)))
+def _dying(segment: _OldSegment, count: int) -> _OldSegment:
+    return _OldSegment(segment.path, segment.number, segment.live - count, np.append(segment.dead, np.arange(count)))
 
 
 def test_one_article_at_a_time_makes_few_segments(archive: Path, index_path: Path, hash_encoder: HashEncoder) -> None:

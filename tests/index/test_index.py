@@ -35,11 +35,12 @@ from rag.index import commit as commit_module
 from rag.index.build import BuildReport, build
 from rag.index.catalog import CATALOG_FILE
 from rag.index.check import check, status
-from rag.index.generations import folders
+from rag.index.generations import generation_folders
 from rag.index.reader import Index
 from rag.ingest import cleaning
 from rag.ingest.loaders import Source, article_id
 from rag.models.base import Encoder, Floats
+from rag.query.analysis import analyse
 from rag.retrieval.hybrid import retrieve
 from rag.types import Article, Hit
 from tests.conftest import HashEncoder
@@ -70,7 +71,7 @@ def counts(report: BuildReport) -> tuple[int, int, int, int, int, int]:
 def found(index: Path, encoder: Encoder, queries: list[str] = QUERIES) -> list[list[tuple[str, int, int, float]]]:
     """Return what the queries find, in full, to compare before and after."""
     with Index.open(index).snapshot() as snapshot:
-        return [[_plain(hit) for hit in retrieve(snapshot, encoder, query)] for query in queries]
+        return [[_plain(hit) for hit in retrieve(snapshot, encoder, analyse(query))] for query in queries]
 
 
 def _plain(hit: Hit) -> tuple[str, int, int, float]:
@@ -415,11 +416,11 @@ def test_a_build_that_dies_while_writing_leaves_the_generation_before(
     before = found(index_path, hash_encoder)
     (archive / "fish.txt").unlink()
     with monkeypatch.context() as patch:
-        patch.setattr(commit_module, "_set_derived", _interrupt)
+        patch.setattr(commit_module, "_set_index_files", _interrupt)
         with pytest.raises(KeyboardInterrupt):
             build(archive, index_path, hash_encoder)
     assert found(index_path, hash_encoder) == before
-    assert len(list(folders(index_path))) == 1
+    assert len(list(generation_folders(index_path))) == 1
     assert counts(build(archive, index_path, hash_encoder)) == (2, 0, 0, 1, 2, 0)
     assert check(index_path) == []
 
@@ -468,7 +469,7 @@ def test_an_encoder_that_gives_no_vectors_is_refused(archive: Path, index_path: 
     fill(archive)
     encoder = HashEncoder()
     encoder.encode = lambda texts, progress=None: bad  # type: ignore[method-assign]
-    with pytest.raises(ConfigError, match=r"the encoder 'hash' gave .* name another one"):
+    with pytest.raises(ConfigError, match=r"the encoder 'hash' returned .* name another encoder"):
         build(archive, index_path, encoder)
 
 
@@ -492,12 +493,12 @@ def test_a_snapshot_stands_still_while_builds_go_on(archive: Path, index_path: P
     build(archive, index_path, hash_encoder)
     index = Index.open(index_path)
     with index.snapshot() as early, Index.open(index_path).snapshot() as unread:
-        before = [_plain(hit) for query in QUERIES for hit in retrieve(early, hash_encoder, query)]
+        before = [_plain(hit) for query in QUERIES for hit in retrieve(early, hash_encoder, analyse(query))]
         for n in range(3):  # the third removes the folder of the first generation
             fill(archive, {"fish.txt": f"Version {n} of the lobster story, with other words."})
             build(archive, index_path, hash_encoder)
             for snapshot in (early, unread) if n == 2 else (early,):
-                now = [_plain(hit) for query in QUERIES for hit in retrieve(snapshot, hash_encoder, query)]
+                now = [_plain(hit) for query in QUERIES for hit in retrieve(snapshot, hash_encoder, analyse(query))]
                 assert (snapshot.generation, now) == (1, before)
         with index.snapshot() as late:
             assert late.generation == 4
@@ -518,7 +519,7 @@ def test_one_open_index_serves_threads_during_builds(archive: Path, index_path: 
     def read() -> None:
         while not stop.is_set():
             with index.snapshot() as snapshot:
-                hits = retrieve(snapshot, encoder, "version of the lobster story")
+                hits = retrieve(snapshot, encoder, analyse("version of the lobster story"))
                 versions = {hit.passage.text.split(":")[0] for hit in hits if "lobster" in hit.passage.text}
                 if versions - {f"{snapshot.generation}"} or len(hits) < 3:
                     problems.append(f"generation {snapshot.generation} gave {versions} in {len(hits)} hits")
@@ -549,7 +550,7 @@ def test_only_this_generation_and_the_two_before_stay_on_the_disk(
     for n in range(3):
         fill(archive, {"new.txt": f"Words of version {n}."})
         build(archive, index_path, hash_encoder)
-    assert [generation for generation, _ in folders(index_path)] == [2, 3, 4]
+    assert [generation for generation, _ in generation_folders(index_path)] == [2, 3, 4]
     assert not orphan.exists()
 
 
@@ -608,7 +609,7 @@ def test_a_missing_derived_folder_is_made_up_for(archive: Path, index_path: Path
     fill(archive)
     build(archive, index_path, hash_encoder)
     before = found(index_path, hash_encoder)
-    for _, folder in folders(index_path):
+    for _, folder in generation_folders(index_path):
         shutil.rmtree(folder)
     assert found(index_path, hash_encoder) == before
 
@@ -702,7 +703,7 @@ SPOIL = {
     "UPDATE passages SET segment = NULL WHERE start = 0": "has the vectors of 3 passages, the catalog gives it 0",
     "UPDATE passages SET segment = 7": "gives passages to vector segment 7, which is not there",
     "UPDATE meta SET value = '31' WHERE key = 'dimension'": "has no vector of 31 numbers",
-    "DELETE FROM derived": "the catalog names no derived files",
+    "DELETE FROM derived": "the catalog names no index files",
     "UPDATE meta SET value = 'some' WHERE key = 'dimension'": "the catalog does not say how it was built",
     "DROP INDEX passages_by_vector": "has no index passages_by_vector on passages as this version makes it",
     "DROP TABLE failures": "has no table failures as this version makes it",

@@ -23,7 +23,7 @@ from rag.index.build import build
 from rag.index.catalog import CATALOG_FILE
 from rag.index.check import check
 from rag.index.files import writer_lock
-from rag.index.generations import folders
+from rag.index.generations import generation_folders
 from tests.conftest import HashEncoder
 from tests.index.test_index import content, damage_catalog, fill, found
 
@@ -58,7 +58,7 @@ def test_a_sound_index_is_left_alone(archive: Path, index_path: Path) -> None:
 
 def test_derived_files_come_from_the_catalog_without_articles_or_encoding(archive: Path, index_path: Path) -> None:
     before = found(index_path, HashEncoder())
-    for _, folder in folders(index_path):
+    for _, folder in generation_folders(index_path):
         for path in folder.rglob("*"):
             if path.is_file():
                 path.unlink()
@@ -68,7 +68,7 @@ def test_derived_files_come_from_the_catalog_without_articles_or_encoding(archiv
     assert report.done == ("wrote the vector and lexical files again from the catalog; nothing was encoded",)
     assert [problem.repair for problem in report.problems] == ["onrecord repair"]
     assert (report.generation, found(index_path, HashEncoder())) == (1, before)
-    assert len(list(folders(index_path))) == 1
+    assert len(list(generation_folders(index_path))) == 1
 
 
 def test_a_damaged_catalog_is_built_again_from_the_articles(archive: Path, index_path: Path) -> None:
@@ -193,7 +193,7 @@ def test_the_command_says_what_was_wrong_and_what_was_done(
     spoil(index_path, "DELETE FROM derived")
     assert main.main([*arguments, "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {
-        "problems": [{"what": "the catalog names no derived files", "repair": "onrecord repair"}],
+        "problems": [{"what": "the catalog names no index files", "repair": "onrecord repair"}],
         "done": ["wrote the vector and lexical files again from the catalog; nothing was encoded"],
         "generation": 2,
     }
@@ -205,7 +205,7 @@ def test_what_no_repair_mends_is_an_error(
     from rag.index.check import Problem
 
     monkeypatch.setenv("ONRECORD_ENCODER", "hash")
-    missing = Problem("the embedded encoder is not installed", "pip install it", "surroundings")
+    missing = Problem("the embedded encoder is not installed", "pip install it", "environment")
     monkeypatch.setattr(repair, "check", lambda index: [missing])
     assert main.main(["repair", "--seeds", str(archive), "--index", str(index_path)]) == 1
     assert capsys.readouterr().err == "onrecord: the embedded encoder is not installed; repair: pip install it\n"

@@ -118,7 +118,7 @@ def test_a_file_is_read_when_it_is_whole(archive: Path, watched: Watched) -> Non
 def test_a_file_that_never_rests_does_not_keep_the_others_waiting(
     archive: Path, watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watch_module, "LONGEST", 5 * SETTLE)
+    monkeypatch.setattr(watch_module, "MAX_WAIT_SECONDS", 5 * SETTLE)
     (archive / "snow.txt").write_text("Snow closed the schools of the north for two days.")
     with (archive / "log.txt").open("w") as file:
         for _ in range(200):

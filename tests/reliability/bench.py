@@ -37,6 +37,7 @@ from rag.index.check import check
 from rag.index.reader import Index
 from rag.ingest import chunking, cleaning
 from rag.ingest.loaders import Source
+from rag.query.analysis import analyse
 from rag.retrieval.hybrid import retrieve
 from tests.conftest import HashEncoder
 
@@ -219,7 +220,7 @@ def state(index: Path, queries: Sequence[str] = QUERIES) -> str:
             for article in snapshot.articles()
         ]
         for query in queries:
-            hits = retrieve(snapshot, ENCODER, query)
+            hits = retrieve(snapshot, ENCODER, analyse(query))
             content.append([(hit.passage.article.path, hit.passage.text, round(hit.score, 5)) for hit in hits])
     return sha256(json.dumps(content).encode()).hexdigest()
 
@@ -237,7 +238,7 @@ def make(archive: Path, index: Path) -> None:
 
 def build_in_windows(archive: Path, index: Path) -> None:
     """Build as if there were much to encode: the words first, and the vectors in growing batches."""
-    for name, value in {"MANY": 4, "ENCODE_WINDOW": 4, "COMMIT_SECONDS": 0.0}.items():
+    for name, value in {"MANY_TEXTS": 4, "ENCODE_WINDOW": 4, "COMMIT_SECONDS": 0.0}.items():
         setattr(rag.index.build, name, value)
     make(archive, index)
 

@@ -96,15 +96,15 @@ def without_checksums() -> Iterator[None]:
 @contextmanager
 def with_pickle() -> Iterator[None]:
     """Vector files are tried as pickles."""
-    real = Index.derived
+    real = Index.index_files
 
-    def derived(index: Index, connection: Any, meta: Any) -> Any:
+    def index_files(index: Index, connection: Any, meta: Any) -> Any:
         for path in index.path.rglob("*.faiss"):
             with suppress(Exception):
                 pickle.loads(path.read_bytes())
         return real(index, connection, meta)
 
-    with patch.object(Index, "derived", derived):
+    with patch.object(Index, "index_files", index_files):
         yield
 
 

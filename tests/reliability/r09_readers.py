@@ -7,6 +7,7 @@ from pathlib import Path
 from random import Random
 
 from rag.index.reader import Index
+from rag.query.analysis import analyse
 from rag.retrieval.hybrid import retrieve
 from tests.reliability.bench import ENCODER, Bench, Child, Tally, in_child, make
 
@@ -62,7 +63,7 @@ def _read(index: Path, stop: Path, random: Random) -> Seen:
         opened = kept if random.random() < 0.5 else Index.open(index, ENCODER)
         with opened.snapshot() as snapshot:
             time.sleep(random.choice((0.0, 0.05)))
-            hits = retrieve(snapshot, ENCODER, "version of the lobster story")
+            hits = retrieve(snapshot, ENCODER, analyse("version of the lobster story"))
             versions = {hit.passage.text.split()[0] for hit in hits}
             if versions != {f"{snapshot.generation}"} or len(hits) != STORIES or snapshot.notes:
                 problems.append(f"generation {snapshot.generation}: {versions}, {len(hits)} hits, {snapshot.notes}")

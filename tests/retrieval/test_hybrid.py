@@ -146,7 +146,7 @@ class DividedSegments(Segments):
     def __init__(self) -> None:
         super().__init__()
         self.patch = pytest.MonkeyPatch()
-        self.patch.setattr(dense_module, "LARGE", 4)
+        self.patch.setattr(dense_module, "MAX_EXACT_VECTORS", 4)
 
     def teardown(self) -> None:
         self.patch.undo()
@@ -201,13 +201,13 @@ def test_a_large_segment_finds_what_a_scan_of_all_finds(monkeypatch: pytest.Monk
     topics = unit(500, 32)
     vectors, queries, ids = near(topics, 20_000, 1), near(topics, 100, 2), np.arange(20_000) * 3
     scanned = DenseIndex([segment(ids, vectors)], 32)
-    monkeypatch.setattr(dense_module, "LARGE", 10_000)
+    monkeypatch.setattr(dense_module, "MAX_EXACT_VECTORS", 10_000)
     large = read_back(segment(ids, vectors))
-    assert (large.cells, scanned.segments[0].cells) == (282, 0)
+    assert (large.ivf_lists, scanned.segments[0].ivf_lists) == (282, 0)
     divided = DenseIndex([large], 32)
 
     def recall(probed: int, allowed: Ints | None) -> float:
-        monkeypatch.setattr(dense_module, "PROBED", probed)
+        monkeypatch.setattr(dense_module, "PROBED_LISTS", probed)
         pairs = [(divided.search(query, 10, allowed), scanned.search(query, 10, allowed)) for query in queries]
         return sum(len(set(one) & set(other)) for one, other in pairs) / 1000
 
@@ -224,7 +224,7 @@ def test_a_large_segment_finds_what_a_scan_of_all_finds(monkeypatch: pytest.Monk
 
 
 def test_the_same_vectors_are_divided_the_same_way(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(dense_module, "LARGE", 400)
+    monkeypatch.setattr(dense_module, "MAX_EXACT_VECTORS", 400)
     for name in ("a", "b"):
         segment(np.arange(500), unit(500, 16)).write(tmp_path / name)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
