@@ -27,13 +27,13 @@ from rag.text.document import Document, Documents, Sentence
 from rag.text.tokens import Word, keys, words
 from rag.types import Evidence, Hit, Passage
 
-MIN_WORDS = 3  # a shorter line is no sentence
-NAME_TRUST = 0.6  # of the similarity of a name or a number with another one: Ottawa is like Washington, but is not it
-NEAR_DISCOUNT = 0.8  # what a word in the sentence before is worth
+MIN_SENTENCE_WORDS = 3  # a shorter line is no sentence
+NAME_SIMILARITY_WEIGHT = 0.6  # of the similarity of a name or a number with another one: Ottawa is like Washington, but is not it
+SENTENCE_BEFORE_WEIGHT = 0.8  # what a word in the sentence before is worth
 # The best sentences are read by the answer reader: at most so many, and only those within so many log odds of the best.
 # The others are seldom right, and each takes some milliseconds.
-MAX_READ = 12
-READ_WITHIN = 2.5
+MAX_READ_SENTENCES = 12
+READ_WITHIN_LOG_ODDS = 2.5
 # What the reader's log odds count beside those of the score: that a short answer stands in a sentence, and that the
 # sentence answers. Log odds beyond MAX_LOG_ODDS are not told apart.
 PRESENT_WEIGHT = 0.3
@@ -45,8 +45,8 @@ SAME_QUESTION_WEIGHT = 2.0
 SECTION_SENTENCES = 3
 CACHED_PASSAGES = 512  # about 300 kB of token vectors each at most
 # Of BM25 (Robertson & Zaragoza 2009).
-K1 = 1.2
-B = 0.75
+BM25_K1 = 1.2
+BM25_B = 0.75
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,8 @@ class _Candidate:
     """A sentence of a passage beside one query, before the weights of the query's terms are known.
 
     Attributes:
-        support, exact, counts: (terms,) float32: the best similarity, 1 for the same word, and how often it stands there.
+        support, exact, counts: (terms,) float32: the best similarity, 1 for the same word, and how often it is there.
+        passage_exact: (terms,) float32, 1 for a word that stands in the passage or the title.
         asked_above: the question it stands under in its article, empty without one.
     """
 
@@ -135,6 +136,7 @@ class _Candidate:
     support: Floats
     exact: Floats
     counts: Floats
+    passage_exact: Floats
     whole: float
     cosine: float
     asked_above: str
@@ -219,8 +221,8 @@ class SentenceScorer:
         """Score the best sentences again by whether they hold an answer; the others score no more than the last."""
         if not scored:
             return []
-        threshold = sigmoid(log_odds(scored[0].evidence.score) - READ_WITHIN)
-        near = sum(one.evidence.score >= threshold for one in scored[:MAX_READ])
+        threshold = sigmoid(log_odds(scored[0].evidence.score) - READ_WITHIN_LOG_ODDS)
+        near = sum(one.evidence.score >= threshold for one in scored[:MAX_READ_SENTENCES])
         first, others = scored[:near], scored[near:]
         spans = self._answer_reader.read(query.text, [one.evidence.text for one in first])
         again = _best_first([_with_answer(one, span) for one, span in zip(first, spans, strict=True)])
@@ -254,8 +256,10 @@ def _candidates(
     passage = hit.passage
     shift = len(passage_with_title(passage)) - len(passage.text) - passage.start
     exacting = [name or term.number for name, term in zip(named, query.terms, strict=True)]
-    trust = 1 - np.array(exacting, dtype=np.float32) * (1 - NAME_TRUST)
-    sentences = [s for s in document.within(passage.start, passage.end) if len(s.text.split()) >= MIN_WORDS]
+    trust = 1 - np.array(exacting, dtype=np.float32) * (1 - NAME_SIMILARITY_WEIGHT)
+    sentences = [s for s in document.within(passage.start, passage.end) if len(s.text.split()) >= MIN_SENTENCE_WORDS]
+    around = keys(passage.text) | keys(passage.article.title or "")
+    passage_exact = np.array([term.key in around for term in query.terms], dtype=np.float32)
     candidates = []
     for sentence, asked_above in zip(sentences, _asked_above(sentences), strict=True):
         inside = (tokens.spans[:, 0] >= sentence.start + shift) & (tokens.spans[:, 1] <= sentence.end + shift)
@@ -269,7 +273,9 @@ def _candidates(
         whole = float(best.mean()) if len(best) else 0.0
         cosine = _cosine(asked.vectors, vectors)
         support = np.maximum(exact, soft * trust)
-        candidates.append(_Candidate(hit, sentence, support, exact, counts, whole, cosine, asked_above))
+        candidates.append(
+            _Candidate(hit, sentence, support, exact, counts, passage_exact, whole, cosine, asked_above)
+        )
     return candidates
 
 
@@ -300,8 +306,8 @@ def _rarity(query: Query, candidates: Sequence[_Candidate]) -> Floats:
 
 def _bm25(candidate: _Candidate, read: _Read) -> float:
     """Return BM25 with `rarity` for the inverse document frequency, the speaker's name included."""
-    norm = K1 * (1 - B + B * len(candidate.sentence.words) / read.mean_length)
-    return float(read.rarity @ (candidate.counts * (K1 + 1) / (candidate.counts + norm)))
+    norm = BM25_K1 * (1 - BM25_B + BM25_B * len(candidate.sentence.words) / read.mean_length)
+    return float(read.rarity @ (candidate.counts * (BM25_K1 + 1) / (candidate.counts + norm)))
 
 
 def _scored(read: _Read, candidate: _Candidate, before: _Candidate | None) -> ScoredSentence:
@@ -321,11 +327,9 @@ def _scored(read: _Read, candidate: _Candidate, before: _Candidate | None) -> Sc
 
 
 def _features(read: _Read, candidate: _Candidate, before: _Candidate | None) -> Features:
-    query, rarity, passage, text = read.query, read.rarity, candidate.hit.passage, candidate.sentence.text
+    query, rarity, text = read.query, read.rarity, candidate.sentence.text
     support = candidate.support
-    near = np.maximum(support, NEAR_DISCOUNT * before.support) if before is not None else support
-    around = keys(passage.text) | keys(passage.article.title or "")
-    around_exact = np.array([term.key in around for term in query.terms], dtype=np.float32)
+    near = np.maximum(support, SENTENCE_BEFORE_WEIGHT * before.support) if before is not None else support
     return Features(
         soft=_mean(support, rarity),
         near=_mean(near, rarity),
@@ -334,7 +338,7 @@ def _features(read: _Read, candidate: _Candidate, before: _Candidate | None) -> 
         names=float(min(near[list(read.named)], default=1.0)),
         exact=_mean(candidate.exact, rarity),
         bm25=_bm25(candidate, read) / 10,
-        passage_exact=_mean(around_exact, rarity),
+        passage_exact=_mean(candidate.passage_exact, rarity),
         whole=candidate.whole,
         cosine=candidate.cosine,
         expected=float(query.expectation(candidate.sentence)),

@@ -1,7 +1,7 @@
-"""Who says a sentence: speech verbs, quotation marks and names, read by rules, without a language model.
+"""Find who says each sentence, by rules over speech verbs, quotation marks and names.
 
-Works on the pattern of English news: “…,” NAME said. / NAME, ROLE, said … / said NAME / he added, “…”.
-A pronoun speaks for the person the article named last as a subject; a surname for the full name given earlier.
+The rules follow English news: “…,” NAME said. / NAME, ROLE, said … / said NAME / he added, “…”. A pronoun means the
+person that the article named last as a subject. A surname means the full name given earlier.
 """
 
 from __future__ import annotations
@@ -10,11 +10,16 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from rag.text.names import NAME, NOT_NAMES, full_names, without_titles
+from rag.text.sentences import Span
 
-Span = tuple[int, int]
+# A name that comes later after "said" is not the speaker.
+MAX_NAME_DISTANCE_CHARS = 60
+# Characters before a verb in which its subject, its auxiliaries or the comma of an aside are looked for.
+MAX_PHRASE_CHARS = 120
+MAX_AUXILIARIES_CHARS = 80
+MAX_ASIDE_CHARS = 80
 
 _PRONOUN = re.compile(r"\b(?:[Hh]e|[Ss]he|[Tt]hey)\b")
 _ROLE_WORDS = (
@@ -28,12 +33,12 @@ _ROLE = re.compile(
     rf"(?:(?!(?:the|an?|that|which|where|with|whom|why|even|yet)\b)[\w’'-]+[ ]+){{0,3}}?"
     rf"(?i:{_ROLE_WORDS})s?(?:[ ]+(?i:{_ROLE_WORDS})s?)*\b"
 )
-_INTRODUCES = re.compile(  # words before a name that say what its bearer is, and of whom
+_INTRODUCES = re.compile(  # a role before a name: "US president", "head of the union"
     rf"(?:(?!(?:in|at|with|to|of|for|from|by|on|after|and|that|as|who|about)\b)[\w.’'-]+ ){{0,4}}"
     rf"(?:{_ROLE_WORDS}|chief|head|boss|coach|author|founder|captain)s? ",
     re.IGNORECASE,
 )
-_CUE = re.compile(  # verbs of words, findings and stated beliefs: a wish ("wants") or a deed ("backed") is not said
+_CUE = re.compile(  # verbs of speech, findings and stated beliefs, but not of wishes ("wants") or deeds ("backed")
     r"(?<![\w-])(?:[Ss]a(?:id|ys?|ying)|t(?:old|ells|elling)|wr(?:ote|ites)|made (?:it )?clear|"
     r"point(?:ed|s) (?:out|to)|add(?:ed|s|ing)(?! to\b)|continued(?= *(?:[,.:;]|$))|"
     r"(?:found|finds|shows?|showed)(?= that\b)|believes?|anticipates?|expects?|"
@@ -56,7 +61,7 @@ _TITLED = re.compile(r"(?:[A-Z][\w.]* +)*")
 _ENDS_A_REPORT = re.compile(r"[,.;]|$| who\b| of\b")
 _RELAYS = re.compile(r"(?:[\w’'-]+ ){0,2}sources?$|people$")
 _ACCORDING = re.compile(r"\b[Aa]ccording to[ ]+")
-_NO_SUBJECT = (  # words that a subject neither begins nor ends with
+_NO_SUBJECT = (  # words with which a subject does not begin or end
     r"i[tnf]?|we|you|who|whom|whose|which|what|where|there|how|why|on|at|by|to|for|from|with|after|as|so|not|never|this|"
     r"that|whether|and|but|or|when|of|yet|thus|now|just|also|then|still|even|both|perhaps|including|across|during|while|"
     r"upon|no|nobody|everyone|well|instead|don[’']t|didn[’']t|has|had|have|been|be|-"
@@ -64,7 +69,7 @@ _NO_SUBJECT = (  # words that a subject neither begins nor ends with
 _NOT_INSIDE = (
     r"who|whom|that|which|to|is|was|are|were|has|had|have|and|can|could|will|would|may|must|should|do|does|did|not"
 )
-_PHRASE = re.compile(  # "the younger of the brothers": all that stands between where a clause begins and its verb
+_PHRASE = re.compile(  # all words between the start of a clause and its verb: "the younger of the brothers"
     r"(?:^|[,;:—–]|\band(?= (?:the|an?|one|some|several|many|his|her|their)\b)|"
     r"\b(?i:but|as|that|what|which|than|while|because|where|when|if)\b)[ ]*"
     rf"(?!(?i:{_NO_SUBJECT})\b)((?:(?!(?:{_NOT_INSIDE})\b)[\w’'.%-]+ ){{0,6}}"
@@ -75,14 +80,14 @@ _PHRASE_AFTER = re.compile(  # "said one former aide, who …", "according to th
     rf"(?!(?:{_NO_SUBJECT}|{_NOT_INSIDE}|an?|the)\b)[\w’'%-]+"
     r"(?=[ ]*(?:[,.;:—]|$)| (?:who|of|in|from|for|with|at|by|that|on)\b)"
 )
-_HELPERS = re.compile(  # what may stand between a subject and its verb
+_AUXILIARIES = re.compile(  # words that may stand between a subject and its verb
     r"(?:\b(?:also|both|even|has|have|had|since|then|later|now|once|often|again|first|still|further|earlier|however|"
     r"[a-z]+ly|on [A-Z][a-z]+day)[ ,]+)*$"
 )
 _PROGRESSIVE = re.compile(r"(?<= )(?:is|are|was|were|been)$")
 _CONJUNCTION = re.compile(r"^(?:while|but|and|as|although|though|however|meanwhile) ", re.IGNORECASE)
 _PLACED = re.compile(r"\b(?i:in|from|of|for|at|with|to|like|than) (?:the )?$")
-_QUOTATION = re.compile(  # a mark that opens every paragraph of it, and one that closes it or the paragraph's end
+_QUOTATION = re.compile(  # an opening mark at each paragraph, then a closing mark or the end of the paragraph
     r"“([^“”\n]*?(?:\n\s*“[^“”\n]*?)*)(?:”|(?<=[,.?!…])[\"“](?!\w)|(?=\n)|$)|"
     r"(?<![\w\"])\"(?=\S)([^\"”\n]*(?:\n\s*\"[^\"”\n]*)*)(?:\"(?!\w)|”|(?=\n)|$)|"
     r"(?<![\w'])''(?=\S)([^\n]*?)(?:''(?![\w'])|(?=\n)|$)"
@@ -96,7 +101,7 @@ class Attribution:
 
     Attributes:
         speaker: the fullest name the article gives, or the role ("the source", "one trade analyst").
-        speaker_span: where the sentence (or the one it continues) names the speaker.
+        speaker_span: where this sentence, or the one that it continues, names the speaker.
         cue_span: the speech verb; None for the continuation of a quotation.
         quote_span: the longest quotation in the sentence, without its marks; None for reported speech.
     """
@@ -109,7 +114,9 @@ class Attribution:
 
 @dataclass(frozen=True, slots=True)
 class _Subject:
-    kind: str  # "name", "pronoun" or "role"
+    """A possible subject of a speech verb; `kind` is "name", "pronoun" or "role"."""
+
+    kind: str
     start: int
     end: int
 
@@ -122,7 +129,7 @@ def attribute(text: str, sentences: Sequence[Span]) -> list[Attribution | None]:
         sentences: (start, end) spans in `text`, in order.
 
     Returns:
-        As many entries as sentences, None where nobody but the reporter speaks.
+        One entry for each sentence; None where the reporter speaks.
     """
     people = full_names(text)
     quotations = [match.span(match.lastindex or 0) for match in _QUOTATION.finditer(text)]
@@ -142,7 +149,7 @@ def attribute(text: str, sentences: Sequence[Span]) -> list[Attribution | None]:
 def _carry_on(
     text: str, sentences: Sequence[Span], quotations: Sequence[Span], found: Sequence[Attribution | None]
 ) -> list[Attribution | None]:
-    """Give the other sentences of a quotation its speaker, and a further quotation that of its paragraph's last."""
+    """Give every sentence of a quotation its speaker, and a later quotation the last speaker of its paragraph."""
     carried: list[Attribution | None] = []
     previous: Attribution | None = None
     ends = [end for _, end in sentences]
@@ -161,7 +168,7 @@ def _carry_on(
 
 
 def _is_quotation(text: str, start: int, end: int, quote: Span) -> bool:
-    """Nothing but marks stands before it, and it is more than a word in quotation marks that opens the sentence."""
+    """Return whether a sentence is a quotation: only marks precede the quoted words, which fill half of it or more."""
     return not text[start : quote[0]].strip("“\"' ") and 2 * (quote[1] - quote[0]) >= end - start
 
 
@@ -181,7 +188,7 @@ def _read_sentence(
         attribution = Attribution(*named, (start + cue.start(), start + cue.end()), quote)
         if not _RELAYS.match(attribution.speaker):
             return attribution
-        relayed = relayed or attribution  # "Sources say NAME made it clear": the named one speaks
+        relayed = relayed or attribution  # "Sources say NAME made it clear": NAME is the speaker
     if relayed is not None:
         return relayed
     if according := _ACCORDING.search(masked):
@@ -193,18 +200,17 @@ def _read_sentence(
 
 
 def _mask(text: str) -> str:
-    """The text with what is quoted or in brackets blanked, so that no verb or name in it is read."""
+    """Return the text with quotations and brackets blanked, so that the rules find no verb or name in them."""
     masked = _QUOTATION.sub(_blank, text)
     return _IN_BRACKETS.sub(lambda match: " " * len(match.group()), masked)
 
 
 def _blank(quotation: re.Match[str]) -> str:
-    """As many spaces, but for the comma before the closing mark, which is also the sentence's."""
+    """Return as many spaces, but keep a comma before the closing mark: it belongs to the sentence too."""
     words = quotation.group()
     return " " * (len(words) - 1) + ("," if words.rstrip("”\"'").endswith(",") else " ")
 
 
-@lru_cache(maxsize=8)  # of a sentence, which is asked about at each of its verbs
 def _subjects(masked: str) -> tuple[_Subject, ...]:
     subjects = [_Subject("pronoun", *m.span()) for m in _PRONOUN.finditer(masked)]
     for match in NAME.finditer(masked):
@@ -217,90 +223,105 @@ def _subjects(masked: str) -> tuple[_Subject, ...]:
 
 
 def _subject_before(masked: str, cue: int) -> _Subject | None:
-    """The subject of the verb at `cue`: right before it, before an aside in commas, or opening the clause."""
+    """Return the subject of the verb at `cue`: directly before it, before an aside, or at the start of the clause."""
     candidates = [s for s in _subjects(masked) if s.end <= cue]
-    acts = next((s for s in candidates if not _PLACED.search(masked[: s.start])), None)
-    if _PARTICIPLE.match(masked, cue) and masked[:cue].rstrip().endswith(","):
-        return acts  # "Trump attacked Rubio, saying …": he who acts, and not who stands nearest
-    before = _without_helpers(masked[:cue])
+    agent = next((s for s in candidates if not _PLACED.search(masked[: s.start])), None)
     finite = not _PARTICIPLE.match(masked, cue)
-    if not finite and (helper := _PROGRESSIVE.search(before)):
-        finite, before = True, _without_helpers(before[: helper.start()])
+    if not finite and masked[:cue].rstrip().endswith(","):
+        return agent  # "Trump attacked Rubio, saying …": the subject of the main clause, and not the nearest name
+    before = _without_auxiliaries(masked[:cue])
+    if not finite and (progressive := _PROGRESSIVE.search(before)):
+        finite, before = True, _without_auxiliaries(before[: progressive.start()])
+    if subject := _adjacent(masked, candidates, before, cue) or _across_aside(masked, candidates, before):
+        return subject
+    if finite and (phrase := _PHRASE.search(before, max(0, len(before) - MAX_PHRASE_CHARS))):
+        return _Subject("role", *phrase.span(1))
+    return agent if before.endswith((" and", " but", " then")) else None
+
+
+def _adjacent(masked: str, candidates: Sequence[_Subject], before: str, cue: int) -> _Subject | None:
+    """Return the subject that ends directly before the verb, with only auxiliaries between them."""
     for subject in reversed(candidates):
         if not before[subject.end :].strip(" ,") and not _inside_aside(masked, subject, cue):
-            if not _PLACED.search(masked[: subject.start]) or subject is candidates[0]:
-                return subject
-            break  # "Industry leaders in Canada have expressed": the leaders, not the country
-    opening = len(masked) - len(masked.lstrip(" ,"))
+            # "Industry leaders in Canada have expressed": the leaders are the subject, not the country.
+            placed = _PLACED.search(masked[: subject.start]) and subject is not candidates[0]
+            return None if placed else subject
+    return None
+
+
+def _across_aside(masked: str, candidates: Sequence[_Subject], before: str) -> _Subject | None:
+    """Return the subject before an aside in commas, or the role that opens the clause."""
     for subject in candidates:
         if before.endswith(",") and before.startswith(",", subject.end) and before.count(",", subject.end) > 1:
             return subject
+    opening = len(masked) - len(masked.lstrip(" ,"))
     for subject in candidates:
         if subject.kind == "role" and subject.start == opening and ("," not in before or before.endswith(",")):
             return subject
-    if finite and (phrase := _PHRASE.search(before, max(0, len(before) - 120))):
-        return _Subject("role", *phrase.span(1))
-    return acts if before.endswith((" and", " but", " then")) else None
+    return None
 
 
-def _without_helpers(words: str) -> str:
-    helpers = _HELPERS.search(words, max(0, len(words) - 80))
-    return words[: helpers.start() if helpers else None].rstrip()
+def _without_auxiliaries(words: str) -> str:
+    auxiliaries = _AUXILIARIES.search(words, max(0, len(words) - MAX_AUXILIARIES_CHARS))
+    return words[: auxiliaries.start() if auxiliaries else None].rstrip()
 
 
 def _inside_aside(masked: str, subject: _Subject, cue: int) -> bool:
-    """Whether a comma both opens and closes around the subject: "Kingston, president of the union, said"."""
-    lead = masked[: subject.start].rstrip()
-    if subject.kind == "name" and " " in masked[subject.start : subject.end] and lead.endswith(","):
+    """Return whether commas enclose the subject: "Kingston, president of the union, said"."""
+    before = masked[: subject.start].rstrip()
+    if subject.kind == "name" and " " in masked[subject.start : subject.end] and before.endswith(","):
         return False  # "His lawyer, Marty Warren, said": the name is the aside
-    return masked[subject.end : cue].lstrip().startswith(",") and "," in lead[-80:]
+    return masked[subject.end : cue].lstrip().startswith(",") and "," in before[-MAX_ASIDE_CHARS:]
 
 
 def _subject_inverted(masked: str, cue: int, cue_end: int) -> _Subject | None:
-    """Who stands behind the verb that ends a report: "the talks go on, said Brian Kingston, president of …"."""
+    """Return the name after the verb that ends a report: "the talks go on, said Brian Kingston, president of …"."""
     if masked[cue:cue_end] not in _ENDING or not masked[:cue].rstrip().endswith(","):
         return None
-    subject = _introduced(masked, _next(masked, cue_end), _TITLED, _INTRODUCES)
+    subject = _introduced(masked, _next_word(masked, cue_end), _TITLED, _INTRODUCES)
     return subject if subject and _ENDS_A_REPORT.match(masked, subject.end) else None
 
 
 def _subject_after(masked: str, cue: int, cue_end: int) -> _Subject | None:
-    """The inverted form: “…,” said one trade analyst. Behind a report, what is no name ends the clause."""
+    """Return the subject after an inverted verb: “…,” said one trade analyst."""
     if masked[cue:cue_end].lower() not in _INVERTED:
         return None
     if not masked[:cue].strip(" ,"):
         subject = _subject_at(masked, cue_end)
         return subject if subject and subject.kind != "pronoun" else None
-    phrase = _PHRASE_AFTER.match(masked, _next(masked, cue_end)) if masked[:cue].rstrip().endswith(",") else None
+    if not masked[:cue].rstrip().endswith(","):
+        return None
+    phrase = _PHRASE_AFTER.match(masked, _next_word(masked, cue_end))
     return _Subject("role", *phrase.span()) if phrase and _ENDS_A_REPORT.match(masked, phrase.end()) else None
 
 
 def _subject_at(masked: str, position: int) -> _Subject | None:
-    """The subject that starts at `position`, or the first name in the same clause ("said Spirit CEO Ted Christie")."""
-    lead = _next(masked, position)
-    if subject := _introduced(masked, lead, _INTRODUCES):
-        return subject  # "said US president Joe Biden": he, and not the role
-    later = [s for s in _subjects(masked) if s.start >= lead]
-    near = [s for s in later if s.start == lead]
-    if role := _ROLE.match(masked, lead):
+    """Return the subject at `position`, or the first name of the clause ("said Spirit CEO Ted Christie")."""
+    start = _next_word(masked, position)
+    if subject := _introduced(masked, start, _INTRODUCES):
+        return subject  # "said US president Joe Biden": the name is the subject, and not the role
+    later = [s for s in _subjects(masked) if s.start >= start]
+    near = [s for s in later if s.start == start]
+    if role := _ROLE.match(masked, start):
         near.append(_Subject("role", *role.span()))
     if near:
         return max(near, key=lambda s: s.end)
-    named = [s for s in later if s.kind == "name" and s.start - lead < 60 and "," not in masked[lead : s.start]]
-    if named:
-        return named[0]
-    phrase = _PHRASE_AFTER.match(masked, lead)
+    for subject in later:
+        close = subject.start - start < MAX_NAME_DISTANCE_CHARS and "," not in masked[start : subject.start]
+        if subject.kind == "name" and close:
+            return subject
+    phrase = _PHRASE_AFTER.match(masked, start)
     return _Subject("role", *phrase.span()) if phrase else None
 
 
-def _introduced(masked: str, lead: int, *introductions: re.Pattern[str]) -> _Subject | None:
-    """The first name with nothing before it, from `lead` on, but words that introduce it."""
-    names = (s for s in _subjects(masked) if s.kind == "name" and s.start >= lead)
-    return next((s for s in names if any(words.fullmatch(masked[lead : s.start]) for words in introductions)), None)
+def _introduced(masked: str, start: int, *introductions: re.Pattern[str]) -> _Subject | None:
+    """Return the first name with only an introduction between `start` and the name."""
+    names = (s for s in _subjects(masked) if s.kind == "name" and s.start >= start)
+    return next((s for s in names if any(words.fullmatch(masked[start : s.start]) for words in introductions)), None)
 
 
-def _next(masked: str, position: int) -> int:
-    """Where the next word begins."""
+def _next_word(masked: str, position: int) -> int:
+    """Return where the next word begins."""
     return position + len(masked[position:]) - len(masked[position:].lstrip())
 
 
@@ -318,7 +339,7 @@ def _resolve(
 
 
 def _first_person(masked: str, start: int, people: dict[str, str]) -> tuple[str, Span] | None:
-    """The first full-named person of a sentence: whom a pronoun in the next one most likely means."""
+    """Return the first person that a sentence names in full: a pronoun in the next sentence most likely means them."""
     for match in NAME.finditer(masked):
         name = without_titles(match.group())
         if name in people:
@@ -328,9 +349,9 @@ def _first_person(masked: str, start: int, people: dict[str, str]) -> tuple[str,
 
 
 def _within(match: re.Match[str], name: str) -> Span:
-    """The span of a trimmed name in the text that was matched, which may have several spaces between its words."""
+    """Return the span of a trimmed name in a match, which may have several spaces between its words."""
     words = match.group()
-    if "  " not in words:  # nearly always, and making a pattern takes a hundred times as long as this
+    if "  " not in words:  # nearly always; compiling a pattern takes a hundred times as long
         start = match.start() + words.index(name)
         return start, start + len(name)
     found = re.search(" +".join(map(re.escape, name.split(" "))), words)
@@ -339,7 +360,7 @@ def _within(match: re.Match[str], name: str) -> Span:
 
 
 def _quote(text: str, start: int, end: int, quotations: Sequence[Span]) -> Span | None:
-    """The longest quotation that lies in the sentence, also one that opens or closes outside it."""
+    """Return the part in this sentence of the longest quotation, which may open or close outside it."""
     first = bisect_right(quotations, start, key=lambda span: span[1])
     last = bisect_left(quotations, (end, 0))
     spans = [(max(left, start), min(right, end)) for left, right in quotations[first:last]]

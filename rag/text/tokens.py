@@ -1,4 +1,4 @@
-"""Words as the project compares them: normalised, stemmed, and told apart from the ones that carry no content."""
+"""Split a text into words, and give each word the key by which it is compared: normalised and stemmed."""
 
 from __future__ import annotations
 
@@ -19,21 +19,24 @@ _STOP = frozenset(
     yourself going go goes went give gives given according d ll m re s t ve didn doesn don isn wasn weren hasn haven
     couldn wouldn shouldn won aren show exactly currently right anything something anyone someone""".split()
 )
+# Words for what people and articles say. An answer need not repeat them.
 SAYING = frozenset(
     """say said says saying tell told comment commented remark remarked mention mentioned state stated describe
     described think thinks thought believe believes view views opinion stance position respond responded response
     react reaction quote quoted talk talked argue argued explain explained claim claimed express expressed
     article articles archive report reports reported reporting source sources news story stories coverage""".split()
 )
+# Words that only ask: "what happened in Washington", "give me an overview of the talks". Articles do not use them.
 ASKING = frozenset(
     """happen happens happened happening occur occurs occurred know knows knew known summarize summarise summarized
     summarised summary overview detail details info information update updates latest recap explainer timeline
     chronology quotes quotation quotations""".split()
-)  # "what happened in Washington", "give me an overview of the talks": an article tells, and does not use the word
+)
+# Words of degree: "how close", "is it likely". The question asks for the degree, so an answer need not repeat the word.
 GRADED = frozenset(
     """close near likely unlikely possible probable soon big large important serious ready far good bad high low great
     confident optimistic pessimistic upbeat hopeful certain sure true real strong weak""".split()
-)  # "how close", "is it likely": the degree is what is asked, not what an answer repeats
+)
 _SAME = {
     "u.s": "united-states", "us": "united-states", "usa": "united-states", "u.s.a": "united-states",
     "america": "united-states", "american": "united-states", "americans": "united-states",
@@ -51,7 +54,16 @@ _PAIRS = {
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word of a text: its span, its key (what two words must share to count as the same) and what it is."""
+    """A word of a text.
+
+    Attributes:
+        start: its first character.
+        end: the character after its last one.
+        key: its normalised stem; two words count as the same when their keys are equal.
+        capitalised: whether it begins with a capital letter.
+        number: whether it begins with a digit.
+        content: whether it carries content, unlike "the", "of" or "will".
+    """
 
     start: int
     end: int
@@ -62,11 +74,11 @@ class Word:
 
 
 def words(text: str) -> list[Word]:
-    """Every word of `text` in order, with spans in characters."""
+    """Return every word of a text in order."""
     return list(_words(text))
 
 
-@lru_cache(maxsize=1024)  # the sentences read for a question are compared with each other, every one with many
+@lru_cache(maxsize=4096)  # passages, titles and sentences; without it a question takes a third longer
 def _words(text: str) -> tuple[Word, ...]:
     found: list[Word] = []
     matches = list(_WORD.finditer(text))
@@ -85,9 +97,8 @@ def _words(text: str) -> tuple[Word, ...]:
     return tuple(found)
 
 
-@lru_cache(maxsize=65536)
 def _read(raw: str) -> tuple[str, bool, bool, bool]:
-    """What a word is wherever it stands: key, capitalised, number, content."""
+    """Return what does not depend on the place of a word: key, capitalised, number, content."""
     lower = raw.lower().replace("’", "'")
     lower = re.sub(r"'(?:s|re|ve|ll|d|m|t)$", "", lower).rstrip(".")
     number = raw[0].isdigit()
@@ -95,14 +106,13 @@ def _read(raw: str) -> tuple[str, bool, bool, bool]:
         return "us", False, False, False
     key = _SAME.get(lower) or (lower.replace(",", "") if number else stem(lower))
     if lower.endswith("ly") and key == stem(lower[:-2]):
-        key += "-ly"  # watched closely is not close
+        key += "-ly"  # "watched closely" does not say "close"
     content = key == "united-states" or (lower not in _STOP and (len(lower) > 1 or number or raw == "%"))
     return key, raw[0].isupper(), number, content
 
 
-@lru_cache(maxsize=65536)
 def stem(word: str) -> str:
-    """The Snowball English stem of a lower-case word."""
+    """Return the Snowball English stem of a lower-case word."""
     found: str = _stemmer().stemWord(word)
     return found
 
@@ -114,7 +124,6 @@ def _stemmer() -> Any:  # the library ships no types
     return Stemmer.Stemmer("english")
 
 
-@lru_cache(maxsize=16384)
 def keys(text: str) -> frozenset[str]:
-    """The keys of the content words of `text`."""
+    """Return the keys of the content words of a text."""
     return frozenset(word.key for word in words(text) if word.content)
