@@ -1,4 +1,4 @@
-"""The reliability suites in short: each row holds, and each notices the product that was broken for it.
+"""Run the reliability suites in short: each row holds, and each detects the product that was broken for it.
 
 `make reliability` runs them in full.
 """
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.timeout(600)  # the first test of a mode waits for all 
 
 @cache
 def printed(mode: str) -> dict[str, str]:
-    """Run all rows, in a process that has not yet searched, and return what was printed of each."""
+    """Run all rows in a new process, which has not searched yet, and return row -> output."""
     command = [sys.executable, "-m", "tests.reliability", mode]
     run = subprocess.run(command, cwd=SEEDS.parent, capture_output=True, text=True)
     parts = re.split(r"^(R\d+) ", run.stdout + run.stderr, flags=re.MULTILINE)
@@ -30,7 +30,7 @@ def printed(mode: str) -> dict[str, str]:
 @pytest.mark.parametrize(("mode", "expected"), [("--short", r"\blost 0\b"), ("--broken", "went red")])
 @pytest.mark.parametrize("row", ROWS)
 def test_row(row: str, mode: str, expected: str) -> None:
-    told = printed(mode).get(row, "not run")
-    if "strace is not installed" in told:
+    output = printed(mode).get(row, "not run")
+    if "strace is not installed" in output:
         pytest.skip("strace is not installed")
-    assert re.search(expected, told), told
+    assert re.search(expected, output), output

@@ -30,7 +30,7 @@ QUIET = 5 * SETTLE  # in which a build would have come
 
 
 class Watched:
-    """A watch in a thread, and what it told."""
+    """A watch in a thread, and its reports."""
 
     def __init__(self, archive: Path, index: Path) -> None:
         self.news: queue.Queue[BuildReport | OnRecordError] = queue.Queue()
@@ -217,9 +217,7 @@ sys.exit(main.main(sys.argv[1:]))
 
 
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
-def test_the_command_says_each_build_and_ends_when_told_to(
-    archive: Path, index_path: Path, end: signal.Signals
-) -> None:
+def test_the_command_says_each_build_and_ends_at_a_signal(archive: Path, index_path: Path, end: signal.Signals) -> None:
     fill(archive)
     as_json = end == signal.SIGTERM
     arguments = ["build", "--watch", "--seeds", str(archive), "--index", str(index_path), *["--json"] * as_json]
@@ -230,10 +228,10 @@ def test_the_command_says_each_build_and_ends_when_told_to(
     ) as process:
         assert process.stdout is not None
         assert process.stderr is not None
-        told = process.stdout if as_json else process.stderr
-        first = told.readline()
+        reports = process.stdout if as_json else process.stderr
+        first = reports.readline()
         (archive / "fish.txt").write_text(TEXTS["rail.txt"])
-        second = told.readline()
+        second = reports.readline()
         process.send_signal(end)
         out, err = process.communicate(timeout=SOON)
     if as_json:

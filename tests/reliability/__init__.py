@@ -1,1 +1,1 @@
-"""Suites that try to break an index: each row counts how often it tried, and how often what was promised held."""
+"""Suites that try to break an index: each row counts its trials, and those in which a promise was broken."""

@@ -1,6 +1,6 @@
 """Run the rows: `python -m tests.reliability [--rows R1,R2] [--short] [--seed N] [--broken]`.
 
-Prints one line for each row, what was lost below it, and exits 1 when anything was.
+Print one line for each row, with its losses below it; exit with 1 when there is a loss.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ ALL = 1_000_000
 
 @dataclass(frozen=True)
 class Row:
-    """A promise, how to try to break it, and the broken product that must be found out.
+    """A promise, how to try to break it, and a broken product that the row must detect.
 
     Attributes:
-        full, short: how many trials; ALL is every case there is.
+        full, short: how many trials; ALL is every case.
     """
 
     title: str
@@ -62,11 +62,11 @@ ROWS = {
     "R10": Row("races in the folder", r10_folder.run, broken.by_file_times, 39, 13),
     "R11": Row("incremental = full", r11_incremental.run, broken.without_edits, 200, 2),
 }
-BROKEN_TRIALS = 60  # at most; a row is done at its first loss
+BROKEN_TRIALS = 60  # at most; a row stops at its first loss
 
 
 def run(name: str, *, short: bool = False, broken: bool = False, seed: int = 0) -> Tally:
-    """Run one row, in a folder of its own that is removed afterwards."""
+    """Run one row in a temporary folder."""
     row = ROWS[name]
     trials = min(row.full, BROKEN_TRIALS) if broken else row.short if short else row.full
     warm()
@@ -76,7 +76,7 @@ def run(name: str, *, short: bool = False, broken: bool = False, seed: int = 0) 
 
 
 def brief(problem: str) -> str:
-    """What was tried, and what came of it; of a traceback its last lines."""
+    """Return the first line of a problem and its last three, which end a traceback."""
     first, *rest = problem.strip().splitlines()
     return " ... ".join([first, *rest[-3:]])
 
@@ -85,8 +85,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.reliability", description="try to break an index")
     parser.add_argument("--rows", default=",".join(ROWS), metavar="R1,R2", help="which rows (default: all)")
     parser.add_argument("--short", action="store_true", help="only a few trials of each")
-    parser.add_argument("--broken", action="store_true", help="with a safeguard taken out: each row must notice")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of all that is random (default 0)")
+    parser.add_argument("--broken", action="store_true", help="with a safeguard taken out: each row must detect it")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of all random choices (default 0)")
     options = parser.parse_args()
     names = options.rows.split(",")
     if unknown := set(names) - ROWS.keys():
@@ -97,8 +97,8 @@ def main() -> int:
         tally = run(name, short=options.short, broken=options.broken, seed=options.seed)
         seconds = time.monotonic() - started
         lost = len(tally.lost)
-        told = f"{name:<4}{ROWS[name].title:<29}tried {tally.tried:<5} held {tally.tried - lost:<5} lost {lost:<4}"
-        print(f"{told} (seed {options.seed}, {seconds:.0f} s{tally.note and f'; {tally.note}'})", flush=True)
+        counts = f"{name:<4}{ROWS[name].title:<29}tried {tally.tried:<5} held {tally.tried - lost:<5} lost {lost:<4}"
+        print(f"{counts} (seed {options.seed}, {seconds:.0f} s{tally.note and f'; {tally.note}'})", flush=True)
         if options.broken:
             print(f"    went red: {brief(tally.lost[0])}" if lost else "    did NOT go red", flush=True)
         else:

@@ -1,7 +1,7 @@
-"""What the rows share: a small archive, children to kill and to read in, and what an index is expected to be.
+"""What the rows share: a small archive, child processes, and the expected state of an index.
 
-The parent never builds nor searches, it only imports: a child forked from it then starts in milliseconds, and finds no
-threads of FAISS or tantivy half alive. So each build and each look at an index is a process of its own.
+Each build and each read of an index runs in a process of its own. The parent only imports, and never builds or
+searches. So a forked child starts in milliseconds, and inherits no threads of FAISS or tantivy, which fork breaks.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ from rag.query.analysis import analyse
 from rag.retrieval.hybrid import retrieve
 from tests.conftest import HashEncoder
 
-PATIENCE = 120.0  # seconds after which a child counts as hanging
+PATIENCE = 120.0  # seconds after which a child hangs
 QUERIES = ("harbour strike", "the minister of number 3", "prices of grain", "Nobody spoke", "story 11")
 
 
 class Encoder(HashEncoder):
-    """The tests' encoder, with the vector of a word made once."""
+    """The tests' encoder, which computes the vector of a word once."""
 
     _word = cache(HashEncoder._word)
 
@@ -56,7 +56,7 @@ ENCODER = Encoder()
 
 @dataclass
 class Tally:
-    """How often something was tried, and each case in which it did not hold."""
+    """How often a promise was tried, and each case in which it was broken."""
 
     tried: int = 0
     lost: list[str] = field(default_factory=list)
@@ -70,10 +70,10 @@ class Tally:
 
 @dataclass(frozen=True)
 class Bench:
-    """Where and how a row is run.
+    """Where and how a row runs.
 
     Attributes:
-        broken: makes the product break its promise for as long as it lasts; None for the product as it is.
+        broken: makes the product break its promise inside a `with` block; None for the product itself.
     """
 
     folder: Path
@@ -82,11 +82,11 @@ class Bench:
     broken: Callable[[], AbstractContextManager[None]] | None = None
 
     def product(self) -> AbstractContextManager[None]:
-        """In a child: the product as it is, or as it was broken."""
+        """Return the context of the product, or of the broken product; enter it in a child only."""
         return self.broken() if self.broken else nullcontext()
 
     def each(self, tally: Tally, cases: Sequence[Any] | None = None) -> Iterator[Any]:
-        """Yield as many of the cases as are to be tried; a broken product is done with at its first loss."""
+        """Yield the cases to try; for a broken product, stop after the first loss."""
         chosen: Sequence[Any] = range(self.trials)
         if cases is not None:
             chosen = cases if len(cases) <= self.trials else self.random.sample(cases, self.trials)
@@ -96,7 +96,7 @@ class Bench:
             yield case
 
     def path(self, name: str) -> Path:
-        """A place with nothing there."""
+        """Return a path in the folder where nothing exists."""
         path = self.folder / name
         shutil.rmtree(path, ignore_errors=True)
         return path
@@ -107,7 +107,7 @@ class Bench:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a child ended: with a value, with an error that a user can act on, or badly."""
+    """How a child ended: with a value, with an error for the user, or badly."""
 
     value: Any = None
     error: str = ""  # one line for the user
@@ -115,7 +115,7 @@ class Outcome:
 
 
 class Child:
-    """A forked process that does one thing; it waits to be told to `go` if it is held."""
+    """A forked process that does one thing; with `held` it waits for `go`."""
 
     def __init__(self, work: Callable[[], Any], held: bool = False) -> None:
         self._socket, theirs = socket.socketpair()
@@ -150,7 +150,7 @@ class Child:
 
 
 def _live(work: Callable[[], Any], parent: socket.socket, held: bool) -> None:
-    """Do the work and end the process; what it came to goes through a socket, whose calls no row disturbs."""
+    """Do the work, send its outcome through the socket, and end the process. No row disturbs calls of sockets."""
     outcome: dict[str, Any] = {}
     try:
         if held:
@@ -167,10 +167,10 @@ def _live(work: Callable[[], Any], parent: socket.socket, held: bool) -> None:
 
 
 def in_child(work: Callable[[], Any]) -> Any:
-    """Return what the work came to.
+    """Return the result of the work.
 
     Raises:
-        RuntimeError: it came to nothing.
+        RuntimeError: the work failed.
     """
     outcome = Child(work).outcome()
     if outcome.error or outcome.bad:
@@ -179,7 +179,7 @@ def in_child(work: Callable[[], Any]) -> Any:
 
 
 def warm() -> None:
-    """Do what a first build does once in a process, imports above all, and what starts no threads."""
+    """Do once what every first build in a process does and starts no threads: above all, import."""
     article = cleaning.clean(Source("a1", "a.txt", "text", "A story about the harbour. It has two sentences."))
     list(chunking.split(article))
     ENCODER.encode([article.text])
@@ -200,7 +200,7 @@ def story(number: int, version: int) -> str:
 
 
 def write(archive: Path, stories: dict[int, int]) -> Path:
-    """Make the folder hold just these stories: number -> version."""
+    """Fill the folder with these stories only: number -> version."""
     shutil.rmtree(archive, ignore_errors=True)
     archive.mkdir(parents=True)
     for number, version in stories.items():
@@ -213,7 +213,7 @@ NEW = {**dict.fromkeys(range(2, 10), 1), 1: 2, 3: 2, **dict.fromkeys(range(12, 1
 
 
 def state(index: Path, queries: Sequence[str] = QUERIES) -> str:
-    """Return a digest of all that an index answers: its articles, their passages, and what the queries find."""
+    """Return a digest of an index: its articles, their passages, and the results of the queries."""
     with Index.open(index, ENCODER).snapshot() as snapshot:
         content: list[Any] = [
             [repr(article), [(p.start, p.end, p.text) for p in snapshot.article_passages(article)]]
@@ -237,7 +237,7 @@ def make(archive: Path, index: Path) -> None:
 
 
 def build_in_windows(archive: Path, index: Path) -> None:
-    """Build as if there were much to encode: the words first, and the vectors in growing batches."""
+    """Build as if there were many texts to encode: the lexical index first, the vectors in growing batches."""
     for name, value in {"MANY_TEXTS": 4, "ENCODE_WINDOW": 4, "COMMIT_SECONDS": 0.0}.items():
         setattr(rag.index.build, name, value)
     make(archive, index)
@@ -253,9 +253,10 @@ class Stage:
     """An archive that has changed since its index was built.
 
     Attributes:
-        archive: as it is now; `index`: as it was built of what was there before.
-        before, after: the states of the index now and once it is built again.
-        seconds: that this takes.
+        archive: in its new state.
+        index: built from the old state of the archive.
+        before, after: states of the index now and after another build.
+        seconds: that this build takes.
     """
 
     archive: Path
@@ -274,7 +275,7 @@ class Stage:
 def stage(bench: Bench) -> Stage:
     archive, index = bench.folder / "seeds", bench.path("index")
     write(archive, dict.fromkeys(OLD, 0))
-    in_child(lambda: make(archive, index))  # so that there is a generation before
+    in_child(lambda: make(archive, index))  # so that the index has an older generation
     before = in_child(lambda: made(write(archive, OLD), index))
     write(archive, NEW)
     trial = bench.path("uninterrupted")
@@ -286,20 +287,20 @@ def stage(bench: Bench) -> Stage:
 
 
 def judge(stage: Stage, index: Path, before: str | None, allowed: tuple[str | None, ...] | None = None) -> str:
-    """Say what does not hold after a build of the stage was cut off, or went wrong; empty when all does.
+    """Return what is wrong after a build of the stage was interrupted or failed; empty when nothing is.
 
-    The index answers as `before` (None for not at all) or as after; `check` is clean; and the next build comes to what
-    an uninterrupted one comes to.
+    The index must be in the state `before` (None: there is no index) or after, `check` must find nothing, and the next
+    build must give the state of an uninterrupted build.
     """
 
     def look() -> str:
         now = state_or_none(index)
         if now not in (allowed or (before, stage.after)):
-            return "answers as neither generation"
+            return "is in the state of neither generation"
         if now is not None and (problems := check(index)):
             return f"check finds: {problems[0].what}"
         if made(stage.archive, index) != stage.after:
-            return "the next build comes to something else"
+            return "the next build gives another state"
         if problems := check(index):
             return f"check finds after the next build: {problems[0].what}"
         return ""
@@ -311,7 +312,7 @@ def judge(stage: Stage, index: Path, before: str | None, allowed: tuple[str | No
 # The command line
 
 
-def command(*arguments: str) -> dict[str, Any]:
+def run_command(*arguments: str) -> dict[str, Any]:
     """Run a command in this process, and return its status, stdout, stderr."""
     os.environ["ONRECORD_ENCODER"] = ENCODER.name
     for module in rag.index.build, rag.index.repair:
@@ -322,25 +323,26 @@ def command(*arguments: str) -> dict[str, Any]:
 
 
 def build_command(stage: Stage, index: Path) -> dict[str, Any]:
-    return command("build", "--json", "--seeds", str(stage.archive), "--index", str(index))
+    return run_command("build", "--json", "--seeds", str(stage.archive), "--index", str(index))
 
 
 def judge_command(stage: Stage, index: Path, outcome: Outcome) -> str:
-    """Say what does not hold after a build command that met a failing system: truth, one line, and the index as it was.
+    """Return what is wrong after a build command on a failing system; empty when nothing is.
 
-    A build that says it succeeded has made the new generation, or names the files that it could not read.
+    A command that fails must say why in one line, and leave a valid index. A command that succeeds must have made the
+    new generation, or name the files that it could not read.
     """
     if outcome.bad or outcome.error:
         return outcome.bad or outcome.error
-    told = outcome.value
+    command = outcome.value
     allowed: tuple[str | None, ...] = (stage.before, stage.after)
-    if told["status"] == 0:
+    if command["status"] == 0:
         allowed = (stage.after,)
-        if json.loads(told["out"])["failures"]:
+        if json.loads(command["out"])["failures"]:
             seen = Child(lambda: state_or_none(index)).outcome()
             if seen.error or seen.bad:
                 return seen.error or seen.bad
             allowed = (seen.value,)
-    elif told["status"] != 1 or not told["err"].startswith("onrecord: ") or told["err"].count("\n") != 1:
-        return f"status {told['status']}, and says: {told['err']}"
+    elif command["status"] != 1 or not command["err"].startswith("onrecord: ") or command["err"].count("\n") != 1:
+        return f"status {command['status']}, with the message: {command['err']}"
     return judge(stage, index, stage.before, allowed)

@@ -1,4 +1,4 @@
-"""The product with one of its safeguards taken out, in the process that calls this: what each row must notice."""
+"""Take one safeguard out of the product, in the calling process: each row must detect it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from rag.ingest.loaders import SourceFile
 
 @contextmanager
 def without_transactions() -> Iterator[None]:
-    """Every statement commits by itself, and a reader sees whatever there is at each of its reads."""
+    """Let every statement commit by itself, and every read see the newest state."""
 
     @contextmanager
     def nothing(connection: Any, *, write: bool = True) -> Iterator[None]:
@@ -37,7 +37,7 @@ def without_transactions() -> Iterator[None]:
 
 @contextmanager
 def with_success_always() -> Iterator[None]:
-    """A build that fails says that it succeeded."""
+    """Let a build that fails report success."""
     real = build.build
 
     def pretend(*arguments: Any, **options: Any) -> BuildReport:
@@ -52,7 +52,7 @@ def with_success_always() -> Iterator[None]:
 
 @contextmanager
 def without_sync() -> Iterator[None]:
-    """What was written is taken to be on the disk."""
+    """Sync nothing."""
     with patch.object(os, "fsync", lambda file: None):
         yield
 
@@ -72,7 +72,7 @@ class _Same(str):
 
 @contextmanager
 def without_checksums() -> Iterator[None]:
-    """Whatever is compared with a digest is as it was written."""
+    """Let every digest equal every other."""
 
     class Digest:
         def __init__(self, data: bytes = b"") -> None:
@@ -95,7 +95,7 @@ def without_checksums() -> Iterator[None]:
 
 @contextmanager
 def with_pickle() -> Iterator[None]:
-    """Vector files are tried as pickles."""
+    """Load vector files as pickles first."""
     real = Index.index_files
 
     def index_files(index: Index, connection: Any, meta: Any) -> Any:
@@ -120,7 +120,7 @@ def _with_digest(digest: Callable[[SourceFile], str]) -> Any:
 
 @contextmanager
 def by_file_times() -> Iterator[None]:
-    """A file is what it was when its size and its time are."""
+    """Take a file for unchanged when its size and its time are."""
 
     def digest(file: SourceFile) -> str:
         status = file.absolute.stat()
@@ -132,6 +132,6 @@ def by_file_times() -> Iterator[None]:
 
 @contextmanager
 def without_edits() -> Iterator[None]:
-    """A file that was read once is not read again."""
+    """Never read a file again."""
     with _with_digest(lambda file: file.path):
         yield

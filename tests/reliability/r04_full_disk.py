@@ -1,4 +1,4 @@
-"""R4: the disk is full, or files may not grow: a build says so, loses nothing, and leaves nothing behind."""
+"""R4: the disk is full, or file sizes are limited: a build says so, loses nothing, and leaves no files behind."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def run(bench: Bench) -> Tally:
 
 
 def _on_full_disk(bench: Bench, ready: Stage, disk: Path, pages: int) -> str:
-    """Build where so many pages are free beside the index."""
+    """Build on a disk with so many free pages."""
     _mount("size=64m", "-t", "tmpfs", "tmpfs", str(disk))
     try:
         index = disk / "index"
         shutil.copytree(ready.index, index)
-        room = os.statvfs(disk)
-        _mount(f"remount,size={(room.f_blocks - room.f_bfree + pages) * PAGE}", str(disk))
+        size = os.statvfs(disk)
+        _mount(f"remount,size={(size.f_blocks - size.f_bfree + pages) * PAGE}", str(disk))
 
         def work() -> dict[str, Any]:
             with bench.product():
@@ -68,11 +68,11 @@ def _with_small_files(bench: Bench, ready: Stage, most: int) -> str:
     return problem and f"files of at most {most} bytes: {problem}"
 
 
-def _litter(ready: Stage, index: Path, told: Any) -> str:
-    """Say what a build that failed left behind, but for what SQLite and the lock keep."""
-    if not told or told["status"] == 0:
+def _litter(ready: Stage, index: Path, command: Any) -> str:
+    """Return what a failed build left behind, apart from the files of SQLite."""
+    if not command or command["status"] == 0:
         return ""
-    kept = {path.relative_to(ready.index) for path in ready.index.rglob("*")}
-    found = {path.relative_to(index) for path in index.rglob("*")} - kept
-    left = sorted(str(path) for path in found if not path.name.endswith(("-wal", "-shm")))
+    before = {path.relative_to(ready.index) for path in ready.index.rglob("*")}
+    new = {path.relative_to(index) for path in index.rglob("*")} - before
+    left = sorted(str(path) for path in new if not path.name.endswith(("-wal", "-shm")))
     return f"left behind {left}" if left else ""

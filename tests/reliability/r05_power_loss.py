@@ -1,9 +1,9 @@
-"""R5: the power fails right after a commit: are the files that it names on the disk by then?
+"""R5: the power fails right after a commit: are the files that it records on the disk by then?
 
-A kill loses nothing that was written, a power failure all that was not synced. No power fails here: the system calls of
-builds are read in their order. When SQLite syncs its log, which makes a commit last, every derived file must have been
-synced after it was written last, and its name, by syncing its folder, after it was given; nothing is renamed before it
-is synced, and no file of a generation before is removed until the log is.
+A kill loses nothing that was written; a power failure loses everything that was not synced. No power fails here: the
+row reads the system calls of builds in order. SQLite makes a commit durable when it syncs its log. By then every index
+file must have been synced after its last write, and its folder after the file got its name. Nothing is renamed before
+it is synced, and no file of an old generation is removed before the log is synced.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def run(bench: Bench) -> Tally:
 
 
 def calls_of(log: Path) -> Iterator[tuple[str, str]]:
-    """Yield (name, arguments) of each call that succeeded, when it had."""
+    """Yield (name, arguments) of each call that succeeded, in the order in which they ended."""
     begun: dict[str, str] = {}
     for line in log.read_text(errors="replace").splitlines():
         process, _, rest = line.partition(" ")
@@ -76,11 +76,11 @@ def calls_of(log: Path) -> Iterator[tuple[str, str]]:
 
 @dataclass
 class Disk:
-    """What of an index would be left if the power failed, as far as its system calls tell.
+    """What the disk would hold of an index after a power failure, as its system calls show.
 
     Attributes:
-        commits: of each that brought a new folder, what it named and was not on the disk; empty when all was.
-        problems: what else is out of order.
+        commits: for each commit with a new folder, what it records and is not on the disk; empty when all is.
+        problems: other calls in the wrong order.
     """
 
     index: Path
@@ -89,10 +89,10 @@ class Disk:
 
     def __post_init__(self) -> None:
         self._log = str(self.index / f"{CATALOG_FILE}-wal")
-        # path -> the file it names; before the first call all is on the disk
+        # path -> its file; before the first call everything is on the disk
         self._files: dict[str, object] = {str(path): object() for path in self.index.rglob("*")}
-        self._dirty: set[object] = set()  # files written since they were synced
-        self._unnamed: set[str] = set()  # paths that may be lost, their folder not having been synced
+        self._dirty: set[object] = set()  # files written after their last sync
+        self._unnamed: set[str] = set()  # paths whose folder has not been synced since
         self._seen = self._folders()
 
     def take(self, call: str, arguments: str) -> None:
@@ -105,10 +105,7 @@ class Disk:
         if not any(path.startswith(str(self.index)) for path in paths):
             return
         if call == "openat":
-            if "O_CREAT" in arguments and paths[0] not in self._files:
-                self._name(paths[0], object())
-            if "O_TRUNC" in arguments:
-                self._write(paths[0])
+            self._open(paths[0], arguments)
         elif call.startswith("mkdir"):
             self._name(paths[0], object())
         elif call.startswith("link"):
@@ -119,8 +116,14 @@ class Disk:
             self._name(paths[1], self._remove(paths[0]))
         else:
             if "/derived-" in paths[0] and self._files.get(self._log) in self._dirty:
-                self.problems.append(f"{self._short(paths[0])} is removed before the commit that gives it up is synced")
+                self.problems.append(f"{self._short(paths[0])} is removed before the commit that drops it is synced")
             self._remove(paths[0])
+
+    def _open(self, path: str, flags: str) -> None:
+        if "O_CREAT" in flags and path not in self._files:
+            self._name(path, object())
+        if "O_TRUNC" in flags:
+            self._write(path)
 
     def _write(self, path: str) -> None:
         self._dirty.add(self._files.setdefault(path, object()))
@@ -144,7 +147,7 @@ class Disk:
         return {path for path in self._files if re.fullmatch(r"derived-\d+-\w+", self._short(path))}
 
     def _unsafe(self, folder: str) -> Iterator[str]:
-        """Yield what is in the folder, or the folder itself, and would be lost."""
+        """Yield what would be lost: the folder, or something in it."""
         needed = {str(self.index), str(self.index / CATALOG_FILE), folder}
         for path, file in self._files.items():
             if path in needed or (path.startswith(f"{folder}/") and not path.endswith(".lock")):

@@ -1,4 +1,4 @@
-"""R6: files of the index are damaged: what is read of it is right, or an error says what is wrong."""
+"""R6: files of the index are damaged: an answer is right, or an error says what is wrong."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.reliability.bench import ENCODER, Bench, Child, Stage, Tally, in_chil
 
 
 def _flip(path: Path, random: Random, others: list[Path]) -> None:
-    """One bit, or as many as a bad memory flips."""
+    """Flip one bit, or fifty, as bad memory does."""
     data = bytearray(path.read_bytes())
     for _ in range(random.choice((1, 50))):
         data[random.randrange(len(data))] ^= 1 << random.randrange(8)
@@ -28,7 +28,7 @@ def _truncate(path: Path, random: Random, others: list[Path]) -> None:
 
 
 def _wipe(path: Path, random: Random, others: list[Path]) -> None:
-    """A page of noise, or of nothing."""
+    """Overwrite a page with noise or zeros."""
     data = bytearray(path.read_bytes())
     start = random.randrange(0, len(data), 4096)
     size = len(data[start : start + 4096])
@@ -52,19 +52,19 @@ def _empty(path: Path, random: Random, others: list[Path]) -> None:
 
 
 def _stray(path: Path, random: Random, others: list[Path]) -> None:
-    """A write-ahead log that belongs to nothing."""
+    """Add a write-ahead log of noise."""
     path.with_name(path.name + "-wal").write_bytes(random.randbytes(random.randrange(1, 9000)))
 
 
 def _edit(path: Path, random: Random, others: list[Path]) -> None:
-    """One letter of what an article says."""
+    """Change one letter of an article."""
     data = bytearray(path.read_bytes())
     places = [match.start() for match in re.finditer(rb"Paragraph", data)] or [0]
     data[random.choice(places)] ^= 1
     path.write_bytes(data)
 
 
-# The many ways a file can be damaged in part are tried more often than the one way it can be gone.
+# A file can be damaged in many ways and be missing in one, so damage is tried more often.
 HARM: tuple[Callable[[Path, Random, list[Path]], None], ...] = (
     *(_flip, _flip, _flip, _flip, _flip, _truncate, _truncate, _wipe, _wipe, _edit, _swap, _remove, _empty, _stray),
 )
@@ -88,7 +88,7 @@ def run(bench: Bench) -> Tally:
 
 
 def _judge(bench: Bench, ready: Stage, index: Path, case: str) -> str:
-    """Read it, check it and repair it: each gives what was there before, or says why not."""
+    """Read, check and repair the index: each must give the state before the damage, or say why not."""
 
     def read() -> str:
         with bench.product():

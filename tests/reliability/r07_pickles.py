@@ -1,4 +1,4 @@
-"""R7: pickles under the names of the index's files, with matching checksums, are never loaded."""
+"""R7: pickles in the place of index files, with matching checksums, are never loaded."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def run(bench: Bench) -> Tally:
         tally.count(f"{module}: {found}" if (found := unsafe(tree)) else "")
     mark = bench.folder / "unpickled"
     names = [path.relative_to(ready.index) for path in ready.index.rglob("*") if path.is_file()]
-    # The vectors first: they are what the broken product takes for a pickle.
+    # The vectors come first: the broken product loads them as pickles.
     for name in bench.each(tally, sorted(names, key=lambda name: (name.suffix != ".faiss", name))):
         poisoned = ready.copy("poisoned")
         data = pickle.dumps(Canary(mark))
@@ -63,7 +63,7 @@ def _use(archive: Path, index: Path) -> None:
 
 
 def _sign(index: Path, name: Path, data: bytes) -> None:
-    """Make the catalog say that this is what was written."""
+    """Record the checksum of the new content in the catalog."""
 
     def sign() -> None:
         with closing(sqlite3.connect(index / CATALOG_FILE, isolation_level=None)) as connection:

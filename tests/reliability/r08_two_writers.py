@@ -1,4 +1,4 @@
-"""R8: several builds begin at once: one of them builds, the others say which, and its death frees the index."""
+"""R8: several builds start at once: one builds, the others say which one, and its death frees the lock."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.reliability.bench import PATIENCE, Bench, Child, Encoder, Stage, Tall
 
 
 class Waiting(Encoder):
-    """Encodes when a file is there, so that whoever builds goes on holding the index until then."""
+    """Encodes once a file exists: until then the build holds the lock."""
 
     def __init__(self, gate: Path) -> None:
         super().__init__()

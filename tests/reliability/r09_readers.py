@@ -1,4 +1,4 @@
-"""R9: readers go on reading while the index is built again and again: none sees an error, or two generations."""
+"""R9: readers read while the index is built again and again: none sees an error, or two generations at once."""
 
 from __future__ import annotations
 
@@ -56,11 +56,11 @@ def run(bench: Bench) -> Tally:
 
 
 def _read(index: Path, stop: Path, random: Random) -> Seen:
-    """Answer until told to stop: by one open index or by a fresh one, at once or after a while with the snapshot."""
+    """Read until the file `stop` exists, from a shared or a new index, at once or a moment after the snapshot."""
     answers, generations, problems = 0, set[int](), list[str]()
-    kept = Index.open(index, ENCODER)
+    shared = Index.open(index, ENCODER)
     while not stop.exists():
-        opened = kept if random.random() < 0.5 else Index.open(index, ENCODER)
+        opened = shared if random.random() < 0.5 else Index.open(index, ENCODER)
         with opened.snapshot() as snapshot:
             time.sleep(random.choice((0.0, 0.05)))
             hits = retrieve(snapshot, ENCODER, analyse("version of the lobster story"))

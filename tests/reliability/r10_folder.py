@@ -1,4 +1,4 @@
-"""R10: what happens in a folder that people and programs work in: nothing is lost, mistaken or waited for."""
+"""R10: people and programs change the folder during a build: nothing is lost or mixed up, and no build hangs."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from rag.index.reader import Index
 from rag.index.staging import Progress
 from tests.reliability.bench import ENCODER, Bench, Child, Tally, story
 
-LIMIT = 60.0  # seconds in which each case must be over; it takes a tenth of one
+LIMIT = 60.0  # seconds for each case, which takes a tenth of one
 Failures = dict[str, str]
 
 
 class Folder:
-    """An archive of two stories that is built as a case goes on."""
+    """An archive of two stories, and its index."""
 
     def __init__(self, path: Path) -> None:
         self.seeds, self.index = path / "seeds", path / "index"
@@ -38,7 +38,7 @@ class Folder:
         return {failure.path: failure.reason for failure in report.failures}
 
     def holds(self, **texts: str) -> None:
-        """See that the index holds just these articles, beside the two."""
+        """Assert that the index holds the two stories and these articles only; an empty text means no article."""
         expected = {"one": story(1, 1), "two": story(2, 1), **texts}
         with Index.open(self.index).snapshot() as snapshot:
             found = {article.path.removesuffix(".txt"): article.text.strip() for article in snapshot.articles()}

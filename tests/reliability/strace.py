@@ -1,4 +1,4 @@
-"""Builds whose system calls are counted, or one of which kills them or fails."""
+"""Count the system calls of a build, or let one of them fail or kill the build."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CHANGING = (
     *("write", "pwrite64", "writev", "fsync", "fdatasync", "ftruncate", "fallocate", "openat", "mkdir", "mkdirat"),
     *("rename", "renameat", "renameat2", "link", "linkat", "symlink", "unlink", "unlinkat", "rmdir", "copy_file_range"),
 )
-Point = tuple[str, int]  # a call, and the how-manieth of a thread it is
+Point = tuple[str, int]  # a call, and its number among the same calls of a thread
 
 
 def missing() -> str:
@@ -24,23 +24,23 @@ def missing() -> str:
 
 
 def traced(work: Callable[[], Any], calls: str, inject: str, log: Path, *more: str) -> Outcome:
-    """Do the work in a child whose calls strace counts, and meddles with; `more` are options of strace."""
+    """Do the work in a child whose `calls` strace logs, and changes by `inject`; `more` are options of strace."""
     child = Child(work, held=True)
     options = ["-f", "-p", str(child.pid), "-o", str(log), "-e", f"trace={calls}", *more]
     if inject:
         options += ["-e", f"inject={inject}"]
     with subprocess.Popen(["strace", *options], stderr=subprocess.PIPE, text=True) as strace:
         assert strace.stderr is not None
-        told = strace.stderr.readline()
+        message = strace.stderr.readline()
         child.go()
         outcome = child.outcome()
-    if "attached" not in told:
-        raise RuntimeError(f"strace cannot attach: {told}")
+    if "attached" not in message:
+        raise RuntimeError(f"strace cannot attach: {message}")
     return outcome
 
 
 def points(bench: Bench, work: Callable[[], Any]) -> list[Point]:
-    """Return every changing call that the work makes."""
+    """Return every call of the work that changes the disk."""
     log = bench.folder / "calls.log"
     traced(work, ",".join(f"?{call}" for call in CHANGING), "", log)
     counts = Counter(re.findall(r"^(\d+) +(\w+)\(", log.read_text(errors="replace"), re.MULTILINE))
