@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rag.answer.decision import Decider, Decision
+from rag.answer.replies import find_reply, write_reply
 from rag.answer.writer import Event, Stage, write
 from rag.config import Settings, load_settings
 from rag.errors import QuestionError
@@ -23,6 +24,7 @@ from rag.models.caching import CachingEncoder
 from rag.models.registry import load_answer_reader, load_encoder
 from rag.query.analysis import MAX_QUESTION_CHARS, Query, analyse, checked
 from rag.query.followups import contextualise
+from rag.query.intents import small_talk, without_greeting
 from rag.query.rewriting import Rewrite, stand_alone
 from rag.query.time_range import TimeRange
 from rag.retrieval.hybrid import retrieve
@@ -179,6 +181,11 @@ class OnRecord:
         threshold = self.settings.refuse_below if refuse_below is None else refuse_below
         with self._index.snapshot() as snapshot:
             yield Stage("searching")
+            encoder = self._models.encoder
+            if reply := find_reply(snapshot, encoder, request.question, request.filters, request.today):
+                yield from write_reply(reply)
+                yield replace(reply, timings_ms=clock.laps())
+                return
             rewrite = self._contextualised(snapshot, request)
             query = _analysed(snapshot, rewrite.text, request.today)
             clock.lap("contextualise")
@@ -233,17 +240,19 @@ class OnRecord:
         Of an earlier turn only what is not known is worked out: its standalone question by the rules, and its answer by
         a search, since a pronoun may mean a person whom only the answer names.
         """
+        asked = without_greeting(request.question)
         if not request.history:
-            return Rewrite(request.question)
+            return Rewrite(asked)
         known: list[Turn] = []
         people: dict[str, None] = {}
-        for turn in request.history[-MAX_TURNS:]:
+        turns = [turn for turn in request.history if not small_talk(turn.question, self._models.encoder)]
+        for turn in turns[-MAX_TURNS:]:
             alone = turn.standalone or contextualise(checked(turn.question), known, list(people))
             read = replace(turn, question=alone) if turn.answer else self._drafted(snapshot, request, alone)
             people |= dict.fromkeys(read.people or people_in(f"{alone}\n{read.answer}"))
             known.append(read)
-        rules = contextualise(request.question, known, list(people))
-        return stand_alone(request.question, known, rules, request.llm, request.key)
+        rules = contextualise(asked, known, list(people))
+        return stand_alone(asked, known, rules, request.llm, request.key)
 
     def _drafted(self, snapshot: Snapshot, request: _Request, question: str) -> Turn:
         """Return a turn whose answer is the best sentence for its question."""
