@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.evidence.scoring import MIN_WORDS
+from rag.evidence.scoring import MIN_SENTENCE_WORDS
 from rag.models.base import Encoder
 from rag.text.sentences import Span, sentences
 from rag.text.tokens import words
@@ -34,7 +34,7 @@ class PlainBaseline:
             (article, (start, end))
             for article in articles
             for start, end in sentences(article.text)
-            if len(article.text[start:end].split()) >= MIN_WORDS
+            if len(article.text[start:end].split()) >= MIN_SENTENCE_WORDS
         ]
         texts = [article.text[start:end] for article, (start, end) in self._sentences]
         self._counts = [Counter(word.key for word in words(text) if word.content) for text in texts]

@@ -18,7 +18,7 @@ from rag.evaluation.questions import EvalError, json_rows
 from rag.evaluation.report import plain_table
 from rag.evaluation.runner import Progress
 from rag.evaluation.runs import Json, provenance
-from rag.evidence.scoring import MAX_READ, ScoredSentence, SentenceScorer
+from rag.evidence.scoring import MAX_READ_SENTENCES, ScoredSentence, SentenceScorer
 from rag.index.reader import Index
 from rag.ingest.publish_dates import iso_date
 from rag.models.answer_reader import answer_reader
@@ -131,7 +131,7 @@ def support(
         max((e.score * share(row, there) for e, there in sentences), default=0.0)
         + max((score * share(row, there) for score, there in passages), default=0.0) / 2
         + chance
-        for row, chance in zip(own, _chances(question, choices, judged[:MAX_READ]), strict=True)
+        for row, chance in zip(own, _chances(question, choices, judged[:MAX_READ_SENTENCES]), strict=True)
     ]
 
 

@@ -30,7 +30,7 @@ def run(asked: Sequence[SquadQuestion], encoder: Encoder, refuse_below: float, p
     for done, one in enumerate(asked, start=1):
         question, judged = score_paragraph(reader, one.question, one.paragraph, one.id)
         short = find_short_answer(question, [j.evidence for j in judged], encoder, answer_reader)
-        text = short.run.text if short else ""
+        text = short.candidate.text if short else ""
         probability = confidence(question, judged)
         rows.append(
             {

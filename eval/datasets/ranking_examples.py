@@ -28,7 +28,7 @@ from rag.evaluation.runner import Progress
 from rag.filters import Filters, day
 from rag.index.reader import Snapshot
 from rag.ingest.publish_dates import iso_date
-from rag.retrieval.rerankers import likeliest
+from rag.retrieval.rerankers import likeliest_sentences
 from rag.text.sentences import sentences
 from rag.text.tokens import keys
 
@@ -132,7 +132,7 @@ def headline_groups(snap: Snapshot, until: str, count: int, seed: int, progress:
     groups = []
     for done, title in enumerate(chosen, start=1):
         passages = list(snap.passages(id_ for id_, _ in snap.lexical.search(title, OF_HEADLINE, allowed)))
-        read = zip(likeliest(title, [one.text for one in passages]), passages, strict=True)
+        read = zip(likeliest_sentences(title, [one.text for one in passages]), passages, strict=True)
         # its own article would be known by the headline, which is therefore left out
         titled = (TitledSentence(text, _other(one.article.title or "", title)) for text, one in read)
         groups.append(RankingGroup(title, (), tuple(dict.fromkeys(titled))))

@@ -18,7 +18,7 @@ from eval.datasets.ranking_examples import LENGTHS, RankingGroup, folded_sentenc
 from eval.datasets.squad import read_squad
 from rag.evaluation.questions import json_rows
 from rag.evidence.short_answers import names
-from rag.query.answer_types import PHRASES, AnswerType
+from rag.query.answer_types import PHRASE_PATTERNS, AnswerType
 from rag.text.tokens import Word, words
 
 CLOZE_WORDS = range(10, 46)  # of a sentence that is asked about
@@ -91,7 +91,7 @@ def _cloze(sentence: str, random: Random) -> SpanExample | None:
 
 def _phrases(sentence: str) -> Iterator[tuple[Span, AnswerType]]:
     for kind in ("when", "percent", "money", "count"):
-        for match in PHRASES[kind].finditer(sentence) if kind in PHRASES else ():
+        for match in PHRASE_PATTERNS[kind].finditer(sentence) if kind in PHRASE_PATTERNS else ():
             if len(match[0]) > 1:
                 yield match.span(), kind
 

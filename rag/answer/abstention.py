@@ -16,7 +16,12 @@ from rag.types import Article, Hit
 
 MAX_NEAREST = 3  # passages shown when the archive does not answer
 MIN_SUPPORT = 0.65  # under it no sentence speaks to a word of the question
-FORMS: dict[AnswerType, str] = {"age": "an age", "when": "a date", "percent": "a share", "duration": "a length of time"}
+ANSWER_FORMS: dict[AnswerType, str] = {
+    "age": "an age",
+    "when": "a date",
+    "percent": "a share",
+    "duration": "a length of time",
+}
 _TITLE = "|".join(title.title() for title in TITLES if " " not in title)
 
 
@@ -40,7 +45,7 @@ def nearest(hits: Sequence[Hit]) -> tuple[Hit, ...]:
 
 def _why(query: Query, scored: Sequence[ScoredSentence]) -> str:
     """Say what of the question no sentence speaks to: the form of the answer, its days, its words, or how they relate."""
-    wanted = FORMS.get(query.answer_type)
+    wanted = ANSWER_FORMS.get(query.answer_type)
     if wanted and all(one.features.expected < 0 for one in scored):
         return _without_form(query, scored, wanted)
     if scored and scored[0].features.timely < 0:

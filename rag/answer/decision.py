@@ -9,7 +9,7 @@ from rag.answer.abstention import reason_to_abstain
 from rag.evidence.assessment import Assessment, assess, assess_sub_questions, chosen_by_all
 from rag.evidence.conflicts import Conflict, find_conflict, opposing_query
 from rag.evidence.scoring import SentenceScorer
-from rag.evidence.short_answers import ShortAnswer, find_short_answer, leading, may_lead
+from rag.evidence.short_answers import ShortAnswer, find_short_answer, leading, shows_short_answer
 from rag.filters import Filters
 from rag.models.base import Models
 from rag.query.analysis import Query
@@ -96,7 +96,7 @@ class Decider:
     def _short_answer(self, assessment: Assessment) -> ShortAnswer | None:
         """Return the words that lead the answer, where they are sure enough."""
         query, confidence = assessment.query, assessment.confidence
-        if not may_lead(query, confidence):
+        if not shows_short_answer(query, confidence):
             return None
         short = find_short_answer(query, assessment.chosen, self.models.encoder, self.models.answer_reader)
         return leading(query, short, confidence)

@@ -95,7 +95,7 @@ def _extracted(blank: Answer, task: Task, verifier: Verifier, short: ShortAnswer
     """Write the articles' own sentences, led by the short answer, which cites the one it stands in."""
     if short is None:
         return (yield from _attempt(blank, generator("extractive"), task, verifier))
-    first = short.run.evidence
+    first = short.candidate.evidence
     task = Task(task.question, [first, *(e for e in task.evidence if e is not first)])
     lead = Claim(short.text, "verbatim", 1.0, (1,))
     line = with_markers(f"**{lead.text}**", lead.citations)

@@ -17,7 +17,7 @@ from rag.models.linear import linear_model
 from rag.query.analysis import Query
 from rag.text.polarity import is_negated
 
-MAX_SENTENCES = 3  # that may support a question together
+SUPPORTING_SENTENCES = 3  # that may support a question together
 # Types of answers with a form that a sentence can lack.
 TYPED_ANSWERS = frozenset({"age", "when", "percent", "money", "duration", "count", "who"})
 # Support under which a name of the question is spoken to by no sentence.
@@ -75,13 +75,13 @@ def answerability_features(question: Query, scored: Sequence[ScoredSentence]) ->
         score=scored[0].evidence.score,
         weakest=best.weakest,
         cosine=max(j.features.cosine for j in scored),
-        together=float(support[:MAX_SENTENCES].max(axis=0).min()),
+        together=float(support[:SUPPORTING_SENTENCES].max(axis=0).min()),
         unheard=float(min((anywhere[i] for i in named), default=1.0) < MIN_NAME_SUPPORT),
         typed=_typed(question, scored),
         unsaid=float(
             question.answer_type == "said"
             and bool(question.names)
-            and all(j.features.speaker < 1 for j in scored[:MAX_SENTENCES])
+            and all(j.features.speaker < 1 for j in scored[:SUPPORTING_SENTENCES])
         ),
         relation=min((s for s, name in zip(scored[0].support, scored[0].named, strict=True) if not name), default=1.0),
         negated=float(question.negated != is_negated(scored[0].evidence.text)),

@@ -14,7 +14,7 @@ from rag.evidence.scoring import ScoredSentence
 from rag.query.analysis import Query
 from rag.text.document import Document
 
-TOLERANCE = 0.1  # of an amount: "20 million" may stand for 19.4 million
+AMOUNT_TOLERANCE = 0.1  # of an amount: "20 million" may stand for 19.4 million
 # Titles that one person has at a time: anybody may have been a secretary once.
 _ONE_AT_A_TIME = frozenset({"prime minister", "president", "premier", "chancellor", "king", "queen", "pope"})
 
@@ -55,7 +55,7 @@ def false_amount(query: Query, scored: Sequence[ScoredSentence], documents: Sequ
 
 
 def _near(one: float, other: float) -> bool:
-    return abs(one - other) <= TOLERANCE * max(abs(one), abs(other))
+    return abs(one - other) <= AMOUNT_TOLERANCE * max(abs(one), abs(other))
 
 
 def _fits(asked: str, held: str) -> bool:

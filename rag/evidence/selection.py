@@ -11,14 +11,14 @@ from rag.types import Evidence
 
 # Shares of the best score that another sentence needs to stand in the answer. An open question ("what", "why") takes
 # what comes close; a pointed one ("when", "how many") has one answer, which other sentences may repeat.
-CLOSE = 0.05
-POINTED_SAME_ARTICLE = 0.5
-POINTED_OTHER_ARTICLE = 0.3
+OPEN_SHARE = 0.05
+POINTED_SHARE_SAME_ARTICLE = 0.5
+POINTED_SHARE_OTHER_ARTICLE = 0.3
 # An open question hears at first the best sentence of so many articles, each with this share of the best score.
-MAX_VOICES = 3
-VOICE = 0.3
+MAX_ARTICLES_FIRST = 3
+FIRST_SHARE = 0.3
 SAME = 0.7  # shared content words (Jaccard) above which two sentences say the same
-POINTED: frozenset[AnswerType] = frozenset({"who", "when", "where", "count", "percent", "money", "age", "duration"})
+POINTED_TYPES: frozenset[AnswerType] = frozenset({"who", "when", "where", "count", "percent", "money", "age", "duration"})
 
 
 def select(question: Query, scored: Sequence[ScoredSentence], most: int = 4) -> list[Evidence]:
@@ -30,8 +30,8 @@ def select(question: Query, scored: Sequence[ScoredSentence], most: int = 4) -> 
         The best one first, then by article: its own, then the dated ones by date; in reading order within each.
     """
     chosen: list[ScoredSentence] = []
-    pointed = question.answer_type in POINTED
-    own, other = (POINTED_SAME_ARTICLE, POINTED_OTHER_ARTICLE) if pointed else (CLOSE, CLOSE)
+    pointed = question.answer_type in POINTED_TYPES
+    own, other = (POINTED_SHARE_SAME_ARTICLE, POINTED_SHARE_OTHER_ARTICLE) if pointed else (OPEN_SHARE, OPEN_SHARE)
     for candidates in [scored] if pointed else [_voices(scored), scored]:
         for candidate in candidates:
             new = all(candidate.evidence.article.id != j.evidence.article.id for j in chosen)
@@ -45,9 +45,9 @@ def _voices(scored: Sequence[ScoredSentence]) -> list[ScoredSentence]:
     """The best sentence of each of the first articles, of those whose best comes near to the best of all."""
     first: dict[str, ScoredSentence] = {}
     for candidate in scored:
-        if candidate.evidence.score >= VOICE * scored[0].evidence.score:
+        if candidate.evidence.score >= FIRST_SHARE * scored[0].evidence.score:
             first.setdefault(candidate.evidence.article.id, candidate)
-    return list(first.values())[:MAX_VOICES]
+    return list(first.values())[:MAX_ARTICLES_FIRST]
 
 
 def _repeats(candidate: ScoredSentence, chosen: Sequence[ScoredSentence]) -> bool:

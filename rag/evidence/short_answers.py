@@ -18,21 +18,21 @@ from rag.models.linear import linear_model
 from rag.query.analysis import AUXILIARY_VERBS, Query
 from rag.query.answer_types import AnswerType
 from rag.text.dates import DAY, MONTH
-from rag.text.names import WORD_JOINS, extend, without_possessive
+from rag.text.names import WORD_JOINS, add_to_spans, without_possessive
 from rag.text.sentences import Span, trimmed
 from rag.text.tokens import Word, keys, words
 from rag.types import Evidence
 
-SENTENCES = 3  # of the best evidence: an answer is looked for in these
-MAX_WORDS = 7  # of an answer that is no name and no phrase of a measure
-REACH = 4.0  # words: how quickly a question word counts less with distance
-ALIGNED = 0.6  # similarity from which a word of the sentence stands for one of the question
+MAX_SENTENCES = 3  # of the best evidence: an answer is looked for in these
+MAX_CANDIDATE_WORDS = 7  # of an answer that is no name and no phrase of a measure
+DECAY_WORDS = 4.0  # words: how quickly a question word counts less with distance
+MIN_SIMILARITY = 0.6  # similarity from which a word of the sentence stands for one of the question
 # Share * confidence from which a short answer leads: both are probabilities, and both must hold.
-LEAD_FROM = 0.6
-LEADING: frozenset[AnswerType] = frozenset(
+SHOW_FROM = 0.6
+SHOWN_TYPES: frozenset[AnswerType] = frozenset(
     {"who", "when", "where", "count", "percent", "money", "age", "duration", "what"}
 )
-MEASURED: frozenset[AnswerType] = frozenset({"when", "count", "percent", "money", "age", "duration"})
+MEASURE_TYPES: frozenset[AnswerType] = frozenset({"when", "count", "percent", "money", "age", "duration"})
 
 _APART = re.compile(r"[.;:()\[\]“”\"—?!*]|--| [–-] ")  # an answer does not reach over these
 _PLACES: dict[AnswerType, int] = {"where": 1, "who": -1}
@@ -89,7 +89,7 @@ def candidates(
         The n runs, and their features: (n, len(SIGN_NAMES)) float32. Where a measure is asked for, only whole phrases of
         it.
     """
-    sentences = evidence[:SENTENCES]
+    sentences = evidence[:MAX_SENTENCES]
     texts = [e.text for e in sentences]
     asked, *tokens = encoder.encode_tokens([question.text, *texts])
     found: list[Candidate] = []
@@ -105,7 +105,7 @@ def candidates(
             features.append(sentence.features(spans))
             measures += [span in sentence.phrases for span in spans]
     table = np.vstack(features)
-    if question.answer_type not in MEASURED:
+    if question.answer_type not in MEASURE_TYPES:
         return found, table
     whole = np.array(measures, dtype=bool)
     return [run for run, keep in zip(found, whole, strict=True) if keep], table[whole]
@@ -120,25 +120,25 @@ class ShortAnswer:
         score: what the run's features add up to, before it is compared with the others'.
     """
 
-    run: Candidate
+    candidate: Candidate
     share: float
     score: float
 
     @property
     def text(self) -> str:
         """As it leads an answer: "Over 75%."."""
-        line = " ".join(self.run.text.split())
+        line = " ".join(self.candidate.text.split())
         return line[0].upper() + line[1:] + ("" if line.endswith(".") else ".")
 
 
 def leading(question: Query, short: ShortAnswer | None, confidence: float) -> ShortAnswer | None:
     """The short answer when it is sure enough to lead, and the question wants one: a wrong lead is worse than none."""
-    return short if short and may_lead(question, short.share * confidence) else None
+    return short if short and shows_short_answer(question, short.share * confidence) else None
 
 
-def may_lead(question: Query, sure: float) -> bool:
+def shows_short_answer(question: Query, sure: float) -> bool:
     """Whether a short answer that is so sure leads; with the confidence alone: whether any could."""
-    return question.answer_type in LEADING and sure >= LEAD_FROM
+    return question.answer_type in SHOWN_TYPES and sure >= SHOW_FROM
 
 
 def find_short_answer(
@@ -146,10 +146,10 @@ def find_short_answer(
 ) -> ShortAnswer | None:
     """The most likely short answer in the evidence; None when there is nothing to choose from."""
     found, features = candidates(question, evidence, encoder, answer_reader)
-    return best(found, features @ linear_model("evidence/short", CANDIDATE_FEATURES).weights)
+    return _best(found, features @ linear_model("evidence/short", CANDIDATE_FEATURES).weights)
 
 
-def best(found: Sequence[Candidate], scores: Floats) -> ShortAnswer | None:
+def _best(found: Sequence[Candidate], scores: Floats) -> ShortAnswer | None:
     """The run of the highest score; the same words at another place, and longer ones around them, speak for it."""
     if not found:
         return None
@@ -185,7 +185,7 @@ class _Sentence:
         if not terms or not self.words:
             return np.zeros((1, len(self.words)), dtype=np.float32)
         similarity = np.array([_mean(asked, t.start, t.end) for t in terms], dtype=np.float32) @ self.vectors.T
-        similarity[(similarity < ALIGNED) | ~np.array([w.content for w in self.words])] = 0
+        similarity[(similarity < MIN_SIMILARITY) | ~np.array([w.content for w in self.words])] = 0
         same = np.array([[t.key == w.key for w in self.words] for t in terms])
         support: Floats = np.where(same, np.float32(1), similarity).astype(np.float32)
         return support
@@ -194,7 +194,7 @@ class _Sentence:
         """Spans in the sentence: phrases of the measure asked for, names, and plain runs between marks."""
         found = dict.fromkeys([*sorted(self.phrases), *sorted(self.names)])
         for first, word in enumerate(self.words):
-            for last in self.words[first : first + MAX_WORDS] if self._carries(word) else ():
+            for last in self.words[first : first + MAX_CANDIDATE_WORDS] if self._carries(word) else ():
                 if _APART.search(self.text, word.start, last.end):
                     break
                 if self._carries(last):
@@ -212,7 +212,7 @@ class _Sentence:
         columns = {
             "name": [span in self.names for span in spans],
             "place": [_PLACES.get(kind, 0) * bool(_PLACED.search(self.text[:a])) for a, _ in spans],
-            "number": [kind not in MEASURED and bool(_NUMBER.search(self.text, a, b)) for a, b in spans],
+            "number": [kind not in MEASURE_TYPES and bool(_NUMBER.search(self.text, a, b)) for a, b in spans],
             "asked": [self._asked(a, b) for a, b in zip(first, last, strict=True)],
             "near": self._nearness(first, last).mean(axis=1),
             "like_wanted": vectors @ self.wanted,
@@ -237,7 +237,7 @@ class _Sentence:
         """(n, terms) the support of each term outside the run, less with its distance from it."""
         positions = np.arange(len(self.words))
         distance = np.maximum(first[:, None] - positions, positions - last[:, None])  # (n, words), 1 and up outside
-        decay = np.where(distance > 0, np.exp(-distance / REACH), 0)
+        decay = np.where(distance > 0, np.exp(-distance / DECAY_WORDS), 0)
         near: Floats = (decay[:, None, :] * self.support).max(axis=2).astype(np.float32)
         return near
 
@@ -253,10 +253,10 @@ class _Sentence:
 
     def _side(self, middle: Floats) -> Floats:
         """Before the words of "who leads the union", after those of "whom did the union choose"."""
-        best = self.support.max(axis=0)
-        if not self.question.answer_side or not best.sum():
+        _best = self.support.max(axis=0)
+        if not self.question.answer_side or not _best.sum():
             return np.zeros(len(middle), dtype=np.float32)
-        centre = float(best @ np.arange(len(best)) / best.sum())
+        centre = float(_best @ np.arange(len(_best)) / _best.sum())
         side: Floats = (self.question.answer_side * np.clip((middle - centre) / 5, -1, 1)).astype(np.float32)
         return side
 
@@ -279,8 +279,8 @@ def names(text: str, row: Sequence[Word]) -> list[Span]:
     joined: list[Span] = []
     for word in row:
         if (word.capitalised and word.content) or (word.number and short and short[-1][1] == word.start - 1):
-            extend(short, word, text, WORD_JOINS)
-            extend(joined, word, text, _LONG_NAME_JOINS)
+            add_to_spans(short, word, text, WORD_JOINS)
+            add_to_spans(joined, word, text, _LONG_NAME_JOINS)
     return list(dict.fromkeys(short + joined))
 
 

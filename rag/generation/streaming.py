@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from rag.errors import AnswerCutError
 from rag.generation.base import Piece
-from rag.text.sentences import NO_END
+from rag.text.sentences import NO_SENTENCE_END
 
 _END = re.compile(r"(?:[.!?][”\"’')]*(?:\s*\[[\d, ]{1,12}\])*[.]?\s+(?=([A-Z“\"(\d]))|\n+(?=(\S)))")
 _INITIALS = re.compile(r"(?<!\w)(?:[A-Z]\.)+$")  # "U.S. President": a sentence seldom ends there
@@ -46,6 +46,6 @@ def _sentence_end(text: str) -> int:
     for match in _END.finditer(text):
         before = text[: match.start() + 1]
         certain = "[" in match[0] or "\n" in match[0]  # by the number of its evidence, or by the end of the line
-        if certain or not (NO_END.search(before) or _INITIALS.search(before)):
+        if certain or not (NO_SENTENCE_END.search(before) or _INITIALS.search(before)):
             return match.end()
     return 0

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import pairwise
 
-from rag.text.sentences import LINE, Span, last_break, sentences, trimmed
+from rag.text.sentences import LINE_PATTERN, Span, last_word_start, sentences, trimmed
 from rag.types import Article, Passage
 
 PASSAGE_CHARS = 900
@@ -68,7 +68,7 @@ def _pieces(text: str, size: int) -> list[str]:
 def _blocks(text: str, size: int) -> Iterator[Span]:
     """Yield (start, end) of every paragraph together with the headings above it, as far as they fit in a passage."""
     above: Span | None = None
-    for line in LINE.finditer(text):
+    for line in LINE_PATTERN.finditer(text):
         start, end = line.span()
         if above and end - above[0] <= size:
             start = above[0]
@@ -92,5 +92,5 @@ def _cuts(text: str, start: int, end: int, size: int) -> Iterator[int]:
         cut, stop = start + a, start + b
         yield cut
         while b - a > MAX_SENTENCE * size and stop - cut > size:
-            cut += last_break(text[cut : cut + size])
+            cut += last_word_start(text[cut : cut + size])
             yield cut

@@ -1,1 +1,1 @@
-"""What a question asks for, with what the conversation adds to it."""
+"""Read a question, with what the conversation adds to it."""

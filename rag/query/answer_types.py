@@ -1,4 +1,4 @@
-"""The types of answers: which one a question wants, and what an answer of each must contain. English only."""
+"""Find the answer type of a question, and what a sentence must contain to answer it. English only."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import re
 from collections.abc import Sequence, Set
 from typing import Literal
 
+from rag.query.terms import AUXILIARIES
 from rag.text.dates import DAY, MONTH
 from rag.text.names import name_spans
+from rag.text.sentences import Span
 from rag.text.tokens import Word
 
 AnswerType = Literal[
     "who", "when", "where", "count", "percent", "money", "age", "duration", "why", "how", "yesno", "said", "what"
 ]
-Span = tuple[int, int]
+# A number counts a thing that is named at most so many words later.
+MAX_WORDS_TO_COUNTED = 3
 
 _QUESTIONS: tuple[tuple[str, AnswerType], ...] = (
     (r"^(?:and |so |but )?when\b(?!.*\bborn\b)", "when"),
@@ -39,7 +42,7 @@ _QUESTIONS: tuple[tuple[str, AnswerType], ...] = (
      r"(?:think|tell|describ|comment|respond|react|argu|expect|believ|warn|view|feel|call|mention|promis|want)"
      r"(?:e|s|es|ed|ing)?)\b", "said"),
     (r"^(?:and |so |but )?how\b", "how"),
-    (r"^(?:and |so |but )?(?:is|are|was|were|do|does|did|has|have|had|will|would|can|could|should|might)\b", "yesno"),
+    (rf"^(?:and |so |but )?(?:{AUXILIARIES}|might)\b", "yesno"),
 )  # fmt: skip
 _NUMBER_WORD = (
     r"(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fifteen|twenty|thirty|forty|fifty|"
@@ -47,7 +50,8 @@ _NUMBER_WORD = (
 )
 _TIME_UNIT = r"(?:year|month|week|day|hour|minute|second|decade|centur(?:y|ie)|season|quarter)s?"
 _PART_OF_TIME = rf"(?:{_TIME_UNIT}|spring|summer|autumn|fall|winter|morning|evening|night|century|{MONTH}|{DAY})"
-PATTERNS: dict[AnswerType, re.Pattern[str]] = {
+# What a sentence must contain to give an answer of the type.
+FORM_PATTERNS: dict[AnswerType, re.Pattern[str]] = {
     "when": re.compile(
         rf"\b{DAY}\b|\b{MONTH}\b\.?(?: \d{{1,2}})?|\b(?:1[5-9]|20)\d\d(?:s|\b)|"
         r"\b(?i:today|tomorrow|yesterday|tonight|noon|midnight|recently)\b|"
@@ -95,7 +99,8 @@ _FIGURE = (
 _FIGURES = rf"(?:{_QUALIFIER})?{_FIGURE}(?:(?: to | and |[-–]){_FIGURE})?"
 _YEAR = r"(?:1\d|20)\d\d"
 _NTH = r"\d{1,2}(?:st|nd|rd|th)?"
-PHRASES: dict[AnswerType, re.Pattern[str]] = {
+# Whole phrases of a measure or a date, with their qualifiers: "over 75%", "more than $10 billion a year".
+PHRASE_PATTERNS: dict[AnswerType, re.Pattern[str]] = {
     "when": re.compile(
         rf"(?:(?i:late|early|mid|summer|spring|autumn|fall|winter)[- ](?:of )?)?(?:{DAY},? )?(?:{_NTH} (?:of )?)?"
         rf"{MONTH}\b\.?(?: {_NTH}\b(?!\d))?(?:,? (?:of )?{_YEAR}\b)?|"
@@ -130,20 +135,23 @@ PHRASES: dict[AnswerType, re.Pattern[str]] = {
         rf"(?:and a half |more )?{_TIME_UNIT}\b",
         re.IGNORECASE,
     ),
-}  # the whole phrases of a measure, with what qualifies them: "over 75%", "more than $10 billion a year"
-_CALENDAR = re.compile(rf"{MONTH}|{DAY}")  # the only words with a capital that name nobody
-_NOT_COUNTS = re.compile(r"\b(?:half|twice|both|one)\b", re.IGNORECASE)  # "half of the", "one of them": seldom a count
+}
+# Capitalised words that are no names.
+_CALENDAR = re.compile(rf"{MONTH}|{DAY}")
+# "half of the", "one of them": seldom a count.
+_NOT_COUNTS = re.compile(r"\b(?:half|twice|both|one)\b", re.IGNORECASE)
+# Questions for a part of a date, and what the date must name.
 _DATE_PARTS: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...] = (
     (re.compile(r"\b(?:what|which) year\b", re.IGNORECASE), re.compile(rf"\b{_YEAR}\b")),
     (re.compile(r"\b(?:what|which) month\b", re.IGNORECASE), re.compile(rf"\b{MONTH}\b")),
     (re.compile(r"\b(?:what|which) (?:day of the week|weekday)\b", re.IGNORECASE), re.compile(rf"\b{DAY}\b")),
     (re.compile(r"\b(?:what|which) century\b", re.IGNORECASE), re.compile(r"\bcentury\b", re.IGNORECASE)),
-)  # what a date must name when the question asks for just that
+)
 _ASKED = tuple((re.compile(pattern, re.IGNORECASE), answer_type) for pattern, answer_type in _QUESTIONS)
 
 
 def answer_type_of(text: str) -> AnswerType:
-    """Return the type of answer that a question wants; "what" when it says no other."""
+    """Return the answer type of a question; "what" when no other type fits."""
     return next((answer_type for pattern, answer_type in _ASKED if pattern.search(text)), "what")
 
 
@@ -153,8 +161,8 @@ def date_part_of(text: str) -> re.Pattern[str] | None:
 
 
 def answer_phrases(answer_type: AnswerType, sentence: str, date_part: re.Pattern[str] | None = None) -> list[Span]:
-    """Return the spans of the whole phrases of a measure or date in a sentence; empty for other types of answer."""
-    pattern = PHRASES.get(answer_type)
+    """Return the spans of the whole phrases of a measure or a date in a sentence; empty for other answer types."""
+    pattern = PHRASE_PATTERNS.get(answer_type)
     if pattern is None:
         return []
     spans = [match.span() for match in pattern.finditer(sentence)]
@@ -164,21 +172,21 @@ def answer_phrases(answer_type: AnswerType, sentence: str, date_part: re.Pattern
 
 
 def holds_type(answer_type: AnswerType, sentence: str, date_part: re.Pattern[str] | None = None) -> bool | None:
-    """Return whether a sentence holds what the type needs; None for a type that needs no certain form."""
-    pattern = date_part or PATTERNS.get(answer_type)
+    """Return whether a sentence contains what the answer type needs; None for a type without a certain form."""
+    pattern = date_part or FORM_PATTERNS.get(answer_type)
     return None if pattern is None else pattern.search(sentence) is not None
 
 
-def names_other(sentence: str, row: Sequence[Word], asked: Set[str]) -> bool:
-    """Return whether a sentence names somebody or something that has none of the keys `asked`, and is no date."""
+def names_other_than_question(sentence: str, row: Sequence[Word], asked: Set[str]) -> bool:
+    """Return whether a sentence has a name without any of the keys `asked`; months and weekdays are no names."""
     spans = name_spans(sentence, [word for word in row if word.key not in asked], ())
     return any(not _CALENDAR.fullmatch(sentence, a, b) for a, b in spans)
 
 
 def counts(counted: frozenset[str], sentence: str, row: Sequence[Word]) -> bool:
-    """Return whether a number stands at most three words before one of the words counted."""
+    """Return whether a number comes at most MAX_WORDS_TO_COUNTED words before one of the counted words."""
     for index, word in enumerate(row):
-        number = word.number or PATTERNS["count"].fullmatch(sentence[word.start : word.end])
-        if number and counted & {other.key for other in row[index + 1 : index + 4]}:
+        number = word.number or FORM_PATTERNS["count"].fullmatch(sentence[word.start : word.end])
+        if number and counted & {other.key for other in row[index + 1 : index + 1 + MAX_WORDS_TO_COUNTED]}:
             return True
     return False

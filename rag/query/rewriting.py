@@ -1,8 +1,8 @@
-"""A follow-up made to stand alone by a language model, and the guard over what it writes.
+"""Rewrite a follow-up as a standalone question with a language model, and check what the model writes.
 
-The model is asked only where the rules (`rag.query.followups`) find that a question leans on its history, so that a
-changed topic drags nothing along and costs nothing. Its reply is data, taken for a question only when every word of it
-comes from the conversation and none of the question's own is lost; otherwise the rules' version stands.
+The model is called only when the rules (`rag.query.followups`) find that a question needs its history, so that a new
+topic costs no call. The reply is data: it replaces the question only when each of its words comes from the conversation
+and no word of the question is lost. Otherwise the rules' version stays.
 """
 
 from __future__ import annotations
@@ -16,37 +16,40 @@ from rag.errors import GeneratorError
 from rag.generation.base import Rewriter
 from rag.generation.prompts import MAX_REWRITE_CHARS, single_line
 from rag.generation.registry import generator
-from rag.query.followups import FRAGMENT, leans_back, points_back
+from rag.query.followups import MAX_FRAGMENT_TERMS, leans_back, points_back
 from rag.text.polarity import has_negation
 from rag.text.sentences import sentences
 from rag.text.tokens import keys
 from rag.types import Turn
 from rag.verification.citations import MARKER
 
-TURNS = 3  # latest ones that the model is shown
-TURN_CHARS = 300  # of each question and answer that it is shown
+# The model sees so many of the latest turns.
+SHOWN_TURNS = 3
+# The model sees so many characters of each question and of each answer.
+MAX_TURN_CHARS = 300
 
-# Reasons that the rules' version stands.
+# Reasons to use the rules' version.
 NOT_ASKED = "not asked"
 NO_REPLY = "no reply"
-NO_LINE = "not one short line"
-NO_QUESTION = "not one question"
-STRANGE = "a word from nowhere"
-LOST = "a word of the question lost"
-POINTS = "still points back"
+NOT_ONE_LINE = "not one short line"
+NOT_ONE_QUESTION = "not one question"
+UNKNOWN_WORD = "a word from nowhere"
+LOST_WORD = "a word of the question lost"
+POINTS_BACK = "still points back"
 ADDS_NOTHING = "adds nothing"
-AGAIN = "an earlier question again"
-OTHER = "about something else"
+REPEATS_QUESTION = "an earlier question again"
+OTHER_TOPIC = "about something else"
 
-# Words that only point, or only greet: the one kind of content word that a rewrite may leave out.
-_LEFT_OUT = keys(
+# Content words that a rewrite may leave out: words that only point or greet.
+_OPTIONAL = keys(
     "one ones another others former latter thing things mean meant ok okay thank thanks yes sorry oh ah well hi hello"
 )
-# Not content words, and a question turns round without them.
-_SIDES = re.compile(r"\b(?:before|after|since|until|against|only|most)\b", re.IGNORECASE)
-_ASKING = re.compile(r"\b(?:when|where|why|who|how|what|many|much)\b", re.IGNORECASE)
-_ABOUT = re.compile(r"^(?:(?:and|so|but|ok|okay),? )?(?:what|how) about\b", re.IGNORECASE)  # asks nothing by itself
-_WRAPPING = re.compile(  # what models put around a reply
+# These are no content words, but they change the meaning of a question.
+_REVERSING = re.compile(r"\b(?:before|after|since|until|against|only|most)\b", re.IGNORECASE)
+_QUESTION_WORDS = re.compile(r"\b(?:when|where|why|who|how|what|many|much)\b", re.IGNORECASE)
+# "What about …" is no question word of its own.
+_ABOUT = re.compile(r"^(?:(?:and|so|but|ok|okay),? )?(?:what|how) about\b", re.IGNORECASE)
+_WRAPPING = re.compile(  # text that models put around a reply
     r"^[\s\"“*]*(?:(?:[\w ]*question|Q):[\s\"“*]+)?|[\s\"”*]+$", re.IGNORECASE
 )
 _SAME = (
@@ -57,11 +60,12 @@ _SAME = (
 
 @dataclass(frozen=True, slots=True)
 class Rewrite:
-    """A follow-up made to stand alone.
+    """A follow-up rewritten as a standalone question.
 
     Attributes:
-        why: why it is not the model's version but the rules'; empty when it is the model's.
-        fault: what kept the model from replying, in the user's words; empty when it replied or was not asked.
+        text: the standalone question.
+        why: the reason to use the rules' version; empty when it is the model's version.
+        fault: why the model did not reply, as a message to the user; empty when it replied or was not called.
     """
 
     text: str
@@ -70,12 +74,14 @@ class Rewrite:
 
 
 def stand_alone(question: str, history: Sequence[Turn], rules: str, spec: str, key: str | None = None) -> Rewrite:
-    """The question without its conversation, by the generator that `spec` names if it is one that rewrites.
+    """Return the standalone question, by the generator that `spec` names when it can rewrite, else by the rules.
 
     Args:
-        history: earlier turns, oldest first, their questions standing alone.
-        rules: the question as the rules make it stand alone.
-        key: for a hosted model, instead of that of the environment.
+        question: the follow-up as it was asked.
+        history: the earlier turns, oldest first, with standalone questions.
+        rules: the follow-up as the rules rewrite it.
+        spec: the name of the generator, as the setting `llm` has it.
+        key: the key of a hosted model; None takes it from the environment.
     """
     if spec == "extractive" or not leans_back(question, rules):
         return Rewrite(rules, NOT_ASKED)
@@ -84,62 +90,62 @@ def stand_alone(question: str, history: Sequence[Turn], rules: str, spec: str, k
     except GeneratorError as error:
         return Rewrite(rules, NO_REPLY, str(error))
     if isinstance(model, Rewriter) and model.rewrites:
-        return rewritten(question, history, rules, model)
+        return rewritten_by_model(question, history, rules, model)
     return Rewrite(rules, NOT_ASKED)
 
 
-def rewritten(question: str, history: Sequence[Turn], rules: str, model: Rewriter) -> Rewrite:
-    """The model's version where the question leans on its history and the guard lets it through, else the rules'."""
+def rewritten_by_model(question: str, history: Sequence[Turn], rules: str, model: Rewriter) -> Rewrite:
+    """Return the model's version when the question needs its history and the reply passes, else the rules'."""
     if not leans_back(question, rules):
         return Rewrite(rules, NOT_ASKED)
-    shown = recent(history)
+    shown = shown_turns(history)
     try:
         reply = _WRAPPING.sub("", model.rewrite(question, shown))
     except GeneratorError as error:
         return Rewrite(rules, NO_REPLY, str(error))
-    why = refused(reply, question, shown)
+    why = reason_to_reject(reply, question, shown)
     return Rewrite(rules, why) if why else Rewrite(reply)
 
 
-def recent(history: Sequence[Turn]) -> list[Turn]:
-    """The latest turns, each cut short between words, without citation numbers: what the model and the guard see."""
-    return [Turn(_short(turn.question), _short(MARKER.sub("", turn.answer))) for turn in history[-TURNS:]]
+def shown_turns(history: Sequence[Turn]) -> list[Turn]:
+    """Return the latest turns as the model sees them: shortened between words, without citation numbers."""
+    return [Turn(_shortened(turn.question), _shortened(MARKER.sub("", turn.answer))) for turn in history[-SHOWN_TURNS:]]
 
 
-def refused(reply: str, question: str, history: Sequence[Turn]) -> str:
-    """Why a reply may not be asked in the question's place; empty when it may."""
-    own, new = _telling(question), _telling(reply)
-    asked = frozenset().union(*(_telling(turn.question) for turn in history))
-    answered = frozenset().union(*(_telling(turn.answer) for turn in history))
-    kept = own - _LEFT_OUT
-    if reply != single_line(reply) or not 0 < len(reply) <= MAX_REWRITE_CHARS:
-        return NO_LINE
-    if not reply.endswith("?") or len(sentences(reply)) > len(sentences(question)):
-        return NO_QUESTION
-    if new - own - asked - answered:
-        return STRANGE
-    if kept - new or _asking(question) - _asking(reply):
-        return LOST
-    if points_back(reply):
-        return POINTS
-    if not new - own and len(kept) <= FRAGMENT:  # of a longer one it may say that it stands alone
-        return ADDS_NOTHING
-    if any(new <= _telling(turn.question) and _asking(reply) <= _asking(turn.question) for turn in history):
-        return AGAIN
-    return "" if new & (kept | asked) else OTHER
+def reason_to_reject(reply: str, question: str, history: Sequence[Turn]) -> str:
+    """Return why a reply may not replace the question; empty when it may."""
+    own, new = _meaning(question), _meaning(reply)
+    asked = frozenset().union(*(_meaning(turn.question) for turn in history))
+    answered = frozenset().union(*(_meaning(turn.answer) for turn in history))
+    required = own - _OPTIONAL
+    checks = {
+        NOT_ONE_LINE: reply != single_line(reply) or not 0 < len(reply) <= MAX_REWRITE_CHARS,
+        NOT_ONE_QUESTION: not reply.endswith("?") or len(sentences(reply)) > len(sentences(question)),
+        UNKNOWN_WORD: new - own - asked - answered,
+        LOST_WORD: required - new or _question_words(question) - _question_words(reply),
+        POINTS_BACK: points_back(reply),
+        # A longer question may come back unchanged: it may need no history.
+        ADDS_NOTHING: not new - own and len(required) <= MAX_FRAGMENT_TERMS,
+        REPEATS_QUESTION: any(
+            new <= _meaning(turn.question) and _question_words(reply) <= _question_words(turn.question)
+            for turn in history
+        ),
+        OTHER_TOPIC: not new & (required | asked),
+    }
+    return next((reason for reason, failed in checks.items() if failed), "")
 
 
-def _short(text: str) -> str:
-    return textwrap.shorten(text, TURN_CHARS, placeholder=" …")
+def _shortened(text: str) -> str:
+    return textwrap.shorten(text, MAX_TURN_CHARS, placeholder=" …")
 
 
-def _telling(text: str) -> frozenset[str]:
-    """Keys of the content words, and of those that turn a question round."""
-    sides = frozenset(match.group().lower() for match in _SIDES.finditer(text))
-    return keys(text) | sides | (frozenset({"not"}) if has_negation(text) else frozenset())
+def _meaning(text: str) -> frozenset[str]:
+    """Return the keys of the content words, and the words that change the meaning of a question."""
+    reversing = frozenset(match[0].lower() for match in _REVERSING.finditer(text))
+    return keys(text) | reversing | (frozenset({"not"}) if has_negation(text) else frozenset())
 
 
-def _asking(text: str) -> frozenset[str]:
+def _question_words(text: str) -> frozenset[str]:
     for pattern, word in _SAME:
         text = pattern.sub(word, text)
-    return frozenset(match.group().lower() for match in _ASKING.finditer(_ABOUT.sub("", text)))
+    return frozenset(match.group().lower() for match in _QUESTION_WORDS.finditer(_ABOUT.sub("", text)))

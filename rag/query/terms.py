@@ -1,6 +1,6 @@
-"""The words of a question: those that an answer must carry, its names, and the phrases that could name a thing.
+"""Find the terms, the names and the phrases of a question by its words and their order, without a grammar.
 
-No grammar, only words and their order. English only.
+English only.
 """
 
 from __future__ import annotations
@@ -11,13 +11,16 @@ from rag.text.names import WORD_JOINS, name_spans
 from rag.text.sentences import Span
 from rag.text.tokens import ASKING, GRADED, SAYING, Word, stem, words
 
-_OPENING_NAMES = frozenset({"united-states", "canada", "mexico", "united-kingdom"})  # one word that may open a question
-_ONLY_ASKS = re.compile(  # what says no more than "happened", and what orders an answer
+# Pattern of the auxiliary verbs that open a question or follow its question word.
+AUXILIARIES = r"(?:is|are|was|were|do|does|did|has|have|had|will|would|can|could|should)"
+# Names of one word that may open a question; any other word there is capitalised only because it comes first.
+_OPENING_NAMES = frozenset({"united-states", "canada", "mexico", "united-kingdom"})
+_ONLY_ASKS = re.compile(  # phrases that mean "happened", and requests for an answer
     r"\b(?:tak(?:e|es|en|ing)|took) place\b|"
     r"^(?:(?:please|can you|could you) )?(?:list|compare|contrast|find|outline)\b",
     re.IGNORECASE,
 )
-# Verbs that questions are asked with; a word of these is not what a question is about.
+# Common verbs and filler words of questions, which do not name the topic.
 _VERBS = frozenset(
     stem(verb)
     for verb in """add affect agree allow announce appear apply ask avoid become begin bring build call cause change
@@ -32,7 +35,7 @@ _VERBS = frozenset(
 ) | frozenset("thank thanks okay ok yes sure correct true popular same different main later".split())
 _AFTER_TO = re.compile(r"\b(?:to|can|could|will|would|should|may|might|must|I|you|we|they) $")
 _DETERMINED = re.compile(r"\b(?:the|an?|of|on|this|that|these|those|my|your|its|his|her|their|for) $", re.IGNORECASE)
-_JOINT = re.compile(r" |-|–| of | of the ")  # what joins the words of one phrase
+_PHRASE_JOINS = re.compile(r" |-|–| of | of the ")
 
 
 def question_terms(text: str) -> tuple[Word, ...]:
@@ -49,27 +52,27 @@ def question_terms(text: str) -> tuple[Word, ...]:
 
 
 def question_names(text: str) -> tuple[Span, ...]:
-    """Return the spans of capitalised runs that do not merely open the question: "51st State", "White House"."""
+    """Return the spans of the names in a question: "51st State", "White House". A capitalised first word is no name."""
     row = words(text)
     opening = row[:1] and len(row) > 1 and not row[1].capitalised and row[0].key not in _OPENING_NAMES
     return tuple(name_spans(text, row[1:] if opening else row, WORD_JOINS))
 
 
 def phrases(text: str) -> list[Span]:
-    """Return the runs of a question's terms that are no verbs, in order."""
-    runs: list[Span] = []
+    """Return the spans of a question's phrases, in order: terms in a row that are no verbs."""
+    spans: list[Span] = []
     for term in question_terms(text):
         if is_verb(text, term.start, term.end):
             continue
-        if runs and _JOINT.fullmatch(text[runs[-1][1] : term.start]):
-            runs[-1] = (runs[-1][0], term.end)
+        if spans and _PHRASE_JOINS.fullmatch(text[spans[-1][1] : term.start]):
+            spans[-1] = (spans[-1][0], term.end)
         else:
-            runs.append((term.start, term.end))
-    return runs
+            spans.append((term.start, term.end))
+    return spans
 
 
 def is_verb(text: str, start: int, end: int) -> bool:
-    """Whether a word is one of the verbs, or stands where only a verb stands ("to revive", "can revive")."""
+    """Return whether a word is a common verb, or is in the place of a verb ("to revive", "can revive")."""
     word = text[start:end]
     if word[:1].isupper() or _DETERMINED.search(text[:start]):
         return False

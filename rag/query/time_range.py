@@ -1,7 +1,7 @@
-"""The days a query speaks of: "this week", "last month", "in March 2023", "on 3 March 2023", "in 2021".
+"""Find the days that a question mentions: "this week", "last month", "in March 2023", "on 3 March 2023", "in 2021".
 
-They say when the articles looked for appeared, more or less, so they raise articles of those days and shut out none.
-Relative words count from the day the question is asked. English only.
+The wanted articles appeared around these days. Retrieval raises articles of these days and excludes no others. Relative
+words count from the day on which the question is asked. English only.
 """
 
 from __future__ import annotations
@@ -13,18 +13,23 @@ from datetime import date, timedelta
 
 from rag.filters import MONTHS
 from rag.ingest.publish_dates import FIRST_YEAR, LAST_YEAR, iso_date
+from rag.text.dates import month_number
 
-AROUND = 2  # days on either side: news is told a little before or after the day it speaks of
+# Days added on both sides: an article may appear a little before or after the day of its event.
+MARGIN_DAYS = 2
+# A shorter remainder is no text to search for.
+MIN_REMAINING_CHARS = 3
 
 _MONTH = "|".join(MONTHS)
-_DAYS = {
+# How many days each of these reaches back.
+_DAYS_BACK = {
     "today": 1, "tonight": 1, "this morning": 1, "yesterday": 2, "last night": 2,
     "this week": 7, "past week": 7, "this past week": 7, "this weekend": 7, "last week": 14, "last weekend": 9,
     "this month": 31, "past month": 31, "last month": 62, "recently": 14,
     "this year": 366, "past year": 366, "last year": 731,
-}  # how far back each reaches  # fmt: skip
+}  # fmt: skip
 _RELATIVE = re.compile(
-    rf"\b(?:(?:earlier|late|later) )?(?P<words>{'|'.join(sorted(_DAYS, key=len, reverse=True))})\b", re.IGNORECASE
+    rf"\b(?:(?:earlier|late|later) )?(?P<words>{'|'.join(sorted(_DAYS_BACK, key=len, reverse=True))})\b", re.IGNORECASE
 )
 _WEEKDAY = re.compile(
     r"\b(?:on|last|this past) (?:mon|tues|wednes|thurs|fri|satur|sun)day(?: (?:morning|afternoon|evening|night))?\b",
@@ -41,55 +46,66 @@ _YEAR = re.compile(r"\b(?:in|during) (?P<year>(?:1[6-9]|20|21)\d\d)\b", re.IGNOR
 
 @dataclass(frozen=True, slots=True)
 class TimeRange:
-    """The days a query speaks of, both included, and the query without the words that only say so."""
+    """The days that a question mentions.
+
+    Attributes:
+        since: the first day.
+        until: the last day, included.
+        query: the question without the words for the days; unchanged when these name a date, month or year, which
+            articles contain too.
+    """
 
     since: date
     until: date
     query: str
 
 
-def read_time_range(query: str, asked: date) -> TimeRange | None:
-    """Return the days that `query`, asked on the day `asked`, speaks of; None when it speaks of none.
+def read_time_range(question: str, asked_on: date) -> TimeRange | None:
+    """Return the days that a question mentions, with the margin; None when it mentions none.
 
-    Of several the narrowest named one counts. A query that would have no other words keeps them.
+    When a question names several, the most precise one counts. A question that has no other words keeps them.
+
+    Args:
+        question: the text of the question.
+        asked_on: the day from which relative words count.
     """
     for pattern, days in _PATTERNS:
-        match = pattern.search(query)
-        span = days(match, asked) if match else None
+        match = pattern.search(question)
+        span = days(match, asked_on) if match else None
         if match and span:
-            rest = " ".join((query[: match.start()] + " " + query[match.end() :]).split())
-            keeps = pattern in (_YEAR, _MONTH_OF, _MONTH_ALONE, _DAY) or len(rest) < 3
-            margin = timedelta(days=AROUND)
-            return TimeRange(_shift(span[0], -margin), _shift(span[1], margin), query if keeps else rest)
+            remaining = " ".join((question[: match.start()] + " " + question[match.end() :]).split())
+            keep = pattern in (_YEAR, _MONTH_OF, _MONTH_ALONE, _DAY) or len(remaining) < MIN_REMAINING_CHARS
+            margin = timedelta(days=MARGIN_DAYS)
+            return TimeRange(_shift(span[0], -margin), _shift(span[1], margin), question if keep else remaining)
     return None
 
 
-def _of_day(match: re.Match[str], asked: date) -> tuple[date, date] | None:
+def _of_day(match: re.Match[str], asked_on: date) -> tuple[date, date] | None:
     found = iso_date(re.sub(r"^on ", "", match[0], flags=re.IGNORECASE))
     return (date.fromisoformat(found[:10]), date.fromisoformat(found[:10])) if found else None
 
 
-def _of_month(match: re.Match[str], asked: date) -> tuple[date, date] | None:
-    return _whole_month(int(match["year"]), _number(match["month"]))
+def _of_month(match: re.Match[str], asked_on: date) -> tuple[date, date] | None:
+    return _whole_month(int(match["year"]), month_number(match["month"]))
 
 
-def _of_month_alone(match: re.Match[str], asked: date) -> tuple[date, date] | None:
-    """The last such month that has begun."""
-    number = _number(match["month"])
-    return _whole_month(asked.year - (number > asked.month), number)
+def _of_month_alone(match: re.Match[str], asked_on: date) -> tuple[date, date] | None:
+    """Return the latest such month that has begun."""
+    month = month_number(match["month"])
+    return _whole_month(asked_on.year - (month > asked_on.month), month)
 
 
-def _of_year(match: re.Match[str], asked: date) -> tuple[date, date] | None:
+def _of_year(match: re.Match[str], asked_on: date) -> tuple[date, date] | None:
     year = int(match["year"])
     return date(year, 1, 1), date(year, 12, 31)
 
 
-def _of_weekday(match: re.Match[str], asked: date) -> tuple[date, date] | None:
-    return _shift(asked, -timedelta(days=7)), asked
+def _of_weekday(match: re.Match[str], asked_on: date) -> tuple[date, date] | None:
+    return _shift(asked_on, -timedelta(days=7)), asked_on
 
 
-def _of_relative(match: re.Match[str], asked: date) -> tuple[date, date] | None:
-    return _shift(asked, -timedelta(days=_DAYS[match["words"].lower()])), asked
+def _of_relative(match: re.Match[str], asked_on: date) -> tuple[date, date] | None:
+    return _shift(asked_on, -timedelta(days=_DAYS_BACK[match["words"].lower()])), asked_on
 
 
 _PATTERNS = (
@@ -108,12 +124,8 @@ def _whole_month(year: int, month: int) -> tuple[date, date] | None:
     return date(year, month, 1), date(year, month, calendar.monthrange(year, month)[1])
 
 
-def _number(month: str) -> int:
-    return next(n for n, name in enumerate(MONTHS, start=1) if name.lower() == month.lower())
-
-
 def _shift(day: date, by: timedelta) -> date:
-    """Move a day, and stop at the ends of the calendar."""
+    """Move a day, but not beyond the first or last day of the calendar."""
     try:
         return day + by
     except OverflowError:

@@ -19,10 +19,10 @@ from rag.query.analysis import Query
 from rag.retrieval.fusion import Ranking, fuse, merge, raised, ranks
 from rag.types import Hit
 
-FAVOUR = 0.4  # added to the fused score, 0 to 1, of a passage from the days or the outlet the query speaks of
-RERANKED = 32  # passages that the reranker is given
+FAVOURED_BONUS = 0.4  # added to the fused score, 0 to 1, of a passage from the days or the outlet the query speaks of
+MAX_RERANKED = 32  # passages that the reranker is given
 RERANKER_WEIGHT = 0.7  # of the reranker in the final score; the rest is the fused score's
-POOL = 100  # how deep each ranking goes, at least
+MIN_DEPTH = 100  # how deep each ranking goes, at least
 MAX_QUERY_CHARS = 2_000  # what is beyond is neither searched nor encoded
 
 
@@ -33,7 +33,7 @@ def retrieve(
     k: int = 10,
     *,
     filters: Filters = Filters(),  # noqa: B008  (frozen)
-    pool: int = POOL,
+    pool: int = MIN_DEPTH,
     reranker: Reranker | None = None,
 ) -> list[Hit]:
     """Return the `k` best passages of those that pass `filters`, best first.
@@ -52,7 +52,7 @@ def retrieve(
     text = _searchable(query.text)
     if not text.strip() or k <= 0:
         return []
-    count = k if reranker is None else max(k, RERANKED)
+    count = k if reranker is None else max(k, MAX_RERANKED)
     favoured = _favoured(snap, query, filters)
     search = _Search(snap, filters, favoured, max(pool, k), count)
     hits = search.hits(_searchable(query.search_text), encoder.encode([text])[0])
@@ -102,7 +102,7 @@ class _Search:
         fused = fuse(lexical, dense, depth, set(unknown.tolist()))
         leanings = {stage: frozenset(ids.tolist()) for stage, ids in self.favoured.items()}
         for of_stage in leanings.values():
-            fused = raised(fused, of_stage, FAVOUR)
+            fused = raised(fused, of_stage, FAVOURED_BONUS)
         return _hits(snap, vector, lexical, dense, fused[: self.count], leanings)
 
 
@@ -139,7 +139,7 @@ def rerank(reranker: Reranker, queries: Sequence[str], hits: Sequence[Hit]) -> l
 
     Of several queries, each passage has the mean of its scores: what answers one leaves room for what answers another.
     """
-    read = hits[:RERANKED]
+    read = hits[:MAX_RERANKED]
     passages = [hit.passage for hit in read]
     scores = np.mean([reranker.scores(query, passages) for query in queries], axis=0).tolist()
     order = sorted(range(len(read)), key=lambda n: -scores[n])

@@ -11,7 +11,7 @@ from dataclasses import replace
 from rag.types import Hit
 
 SHINGLE_WORDS = 4  # words in a row
-MIN_REPEATED = 0.8  # of a passage's shingles in a better one, from which it only repeats that
+MIN_REPEATED_SHARE = 0.8  # of a passage's shingles in a better one, from which it only repeats that
 _WORD = re.compile(r"\w+")
 
 Shingles = frozenset[tuple[str, ...]]
@@ -44,4 +44,4 @@ def shingles(text: str) -> Shingles:
 
 def _repeats(hit: Hit, own: Shingles, better: Hit, theirs: Shingles) -> bool:
     one_article = hit.passage.article.id == better.passage.article.id
-    return not one_article and len(own & theirs) >= MIN_REPEATED * len(own)
+    return not one_article and len(own & theirs) >= MIN_REPEATED_SHARE * len(own)

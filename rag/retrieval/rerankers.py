@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 NONE = "none"
 EMBEDDED = "embedded"
-SOFTENED = 3.0  # the log odds are divided by this: the embedded one is surer than it is right
+TEMPERATURE = 3.0  # the log odds are divided by this: the embedded one is surer than it is right
 
 
 def load_reranker(name: str) -> Reranker | None:
@@ -69,13 +69,13 @@ class EmbeddedReranker:
     def scores(self, query: str, passages: Sequence[Passage]) -> Floats:
         from rag.models.cross_encoder import cross_encoder  # at the first search: a question does without it
 
-        likely = likeliest(query, [passage.text for passage in passages])
+        likely = likeliest_sentences(query, [passage.text for passage in passages])
         odds = cross_encoder().scores(query, likely, [passage.article.title for passage in passages])
-        scores: Floats = 1 / (1 + np.exp(-odds / SOFTENED))
+        scores: Floats = 1 / (1 + np.exp(-odds / TEMPERATURE))
         return scores
 
 
-def likeliest(query: str, texts: Sequence[str]) -> list[str]:
+def likeliest_sentences(query: str, texts: Sequence[str]) -> list[str]:
     """Return of each text the sentence with most of the query's words; those that few sentences have weigh more."""
     asked = keys(query)
     split = [[text[start:end] for start, end in sentences(text)] or [text] for text in texts]

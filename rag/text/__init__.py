@@ -1,1 +1,1 @@
-"""English text as data: tokens, sentences, names, quantities, quotations and who says them."""
+"""Analyse English text: words, sentences, names, quantities, dates, quotations and speakers."""

@@ -1,4 +1,4 @@
-"""Dates: the names of months and days, and every date of a text as far as it is given. English only."""
+"""Find the dates of a text. English only."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from rag.filters import MONTHS
 from rag.text.quantities import ABOUT, Quantity, quantities
+from rag.text.sentences import Span
 
-Span = tuple[int, int]
-LAST_DAY = 31
-ABOUT_YEARS = 3  # either side of a year that is given as "about 1900"
-# As patterns: a month in full or cut short, and a day of the week.
+LAST_DAY_OF_MONTH = 31
+# A year written as "about 1900" may be so many years earlier or later.
+ABOUT_MARGIN_YEARS = 3
+# Patterns of a month, in full or abbreviated, and of a day of the week.
 MONTH = (
     r"(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sept?(?:ember)?|"
     r"Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?)"
@@ -31,13 +32,20 @@ _DATES = tuple(
 
 
 def month_number(name: str) -> int:
-    """Return 1 to 12 for the name of a month, in full or cut short after three letters or more."""
+    """Return 1 to 12 for the name of a month, in full or abbreviated to three letters or more."""
     return next(n for n, month in enumerate(MONTHS, start=1) if month[:3].lower() == name[:3].lower())
 
 
 @dataclass(frozen=True, slots=True)
 class Date:
-    """A date as far as it is given: the years it may mean, month and day, None when not given."""
+    """A date in a text, as complete as the text gives it.
+
+    Attributes:
+        span: its characters in the text.
+        years: the first and the last year that it may mean; None when it gives no year.
+        month: 1 to 12; None when it gives no month.
+        day: 1 to 31; None when it gives no day.
+    """
 
     span: Span
     years: tuple[int, int] | None
@@ -45,7 +53,7 @@ class Date:
     day: int | None = None
 
     def compatible(self, other: Date) -> bool:
-        """Return whether both may be one date, as far as each is given."""
+        """Return whether both may be the same date; a part that one of them does not give fits every value."""
         if self.years and other.years and (self.years[0] > other.years[1] or other.years[0] > self.years[1]):
             return False
         same_month = self.month is None or other.month is None or self.month == other.month
@@ -53,7 +61,7 @@ class Date:
 
 
 def dates(text: str) -> list[Date]:
-    """Every date of a text that has a year or a month and a day, in order."""
+    """Return every date of a text that has a year, or a month and a day, in order."""
     found: list[Date] = []
     for pattern in _DATES:
         for match in pattern.finditer(text):
@@ -62,7 +70,7 @@ def dates(text: str) -> list[Date]:
             part = match.groupdict()
             month = month_number(part["month"]) if part.get("month") else None
             day = int(part["day"]) if part.get("day") else None
-            if day is None or 1 <= day <= LAST_DAY:
+            if day is None or 1 <= day <= LAST_DAY_OF_MONTH:
                 found.append(Date(match.span(), _years(part, text[: match.start()]), month, day))
     return sorted(found, key=lambda d: d.span)
 
@@ -76,12 +84,15 @@ def _years(part: dict[str, str | None], before: str) -> tuple[int, int] | None:
         last = int(until) if len(until) == len("2026") else year - year % 100 + int(until)
     elif part.get("decade"):
         last = year + (99 if year % 100 == 0 else 9)
-    slack = ABOUT_YEARS if ABOUT.search(before) else 0
+    slack = ABOUT_MARGIN_YEARS if ABOUT.search(before) else 0
     return (year - slack, max(year, last) + slack)
 
 
 def numbers(text: str) -> list[Quantity]:
-    """Return the numbers of a text that count or measure: no part of a date, no place in an order, not "one"."""
+    """Return the numbers of a text that count or measure.
+
+    Numbers in dates, places in an order ("first", "7th") and "one" are left out.
+    """
     taken = [date.span for date in dates(text)]
     return [
         number

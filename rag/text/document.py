@@ -1,6 +1,6 @@
-"""An article analysed once: its sentences with their words, numbers, dates, names, and who says them.
+"""Analyse an article once: its sentences with their words, numbers, dates, names and speakers.
 
-Whatever reads an article for a question takes it from here, so that nothing is cut, counted or named twice.
+Every step that reads an article for a question uses this analysis, so that each article is analysed only once.
 """
 
 from __future__ import annotations
@@ -19,17 +19,22 @@ from rag.text.quantities import Quantity, quantities
 from rag.text.sentences import Span, sentences
 from rag.text.tokens import Word, words
 
-# Articles whose analysis is kept. A question reads a dozen, the next one often the same; an analysis takes 2 to 5 ms.
+# Articles whose analysis is cached. A question reads about twelve, and the next question often reads the same ones. An
+# analysis takes 2 to 5 ms.
 CACHED_DOCUMENTS = 512
 
 
 @dataclass(frozen=True)
 class Sentence:
-    """A sentence of an article, analysed when it is asked.
+    """A sentence of an article. Each analysis runs at its first use and is then kept.
+
+    The spans of words, quantities, dates and names count from the start of the sentence.
 
     Attributes:
-        start, end: its characters in the article's text. All spans below count from `start`.
-        attribution: who says it; None when it is the reporter's own. Its spans are in the article's text.
+        text: the sentence as the article has it.
+        start: its first character in the article's text.
+        end: the character after its last one.
+        attribution: who says it, with spans in the article's text; None when the reporter says it.
     """
 
     text: str
@@ -54,32 +59,32 @@ class Sentence:
 
     @cached_property
     def numbers(self) -> tuple[Quantity, ...]:
-        """The numbers that count or measure."""
+        """Its numbers that count or measure: without those in dates and orders."""
         return tuple(numbers(self.text))
 
     @cached_property
     def dates(self) -> tuple[Date, ...]:
-        """The dates that have a year, or a month and a day."""
+        """Its dates that have a year, or a month and a day."""
         return tuple(dates(self.text))
 
     @cached_property
     def names(self) -> tuple[Name, ...]:
-        """The runs of capitalised words."""
+        """Its names, of people and of anything else."""
         return tuple(names(self.text))
 
     @property
     def speaker(self) -> str:
-        """Who says it, as the article names them; empty when it is the reporter's own."""
+        """Who says it, as the article names them; empty when the reporter says it."""
         return self.attribution.speaker if self.attribution else ""
 
     @property
     def asks(self) -> bool:
-        """Whether it is a question: as headings have it ("What happened to the ferry?"), it answers none."""
+        """Whether it is a question, such as a heading ("What happened to the ferry?"): it answers nothing."""
         return self.text.rstrip("”\"’')] ").endswith("?")
 
 
 class Document:
-    """The text of an article, each part analysed at the first use and then kept."""
+    """The text of an article and its analysis. Each analysis runs at its first use and is then kept."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -100,7 +105,7 @@ class Document:
 
     @cached_property
     def title_holders(self) -> tuple[TitleHolder, ...]:
-        """Who has which title."""
+        """The people whom it names with a title."""
         return tuple(title_holders(self.text))
 
     @cached_property
@@ -109,19 +114,19 @@ class Document:
         return quantities(self.text)
 
     def within(self, start: int, end: int) -> Sequence[Sentence]:
-        """Return the sentences that lie whole in the characters from `start` to `end`."""
+        """Return the sentences that lie completely between the characters `start` and `end`."""
         return [sentence for sentence in self.sentences if start <= sentence.start and sentence.end <= end]
 
 
 class Documents:
-    """The documents analysed lately, by their text. Safe to share between threads."""
+    """A cache of the latest documents by their text. Safe to share between threads."""
 
     def __init__(self, size: int = CACHED_DOCUMENTS) -> None:
         self._documents: LRUCache[str, Document] = LRUCache(size)
         self._lock = Lock()
 
     def of(self, text: str) -> Document:
-        """Return the document of an article's text."""
+        """Return the document for the text of an article."""
         with self._lock:
             if text not in self._documents:
                 self._documents[text] = Document(text)

@@ -1,6 +1,6 @@
-"""Names: the runs of capitalised words of a text, the people it names in full, and who has which title.
+"""Find the names of a text: capitalised words in a row, full names of people, and the holders of titles.
 
-English only. Every part of the product that looks for a name, or for the holder of a title, looks here.
+English only. This is the one place that finds names and titles.
 """
 
 from __future__ import annotations
@@ -9,15 +9,21 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
+from rag.text.sentences import Span
 from rag.text.tokens import Word, keys, words
-
-Span = tuple[int, int]
 
 _CAP = r"(?:[A-ZÀ-ÖØ-Þ][\w’'À-ÿ]*(?:-[A-Za-zÀ-ÿ][\w’'À-ÿ]*)*|[A-Z]\.)"
 _PARTICLE = r"(?:de|da|di|del|der|den|van|von|la|le|bin|ibn|al|el|du|dos)"
+# A full name of a person has so many words.
+MIN_FULL_NAME_WORDS = 2
+MAX_FULL_NAME_WORDS = 4
+# A longer word in capitals is an abbreviation, not an initial.
+MAX_INITIALS_CHARS = 2
+# Shorter names that differ in one letter are different names.
+MIN_MISSPELLED_CHARS = 4
 NAME = re.compile(rf"\b{_CAP}(?:[ ]+(?:{_PARTICLE}[ ]+)*{_CAP})*")
 
-# Words before a name that say what its bearer is; they are no part of it.
+# Titles and roles before a name, which are no part of the name.
 NAME_TITLES = {
     "Mr", "Mrs", "Ms", "Dr", "Sir", "Prime", "Minister", "President", "Vice", "Trade", "Commerce", "Secretary",
     "Conservative", "Liberal", "Leader", "Intergovernmental", "Affairs", "King", "Queen", "Premier", "Senator",
@@ -27,7 +33,7 @@ NAME_TITLES = {
     "Speaker", "Director", "Executive", "Officer", "Chairman", "Chair", "Founder", "Republican", "Democratic",
     "Democrat", "Former", "Ex",
 }  # fmt: skip
-# Words that a sentence opens with, or that name nobody.
+# Words that open a sentence with a capital, or that name nobody.
 NOT_NAMES = {
     "The", "A", "An", "In", "On", "At", "As", "But", "And", "While", "When", "With", "However", "Both", "This",
     "That", "These", "Those", "He", "She", "They", "It", "We", "I", "You", "His", "Her", "Their", "Its", "During",
@@ -43,14 +49,14 @@ NOT_NAMES = {
     "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday", "January", "February", "March",
     "April", "May", "June", "July", "August", "September", "October", "November", "December",
 }  # fmt: skip
-# A run of capitalised words with one of these names no person.
+# Capitalised words in a row that include one of these name no person.
 _INSTITUTIONS = {
     "House", "States", "Association", "Union", "Agreement", "Street", "City", "Court", "Bank", "University", "News",
     "Period", "Parliament", "Kingdom", "America", "Canada", "Korea", "Cooperation", "Center", "Centre", "Office",
     "Automakers", "Steelworkers", "Manufacturers", "Ministry", "Department", "Council", "Party", "Company", "Times",
     "Post", "Economic", "Republic", "Committee", "Commission", "Congress", "Senate", "Airlines", "Group", "Prosperity",
 }  # fmt: skip
-# Between the words of one name.
+# What may stand between the words of one name.
 WORD_JOINS = frozenset({" ", "-", "–"})
 PARTICLE_JOINS = WORD_JOINS | {". ", " de ", " van ", " von "}
 
@@ -72,44 +78,54 @@ _NUMERAL = re.compile(r"[IVX]+|[JS]r\.?")
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A name by the keys of its words, at characters `span` of its text."""
+    """A name in a text.
+
+    Attributes:
+        span: its characters in the text.
+        keys: the keys of its words.
+    """
 
     span: Span
     keys: frozenset[str]
 
     def compatible(self, other: Name) -> bool:
-        """Return whether both may name one: "Carney" and "Mark Carney" do, and so do spellings one letter apart."""
+        """Return whether both may name the same: they share a word, or two words that differ in one letter."""
         return any(_nearly_equal(a, b) for a in self.keys for b in other.keys)
 
 
 @dataclass(frozen=True, slots=True)
 class TitleHolder:
-    """Somebody with a title, as a text has it: the title in lower case and in full, and the name."""
+    """A person with a title, as a text names them.
+
+    Attributes:
+        title: in lower case and in full: "prime minister".
+        name: without the possessive.
+    """
 
     title: str
     name: str
 
     @property
     def surname(self) -> str:
-        """The last word that is a name: of "Charles III" that is Charles."""
+        """The last word that is no numeral: "Charles" for "Charles III"."""
         parts = self.name.split()
         return next((part for part in reversed(parts) if not _NUMERAL.fullmatch(part)), parts[-1])
 
 
 def name_spans(text: str, row: Sequence[Word], joins: Collection[str] = WORD_JOINS) -> list[Span]:
-    """Return (start, end) of each run of capitalised content words among the words `row` of `text`.
+    """Return (start, end) of each name among the words `row` of a text.
 
-    Words belong to one run when what stands between them is one of `joins`.
+    A name is one capitalised content word, or several in a row with only `joins` between them.
     """
     spans: list[Span] = []
     for word in row:
         if word.capitalised and word.content:
-            extend(spans, word, text, joins)
+            add_to_spans(spans, word, text, joins)
     return spans
 
 
-def extend(spans: list[Span], word: Word, text: str, joins: Collection[str]) -> None:
-    """Add a word to the last of `spans` when only one of `joins` stands between them, else as a span of its own."""
+def add_to_spans(spans: list[Span], word: Word, text: str, joins: Collection[str]) -> None:
+    """Extend the last of `spans` to a word when only one of `joins` is between them, else add a new span."""
     if spans and text[spans[-1][1] : word.start] in joins:
         spans[-1] = (spans[-1][0], word.end)
     else:
@@ -117,21 +133,21 @@ def extend(spans: list[Span], word: Word, text: str, joins: Collection[str]) -> 
 
 
 def names(text: str) -> list[Name]:
-    """Return every run of capitalised words of a text as a name, in order."""
+    """Return every name of a text, in order."""
     return [Name(span, keys(text[slice(*span)])) for span in name_spans(text, words(text), PARTICLE_JOINS)]
 
 
 def without_possessive(name: str) -> str:
-    """Return a name without its possessive ending: "Brazil" of "Brazil’s"."""
+    """Return a name without its possessive ending: "Brazil" for "Brazil’s"."""
     return re.sub(r"[’']s?$", "", name)
 
 
 def title_holders(text: str) -> Iterator[TitleHolder]:
-    """Yield who has which title: those named after their title, then those named before it."""
+    """Yield the people with titles: first those named after their title, then those named before it."""
     for match in (*_TITLED.finditer(text), *_NAMED.finditer(text)):
         title, name = match["title"].lower(), match["name"]
         first = next((word.start for word in words(name) if word.content), None)
-        if first is not None:  # nobody is called Who, and "Was Carney" is Carney
+        if first is not None:  # "Who" is no name, and "Was Carney" is Carney
             yield TitleHolder(_SHORT_TITLES.get(title, title), without_possessive(name[first:]))
 
 
@@ -141,32 +157,31 @@ def people_in(text: str) -> list[str]:
 
 
 def full_names(text: str) -> dict[str, str]:
-    """Return surname and full name -> the first full name with that surname, of the people a text names."""
+    """Return surname -> first full name with that surname, and full name -> itself or a longer form of it."""
     names: dict[str, str] = {}
     for match in NAME.finditer(text):
         name = without_titles(match.group())
         parts = name.split()
-        if 2 <= len(parts) <= 4 and _looks_personal(parts):
+        if MIN_FULL_NAME_WORDS <= len(parts) <= MAX_FULL_NAME_WORDS and _looks_personal(parts):
             names.setdefault(parts[-1], name)
             names.setdefault(name, names[parts[-1]] if names[parts[-1]].endswith(name) else name)
     return names
 
 
-def without_titles(words_of_it: str) -> str:
-    """Drop leading titles and sentence-opening words, and a trailing possessive."""
-    parts = words_of_it.split()
+def without_titles(name: str) -> str:
+    """Return a name without titles and sentence-opening words before it, and without its possessive ending."""
+    parts = name.split()
     while parts and (parts[0].rstrip(".") in NAME_TITLES or parts[0] in NOT_NAMES):
         parts = parts[1:]
-    if not parts:
-        return ""
-    name = " ".join(parts)
-    return without_possessive(name)
+    return without_possessive(" ".join(parts))
 
 
 def _looks_personal(parts: Sequence[str]) -> bool:
-    return not any((p.isupper() and len(p) > 2) or p in NOT_NAMES or p in _INSTITUTIONS for p in parts)
+    return not any((p.isupper() and len(p) > MAX_INITIALS_CHARS) or p in NOT_NAMES or p in _INSTITUTIONS for p in parts)
 
 
 def _nearly_equal(a: str, b: str) -> bool:
-    """Whether two keys are the same, or differ in one letter or accent ("Korda", "Kórda")."""
-    return a == b or (len(a) > 3 and len(a) == len(b) and sum(x != y for x, y in zip(a, b, strict=True)) == 1)
+    """Return whether two keys are the same, or differ in one letter or accent ("Korda", "Kórda")."""
+    if a == b or len(a) != len(b):
+        return a == b
+    return len(a) >= MIN_MISSPELLED_CHARS and sum(x != y for x, y in zip(a, b, strict=True)) == 1

@@ -1,7 +1,7 @@
-"""Which way a sentence points on what a question asks about: talks that advance or stall, a number that rises or falls.
+"""Find the direction of a sentence: talks advance or stall, a number rises or falls.
 
-A class is a pair of word lists, and a negation before a word turns it round. Only classes that the question itself
-speaks of are looked at, so that two sentences are never opposed on a matter nobody asked about.
+A class has two lists of words with opposite directions. A negation before a word reverses its direction. Only the
+classes that the question mentions are compared, so that two sentences are not opposed on something nobody asked about.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from functools import lru_cache
 
 from rag.text.tokens import stem
 
-QUERIED = 3  # words of a way that are searched for
+# Words of a direction that are added to a search for it.
+SEARCHED_WORDS = 3
 _CLASSES: tuple[tuple[str, str, str], ...] = (
-    # what questions say, one way, the other way
+    # words of questions; words of one direction; words of the opposite direction
     ("close closer near progress advance imminent likely prospect chance breakthrough stall stalled anywhere",
      "progress advancing advances advancement advancements breakthrough closer inching imminent constructive momentum",
      "stalled stall deadlock deadlocked impasse setback unlikely collapsed dampened standstill"),
@@ -40,34 +41,35 @@ _CLASSES: tuple[tuple[str, str, str], ...] = (
      "constructive conciliatory cordial friendly warm", "frosty tense hostile icy strained acrimonious"),
     ("win won lose lost winner", "won wins win victory", "lost loses lose defeat"),
 )  # fmt: skip
-_PHRASES: tuple[tuple[str, str], ...] = (  # a cue of the class, and what points the other way
+# A word that questions use for the class, and a pattern of phrases that have its negative direction.
+_PHRASES: tuple[tuple[str, str], ...] = (
     ("close", r"\bnot on the table\b|\boff the table\b|\bdealt a blow\b|"
      r"\bdismiss(?:ed|es) (?:any|the|all) (?:[\w-]+ ){0,2}(?:prospects?|hopes?)\b"),
     ("contact", r"\bnothing planned\b|\bno (?:scheduled|planned) (?:\w+[- ])*(?:meetings|talks)\b"),
 )  # fmt: skip
-# Words that deny, in one place: those that do nothing else, the verbs, and those that only weaken.
+# Words that deny: pure negations, verbs, and words that only weaken.
 _NEGATIONS = r"not|no|never|none|nobody|nothing|neither|nor|without|cannot"
 _DENYING_VERBS = r"den(?:y|ies|ied)|refus(?:e|es|ed|ing)|fail(?:s|ed)?|lack(?:s|ed)?"
 _WEAKENING = r"unlikely|impossible|false|little|less|hardly|scarcely|doubt(?:s|ed)?|yet to|unlike|except"
 _DENIAL = re.compile(rf"\b(?:{_NEGATIONS}|{_DENYING_VERBS})\b|n[’']t\b", re.IGNORECASE)
 _DENIAL_WORD = re.compile(rf"{_NEGATIONS}|{_DENYING_VERBS}|unlikely|impossible|false|n|[^\W\d_]*n[’']t", re.IGNORECASE)
 _NEGATION = re.compile(rf"\b(?:{_NEGATIONS})\b|n[’']t\b", re.IGNORECASE)
-_DENIED_AFTER = re.compile(  # what is denied stands at most three words further on
+_DENIED_AFTER = re.compile(  # the denied word comes at most three words later
     rf"(?:\b(?:{_NEGATIONS}|{_DENYING_VERBS}|{_WEAKENING})|n[’']t)\b(?:[ ,]+[\w’'-]+){{0,3}}[ ,]*$", re.IGNORECASE
 )
+# Words around a wish or a condition: it has not happened.
 _UNREAL_BEFORE = re.compile(
     r"\b(?:if|whether|hop(?:e|es|ed|ing)|needs?|wants?|seeks?|requires?|beyond|failing|without|until|"
     r"calls? for|pushing for|looking for|expect\w*)\b(?:[ ,]+[\w’'-]+){0,3}[ ,]*$",
     re.IGNORECASE,
-)  # what is wished or supposed has not happened
-_UNREAL_AFTER = re.compile(
-    r"(?: [\w’'-]+){0,3} (?:may|would|could|might|should|depends|requires?)\b"
-)  # the month of May is none of these
+)
+# Lower case alone, so that the month of May does not match.
+_UNREAL_AFTER = re.compile(r"(?: [\w’'-]+){0,3} (?:may|would|could|might|should|depends|requires?)\b")
 _WORD = re.compile(r"[^\W\d_]+(?:[’'][^\W\d_]+)?")
 
 
 def has_negation(text: str) -> bool:
-    """Return whether a text has a word that does nothing but negate: "not", "never", "didn’t"."""
+    """Return whether a text has a pure negation: "not", "never", "didn’t"."""
     return _NEGATION.search(text) is not None
 
 
@@ -77,31 +79,31 @@ def is_negated(text: str) -> bool:
 
 
 def is_denial(word: str) -> bool:
-    """Return whether one word denies what follows it; "n" does, as tokenised text has "did n’t"."""
+    """Return whether a word denies what follows it; "n" does, because tokenised text has "did n’t"."""
     return _DENIAL_WORD.fullmatch(word) is not None
 
 
 def cues(classes: frozenset[int]) -> frozenset[str]:
-    """The keys of the words by which questions speak of these classes."""
-    return frozenset().union(*(_stemmed()[n][0] for n in classes))
+    """Return the stems of the words that questions use for these classes."""
+    return frozenset().union(*(_stems_of_classes()[n] for n in classes))
 
 
-def asked_about(question: str) -> frozenset[int]:
-    """The classes that a question speaks of."""
-    found = {stem(word.lower()) for word in _WORD.findall(question)}
-    return frozenset(n for n, (asked, _, _) in enumerate(_stemmed()) if asked & found)
+def classes_asked_about(question: str) -> frozenset[int]:
+    """Return the numbers of the classes that a question mentions."""
+    stems = {stem(word.lower()) for word in _WORD.findall(question)}
+    return frozenset(n for n, asked in enumerate(_stems_of_classes()) if asked & stems)
 
 
 def words_for(n: int, sign: int) -> str:
-    """What a query for the sentences that point this way on a class is given besides the question."""
-    return " ".join(_CLASSES[n][1 if sign > 0 else 2].split()[:QUERIED])
+    """Return words to add to a search for sentences of direction `sign` (+1 or -1) of class `n`."""
+    return " ".join(_CLASSES[n][1 if sign > 0 else 2].split()[:SEARCHED_WORDS])
 
 
 def stance(sentence: str, classes: frozenset[int]) -> dict[int, int]:
-    """Class -> +1 or -1, for the classes on which the sentence points one way only."""
+    """Return class number -> +1 or -1, for the classes in which the sentence has only one direction."""
     signs: dict[int, set[int]] = {}
     for cue, pattern in _PHRASES:
-        for n in asked_about(cue) & classes:
+        for n in classes_asked_about(cue) & classes:
             if re.search(pattern, sentence, re.IGNORECASE):
                 signs.setdefault(n, set()).add(-1)
     for match in _WORD.finditer(sentence):
@@ -118,5 +120,5 @@ def stance(sentence: str, classes: frozenset[int]) -> dict[int, int]:
 
 
 @lru_cache(maxsize=1)
-def _stemmed() -> tuple[tuple[frozenset[str], str, str], ...]:
-    return tuple((frozenset(map(stem, cues.split())), one, other) for cues, one, other in _CLASSES)
+def _stems_of_classes() -> tuple[frozenset[str], ...]:
+    return tuple(frozenset(map(stem, asked.split())) for asked, _, _ in _CLASSES)

@@ -1,7 +1,4 @@
-"""The numbers of a text as values, so that "25 per cent" is "25%" and "two million" is "2m", but 25 million is neither.
-
-English only.
-"""
+"""Read the numbers of a text as values: "25 per cent" equals "25%", and "two million" equals "2m". English only."""
 
 from __future__ import annotations
 
@@ -12,8 +9,8 @@ from math import isclose
 from typing import Literal
 
 Unit = Literal["percent", "money", ""]
-# Of a number, either side of it: "about 50,000" and 51,300 are the same.
-ROUNDING = 0.05
+# Share of a rounded number by which the exact one may differ: "about 50,000" may be 51,300.
+ROUNDING_SHARE = 0.05
 
 _UNITS = {
     word: number
@@ -66,9 +63,9 @@ class Quantity:
         start, end: its span in characters, units included.
         value: 25 for "25 per cent", 2,000,000 for "two million".
         unit: "percent" for a share, "money" for an amount of it, "" for any other number.
-        loose: "one" or "first": more often a manner of speaking than a number.
-        bare: digits or words alone, without scale, unit or currency.
-        ordinal: it gives a place in an order: "7th", "first".
+        loose: whether it is "one" or "first", which often count nothing.
+        bare: whether it has no scale, unit or currency.
+        ordinal: whether it gives a place in an order: "7th", "first".
         low, high: the least and the most that the words around it allow: "over 75" is 75 or more.
     """
 
@@ -85,7 +82,7 @@ class Quantity:
 
     @property
     def span(self) -> tuple[int, int]:
-        """Characters of the text, units included."""
+        """Its characters in the text, units included."""
         return self.start, self.end
 
     @property
@@ -98,18 +95,21 @@ class Quantity:
         return self.percent == other.percent and isclose(self.value, other.value)
 
     def compatible(self, other: Quantity) -> bool:
-        """Return whether both can be so; numbers of different units are never held against each other."""
+        """Return whether both can be right; numbers of different units always can."""
         return self.unit != other.unit or (self.low <= other.high and other.low <= self.high)
 
 
 def quantities(text: str) -> tuple[Quantity, ...]:
-    """Every number of `text` in order; "2 to 3 million" is two millions and three."""
+    """Return every number of a text in order; "2 to 3 million" gives two million and three million."""
     found = [quantity for match in _NUMBER.finditer(text) if (quantity := _quantity(match)) is not None]
     return tuple(_ranges(text, found))
 
 
 def missing(claimed: Sequence[Quantity], given: Sequence[Quantity]) -> list[Quantity]:
-    """The numbers of a claim that its source does not give; of the readings of one number, one is enough."""
+    """Return the numbers of a claim that its source does not give.
+
+    A number with several readings is given when one of its readings is.
+    """
     met = {c.start for c in claimed if c.loose or any(c.same(g) for g in given)}
     return [c for c in claimed if c.start not in met]
 
@@ -140,15 +140,15 @@ def _quantity(match: re.Match[str]) -> Quantity | None:
 def _bounds(value: float, before: str, scaled: bool) -> tuple[float, float]:
     """Return the least and the most that a number may be, by the words before it."""
     if _AT_LEAST.search(before):
-        return value, value * (1 + 2 * ROUNDING)  # nobody writes "over 75" of 90
+        return value, value * (1 + 2 * ROUNDING_SHARE)  # nobody writes "over 75" for 90
     if _AT_MOST.search(before):
-        return value * (1 - 2 * ROUNDING), value
-    slack = value * ROUNDING if scaled or ABOUT.search(before) else 0.0
+        return value * (1 - 2 * ROUNDING_SHARE), value
+    slack = value * ROUNDING_SHARE if scaled or ABOUT.search(before) else 0.0
     return value - slack, value + slack
 
 
 def _spelled(text: str) -> float:
-    """The value of "twenty-five", "two hundred and six" or "three thousand five hundred"."""
+    """Return the value of "twenty-five", "two hundred and six" or "three thousand five hundred"."""
     total = part = 0.0
     for word in re.split(r"[-\s]+", text):
         if word == "hundred":
@@ -161,7 +161,7 @@ def _spelled(text: str) -> float:
 
 
 def _ranges(text: str, found: Sequence[Quantity]) -> Iterator[Quantity]:
-    """Each number as it stands, and the first one of a range once more with what only the second one says."""
+    """Yield each number as written, and the first of a range also with the scale and unit of the second."""
     for here, after in zip(found, [*found[1:], None], strict=False):
         yield here
         if after is None or not here.bare or after.bare or not _RANGE.fullmatch(text, here.end, after.start):

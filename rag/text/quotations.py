@@ -1,4 +1,4 @@
-"""Exact words: do they stand in a text, and where? White space and the shape of quotation marks are set aside."""
+"""Find exact words in a text. White space and the shape of quotation marks make no difference."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import re
 
 from rag.text.sentences import Span
 
-MIN_QUOTED = 3  # words: a shorter quotation may be a manner of speaking
+# A shorter quotation may be a figure of speech.
+MIN_QUOTED_WORDS = 3
 _FOLD = str.maketrans({"“": '"', "”": '"', "‘": "'", "’": "'", "\u00a0": " "})
 _SAME_MARKS = {'"': '["“”]', "'": "['‘’]"}
 _QUOTED = re.compile(r"“([^“”]+)”|(?<![\w\"])\"([^\"]+)\"(?![\w\"])")
@@ -14,14 +15,14 @@ _LEFT_OUT = re.compile(r"\.\.\.|…|\[[^\]]*\]")
 
 
 def folded(text: str) -> str:
-    """White space and quotation marks set aside: the only differences that "verbatim" allows."""
+    """Return a text with plain quotation marks and single spaces: the only differences that "verbatim" allows."""
     return " ".join(text.translate(_FOLD).split()).strip('" ')
 
 
 def located(words: str, text: str) -> Span | None:
-    """Return (start, end) of the first place where `text` has exactly these words, None where it has not.
+    """Return (start, end) of the first place where a text has exactly these words; None when it has not.
 
-    They begin and end with whole words: "art" does not stand in "party".
+    Only whole words match: "art" is not found in "party".
     """
     wanted = folded(words)
     if not wanted or wanted not in folded(text):
@@ -34,7 +35,11 @@ def located(words: str, text: str) -> Span | None:
 
 
 def quotations(sentence: str) -> list[str]:
-    """Return what a sentence puts in quotation marks; where words are left out ("…", "[it]") the pieces around them."""
+    """Return the words that a sentence has in quotation marks.
+
+    A quotation that leaves words out ("…", "[it]") gives the pieces around the gap. Pieces of fewer than
+    MIN_QUOTED_WORDS words are left out.
+    """
     quoted = (match[1] or match[2] for match in _QUOTED.finditer(sentence))
     pieces = (piece.strip(" ,.;:!?") for quote in quoted for piece in _LEFT_OUT.split(quote))
-    return [piece for piece in pieces if len(piece.split()) >= MIN_QUOTED]
+    return [piece for piece in pieces if len(piece.split()) >= MIN_QUOTED_WORDS]

@@ -7,8 +7,8 @@ import pytest
 from rag.evidence.scoring import (
     ANSWERS_WEIGHT,
     MAX_LOG_ODDS,
-    MAX_READ,
-    READ_WITHIN,
+    MAX_READ_SENTENCES,
+    READ_WITHIN_LOG_ODDS,
     SAME_QUESTION_WEIGHT,
     ScoredSentence,
     SentenceScorer,
@@ -54,7 +54,7 @@ def test_only_the_best_are_seen_again_and_the_others_stay_behind_them() -> None:
     many = [f"In street {n} the plant of the town employs {n} people, who work there." for n in range(1, 40)]
     found = judged("How many people work at the plant?", *many, "The weather was fine on that day in the north.")
     seen = [one for one in found if one.answers is not None]
-    assert len(seen) == MAX_READ
+    assert len(seen) == MAX_READ_SENTENCES
     assert found[: len(seen)] == seen
     scores = [one.evidence.score for one in found]
     assert scores == sorted(scores, reverse=True)
@@ -79,7 +79,7 @@ def test_nothing_is_read_where_there_is_nothing() -> None:
 
 
 def test_log_odds_undo_the_sigmoid() -> None:
-    for x in (-READ_WITHIN, 0.0, 0.5, 8.0):
+    for x in (-READ_WITHIN_LOG_ODDS, 0.0, 0.5, 8.0):
         assert log_odds(sigmoid(x)) == pytest.approx(x)
 
 

@@ -83,7 +83,7 @@ def test_the_shortest_answer_of_a_seed(encoder: MiniLM) -> None:
         question, seed_sentence("003", "over 75% of Canadian exports"), encoder, load_answer_reader()
     )
     assert short is not None
-    assert (short.run.text, short.text) == ("over 75%", "Over 75%.")
+    assert (short.candidate.text, short.text) == ("over 75%", "Over 75%.")
 
 
 def test_a_measure_that_no_sentence_gives_has_no_answer(encoder: MiniLM) -> None:

@@ -7,7 +7,7 @@ import pytest
 from safetensors.numpy import save
 
 from rag.models.cross_encoder import MAX_TOKENS, EmbeddedCrossEncoder, cross_encoder, with_title
-from rag.retrieval.rerankers import EmbeddedReranker, likeliest, load_reranker
+from rag.retrieval.rerankers import EmbeddedReranker, likeliest_sentences, load_reranker
 from rag.types import Article, Passage
 
 QUESTION = "How many people work at the plant?"
@@ -67,7 +67,7 @@ def test_the_sentence_that_answers_scores_highest_in_any_company() -> None:
 
 
 def test_the_embedded_reranker_reads_the_likeliest_sentence_of_each_passage() -> None:
-    assert likeliest(QUESTION, [" ".join(SENTENCES), "No sentence end and no shared word"]) == [
+    assert likeliest_sentences(QUESTION, [" ".join(SENTENCES), "No sentence end and no shared word"]) == [
         "People who live beside the plant complain of its noise.",
         "No sentence end and no shared word",
     ]

@@ -15,7 +15,7 @@ from rag.index.build import build
 from rag.models.base import Models
 from rag.models.registry import load_answer_reader
 from rag.pipeline import OnRecord
-from rag.retrieval.near_duplicates import MIN_REPEATED, SHINGLE_WORDS, fold_near_duplicates, shingles
+from rag.retrieval.near_duplicates import MIN_REPEATED_SHARE, SHINGLE_WORDS, fold_near_duplicates, shingles
 from rag.types import Article, Hit, Passage
 from tests.conftest import HashEncoder
 
@@ -63,7 +63,7 @@ def test_passages_of_one_article_are_not_folded() -> None:
 
 def test_four_of_five_shingles_are_enough_and_fewer_are_not() -> None:
     better = "a b c d e f g"
-    assert (SHINGLE_WORDS, MIN_REPEATED) == (4, 0.8)
+    assert (SHINGLE_WORDS, MIN_REPEATED_SHARE) == (4, 0.8)
     assert len(shingles(better)) == 4
     assert found(fold_near_duplicates(hits(better, f"{better} x"))) == [(1, "0", ["1"])]  # 4 of 5
     assert found(fold_near_duplicates(hits(better, "b c d e f g x"))) == [(1, "0", []), (2, "1", [])]  # 3 of 4

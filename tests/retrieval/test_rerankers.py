@@ -13,7 +13,7 @@ from rag.index.reader import Index
 from rag.models.base import Encoder, Floats
 from rag.models.minilm import embedded_folder
 from rag.query.analysis import analyse
-from rag.retrieval.hybrid import RERANKED, RERANKER_WEIGHT, rerank, retrieve
+from rag.retrieval.hybrid import MAX_RERANKED, RERANKER_WEIGHT, rerank, retrieve
 from rag.retrieval.rerankers import load_reranker
 from rag.types import Article, Hit, Passage
 
@@ -76,10 +76,10 @@ def test_a_query_for_two_things_is_read_for_each_and_the_mean_counts() -> None:
 
 
 def test_only_the_first_hits_are_given_to_the_reranker() -> None:
-    hits = [hit(n, 1 - n / 100) for n in range(1, RERANKED + 3)]
+    hits = [hit(n, 1 - n / 100) for n in range(1, MAX_RERANKED + 3)]
     reranked = rerank(Marks([0.5] * len(hits)), ["query"], hits)
-    assert [h.rank for h in reranked] == list(range(1, RERANKED + 3))
-    assert ["reranker" in h.stages for h in reranked] == [True] * RERANKED + [False] * 2
+    assert [h.rank for h in reranked] == list(range(1, MAX_RERANKED + 3))
+    assert ["reranker" in h.stages for h in reranked] == [True] * MAX_RERANKED + [False] * 2
 
 
 def test_a_cross_encoder_named_by_its_folder_orders_the_passages(
@@ -89,7 +89,7 @@ def test_a_cross_encoder_named_by_its_folder_orders_the_passages(
     assert reranker is not None
     with seed_archive.snapshot() as snapshot:
         hits = retrieve(snapshot, encoder, analyse("a deal on autos"), k=5, reranker=reranker)
-        plain = retrieve(snapshot, encoder, analyse("a deal on autos"), k=RERANKED)
+        plain = retrieve(snapshot, encoder, analyse("a deal on autos"), k=MAX_RERANKED)
     assert [h.rank for h in hits] == [1, 2, 3, 4, 5]
     fused = {(h.passage.article.id, h.passage.start): h.score for h in plain}
     marks = [h.stages["reranker"][1] for h in hits]
