@@ -145,7 +145,7 @@ def test_without_articles_or_encoder_a_damaged_catalog_stays(archive: Path, inde
 
 
 @pytest.mark.parametrize(
-    ("statement", "told"),
+    ("statement", "message"),
     [
         (
             "UPDATE meta SET value = 'other' WHERE key = 'encoder'",
@@ -155,10 +155,10 @@ def test_without_articles_or_encoder_a_damaged_catalog_stays(archive: Path, inde
         ("PRAGMA application_id = 7", "database of another program: run `onrecord build --force`"),
     ],
 )
-def test_what_is_not_ours_is_refused(archive: Path, index_path: Path, statement: str, told: str) -> None:
+def test_what_is_not_ours_is_refused(archive: Path, index_path: Path, statement: str, message: str) -> None:
     spoil(index_path, statement)
     before = (index_path / CATALOG_FILE).read_bytes()
-    with pytest.raises(IndexIncompatibleError, match=told):
+    with pytest.raises(IndexIncompatibleError, match=message):
         repair.repair(archive, index_path, HashEncoder())
     assert (index_path / CATALOG_FILE).read_bytes() == before
 

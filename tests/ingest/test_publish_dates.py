@@ -1,4 +1,4 @@
-"""Publish dates: every form that sources write, and what cannot be told."""
+"""Read publish dates: every form that sources write, and dates that stay unknown."""
 
 from __future__ import annotations
 

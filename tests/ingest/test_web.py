@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from rag.errors import SourceError
-from rag.ingest.web import MAX_BYTES, FetchedPage, resolve_host, fetch, is_public, parse_address
+from rag.ingest.web import MAX_BYTES, FetchedPage, fetch, is_public, parse_address, resolve_host
 
 # More addresses that must lead nowhere: files with addresses in their text, as ONRECORD_ADDRESSES=a.md:b.md.
 MORE = [Path(path) for path in os.environ.get("ONRECORD_ADDRESSES", "").split(os.pathsep) if path]
