@@ -15,7 +15,7 @@ from safetensors.numpy import save_file
 
 from rag.models.base import Floats
 from rag.models.registry import load_encoder
-from rag.query.intents import QUESTION, QUESTION_MARGIN, intent_examples, kind_scores
+from rag.query.intents import QUESTION, QUESTION_MARGIN, intent_examples, kind_scores, may_be_small_talk
 
 RIDGE = 1.0  # the penalty of the squared weights
 RARITY = 0.3  # how much more an example of a small kind weighs: the power of the inverse of the kind's share
@@ -43,7 +43,8 @@ def main() -> None:
     tune = np.array([row["half"] == "tune" for row in examples])
     scores = kind_scores(vectors[~tune], fit_intents(vectors[tune], kinds[tune], names))
     scores[:, names.index(QUESTION)] += QUESTION_MARGIN
-    predicted, right = np.array(names)[scores.argmax(axis=1)], kinds[~tune]
+    asked = [may_be_small_talk(row["text"]) for row in examples if row["half"] != "tune"]
+    predicted, right = np.where(asked, np.array(names)[scores.argmax(axis=1)], QUESTION), kinds[~tune]
     talk = right != QUESTION
     sys.stdout.write(
         f"half held back: {np.mean(predicted[talk] != QUESTION):.1%} of {talk.sum()} known as small talk, "

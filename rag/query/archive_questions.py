@@ -86,7 +86,7 @@ _HEADS = (
           rf"what(?:['’]?s| is) (?:in (?:{_ARCHIVE}|here)|here)$|(?:describe|tell me about) {_ARCHIVE}$|"
           rf"what (?:do|does) {_ARCHIVE} (?:contain|hold|cover|have)$"),
     _head("summary", rf"(?:{_SHOW}|write |make |what are |what is )?(?:an? |the )?(?:short |brief |quick )?"
-          r"(?:summari[sz]e|sum up|summary|overview|recap|digest|(?:main|key) (?:points|ideas|stories|topics)|"
+          r"(?:summari[sz]e|sum up|summary|overview|recap|digest|gist|(?:main|key) (?:points|ideas|stories|topics)|"
           r"highlights|tl;?dr)(?: (?:of|from|in|for))?(?: "
           rf"(?:{_THE}(?:\w+ )?{_ARTICLES}|{_ARCHIVE}|everything|it all|all|all of them|them all))?"),
     _head("newest", rf"(?:(?:what|which)(?:['’]?s| is| are| was| were) |{_SHOW})?(?:the |your )?"
@@ -98,7 +98,8 @@ _HEADS = (
     _head("count", rf"(?:how many|(?:what(?:['’]?s| is) )?(?:the )?(?:total )?number of|count) {_THE}{_ARTICLES}"),
     _head("list", rf"(?:(?:which|what)(?: are)?|{_SHOW}|are there|is there|do you have|have you got|search for) {_THE}"
           rf"(?:an? )?(?:titles? of |headlines? of )?{_THE}{_ARTICLES}|{_SHOW}{_THE}(?:an? )?{_ARTICLES}|"
-          rf"(?:all )?(?:the )?articles(?= )|(?:what are )?(?:the )?titles of {_THE}articles$"),
+          rf"(?:all )?(?:the )?articles(?= )|(?:what are )?(?:the )?titles of {_THE}articles$|"
+          rf"(?:{_SHOW}|what are )(?:all )?(?:the )?(?:titles|headlines)$"),
 )  # fmt: skip
 # Questions about one article, or about what somebody wrote, which these patterns read whole.
 _WHOLE: tuple[tuple[Kind, re.Pattern[str]], ...] = (
@@ -113,6 +114,11 @@ _WHOLE: tuple[tuple[Kind, re.Pattern[str]], ...] = (
           r"(?:published|appear|printed|come from)"),
     _head("list", rf"what (?:has|have|did|does|do) (?P<origin>.+?) {_WRITE}(?: (?:on|about) (?P<topic>.+?))?"
           rf"(?: (?:here|in {_ARCHIVE}))?"),
+    _head("count", rf"in how many {_THE}{_ARTICLES} (?:does|do|is|are|was|were) (?P<topic>.+?) "
+          r"(?:appear|mentioned|named|discussed|come up)"),
+    _head("list", rf"in (?:which|what) {_ARTICLES} (?:does|do|is|are|was|were) (?P<topic>.+?) "
+          r"(?:appear|mentioned|named|discussed|come up)|"
+          rf"(?:which|what) {_ARTICLES} (?:is|are|was|were) (?P<topic2>.+?) (?:mentioned|named|discussed) in"),
     _head("list", r"what (?:was|is) (?:written|reported|published) by (?P<origin>.+?)"),
 )  # fmt: skip
 _HAPPENED = re.compile(
@@ -155,7 +161,7 @@ _DANGLING = re.compile(
     r"(?:that |which )?(?:are|is|were|was|do|exist)", re.IGNORECASE
 )  # "how many are | in the archive"
 _TAIL = re.compile(
-    rf"(?: (?:in total|in all|altogether|overall|here|please|do you have|are there|in {_ARCHIVE}|"
+    rf"(?: (?:in total|in all|altogether|overall|here|please|do you have|are there|by name|in {_ARCHIVE}|"
     r"(?:(?:that|which) )?(?:was|were|are|have been) (?:published|written|printed)))+$",
     re.IGNORECASE,
 )
@@ -176,10 +182,10 @@ def read_archive_question(text: str, today: date) -> ArchiveQuestion | None:
     """
     folded = re.sub(r"[\s?!.,;:]+$", "", " ".join(text.split()))
     folded = re.sub(r",? (?:please|thanks|thank you)$", "", folded, flags=re.IGNORECASE)
-    if whole := _whole(folded):
-        return whole
     days, rest = read_days(folded, today) or (None, folded)
     rest = rest.strip(" ,:")
+    if whole := _whole(rest):
+        return replace(whole, days=days)
     if days and _HAPPENED.fullmatch(rest):
         return ArchiveQuestion("happened", days=days)
     return next(_restricted(rest, days), None)
@@ -232,7 +238,7 @@ def _with_restrictions(question: ArchiveQuestion, rest: str) -> ArchiveQuestion 
 
 def _topic(words: str) -> str | None:
     """Return a topic without quotation marks; None when it is more than a topic."""
-    topic = _TAIL.sub("", words).strip(" “”\"'‘’")
+    topic = _TAIL.sub("", words).strip(" “”\"'‘’").removeprefix("both ")
     return None if len(topic.split()) > MAX_TOPIC_WORDS or _OTHER_LOGIC.search(topic) else topic
 
 

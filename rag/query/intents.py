@@ -32,6 +32,12 @@ _ASKS = re.compile(
     re.IGNORECASE,
 )
 # A name behind the first word, a number or a quotation: the message is about something in the archive.
+# Without one of these words it is rather a topic to search for than something that is said to somebody.
+_ADDRESSES = re.compile(
+    r"\b(?:you|your|yours|you[’']re|i|i[’']m|me|my|thanks?|thx|cheers|hello|hi|hey|bot|chatbot|bye|goodbye)\b|"
+    r"(?:\w+\W+){2}(?:this|that|here)\b|\b(?:this|that|that[’']s)(?:\W+\w+){2}",
+    re.IGNORECASE,
+)
 _SPECIFIC = re.compile(r"(?<=[a-z,;] )(?!I\b|AI\b|GPT|ChatGPT)[A-Z]|[0-9%“”\"]")
 
 
@@ -59,7 +65,7 @@ def small_talk(message: str, encoder: Encoder) -> str | None:
         return small_talk(rest, encoder)
     if not _folded(message):  # signs alone
         return "complaint" if "?" in message else "acknowledgement"
-    if len(message.split()) > MAX_WORDS or _SPECIFIC.search(message):
+    if not may_be_small_talk(message):
         return None
     weights, kinds, encoder_name = _model()
     if encoder.name != encoder_name:
@@ -68,6 +74,11 @@ def small_talk(message: str, encoder: Encoder) -> str | None:
     scores[kinds.index(QUESTION)] += QUESTION_MARGIN
     kind = kinds[int(scores.argmax())]
     return None if kind == QUESTION else kind
+
+
+def may_be_small_talk(message: str) -> bool:
+    """Return whether the model is asked about a message that is none of the examples."""
+    return len(message.split()) <= MAX_WORDS and not _SPECIFIC.search(message) and bool(_ADDRESSES.search(message))
 
 
 def kind_scores(vectors: Floats, weights: Floats) -> Floats:
