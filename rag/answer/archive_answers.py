@@ -122,7 +122,7 @@ def _selected(archive: _Archive, question: ArchiveQuestion, filters: Filters) ->
             records = []
         else:
             return None
-        how = "by" if author or not outlet else "of"
+        how = "by" if author or not outlet else "from"
         restriction += f" {how} {author or outlet or question.origin}"
     if question.days:
         records = [r for r in records if _passes(r, Filters().within(question.days.since, question.days.until))]
@@ -382,31 +382,34 @@ def _by_outlet(records: Iterable[ArticleRecord]) -> list[tuple[str, int]]:
 
 def _outlets(page: _Page, question: ArchiveQuestion, selection: _Selection) -> bool:
     outlets = [(name, count) for name, count in _by_outlet(selection.records) if name]
-    if question.origin or question.topic or question.days:
+    if not selection.records:
         return False
-    return _tally(page, outlets, "outlet", selection, lambda r: r.publisher is None)
+    return _tally(page, outlets, "outlet", question, selection, lambda r: r.publisher is None)
 
 
 def _authors(page: _Page, question: ArchiveQuestion, selection: _Selection) -> bool:
-    if question.origin and not selection.records:
+    if not selection.records:
         return False
     counts = Counter(name.strip() for record in selection.records for name in dict.fromkeys(record.authors))
-    return _tally(page, counts.most_common(), "author", selection, lambda r: not r.authors)
+    return _tally(page, counts.most_common(), "author", question, selection, lambda r: not r.authors)
 
 
 def _tally(
     page: _Page,
     counts: Sequence[tuple[str, int]],
     noun: str,
+    question: ArchiveQuestion,
     selection: _Selection,
     lacks: Callable[[ArticleRecord], bool],
 ) -> bool:
     """List names with how many articles each has."""
     lacking = sum(map(lacks, selection.records))
     if not counts:
-        page.say(f"None of {_whole(selection)} names its {noun}.")
+        whole = _whole(selection) if len(selection.records) == len(selection.considered) else "these articles"
+        page.say(f"None of {whole} names its {noun}.")
         return True
-    page.say(f"{_capital(_counted(len(counts), noun))}{selection.restriction}:")
+    about = f" of articles that mention “{question.topic}”" if question.topic else ""
+    page.say(f"{_capital(_counted(len(counts), noun))}{about}{selection.restriction}:")
     for name, count in counts[:MAX_LISTED]:
         page.say(f"- {name}: {_counted(count)}")
     page.more(len(counts))

@@ -68,7 +68,7 @@ _HEADS = (
     _head("authors", rf"how many {_AUTHORS}|{_SHOW}?{_THE}{_AUTHORS}$|(?:which|what) {_AUTHORS}|"
           rf"who (?:are|were|is) (?:the|your|their|its) {_AUTHORS}|"
           rf"who (?:writes|wrote|has written|have written) (?:for )?(?:{_THE}{_ARTICLES}$|them$|these$|{_ARCHIVE}$)|"
-          r"who (?:writes|wrote|reports) (?=for )"),
+          r"who (?:writes|wrote|reports) (?=for )|who (?:wrote|has written|writes) (?:the )?most articles$"),
     _head("outlets", rf"how many {_OUTLETS}|{_SHOW}{_THE}{_OUTLETS}$|(?:which|what) {_OUTLETS}|"
           rf"(?:what|which) are (?:the|your) {_OUTLETS}$|"
           rf"(?:from )?where (?:do|are) {_THE}{_ARTICLES}(?: come| taken)?(?: from)?$|"
@@ -105,6 +105,7 @@ _HEADS = (
 _WHOLE: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     _head("author of", r"(?:who (?:wrote|authored|reported|(?:is|was) the (?:author|writer) of)|by whom (?:is|was)) "
           rf"{_A} (?:on|about|called|titled|headed) (?P<topic>.+)"),
+    _head("author of", r"who (?:wrote|has written|writes) about (?P<topic>.+)"),
     _head("date of", rf"(?:when|(?:on )?(?:what|which) (?:day|date)) (?:was|did|is) {_A} (?:on|about|called|titled) "
           r"(?P<topic>.+?) (?:published|written|posted|printed|appear|come out|dated|from)|"
           r"(?:what (?:is|was) )?(?:the )?(?:publish |publication |publishing )?date of "
@@ -112,7 +113,7 @@ _WHOLE: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     _head("outlet of", rf"(?:(?:which|what) {_OUTLETS}|who) (?:published|ran|printed|carried) {_A} (?:on|about) "
           rf"(?P<topic>.+)|(?:in which {_OUTLETS}|where) (?:was|did) {_A} (?:on|about) (?P<topic2>.+?) "
           r"(?:published|appear|printed|come from)"),
-    _head("list", rf"what (?:has|have|did|does|do) (?P<origin>.+?) {_WRITE}(?: (?:on|about) (?P<topic>.+?))?"
+    _head("list", rf"what (?:has|have|did|does|do) (?P<origin>.+?) {_WRITE}(?: (?:on|about)(?: (?P<topic>.+?))?)?"
           rf"(?: (?:here|in {_ARCHIVE}))?"),
     _head("count", rf"in how many {_THE}{_ARTICLES} (?:does|do|is|are|was|were) (?P<topic>.+?) "
           r"(?:appear|mentioned|named|discussed|come up)"),
@@ -142,7 +143,8 @@ _TOPIC = re.compile(
     r"(?:(?:that|which) )?(?:(?:are|is|were|was|do|does) )?(?:also )?"
     r"(?:mention(?:s|ed|ing)?|about|on|nam(?:e|es|ed|ing)|"
     r"talk(?:s|ing)? about|deal(?:s|ing)? with|cover(?:s|ed|ing)?|discuss(?:es|ed|ing)?|refer(?:s|ring)? to|"
-    r"speak(?:s|ing)? (?:of|about)|contain(?:s|ing)?|concern(?:s|ing)?|regarding) "
+    r"speak(?:s|ing)? (?:of|about)|"
+    r"(?:wr[io]te|reported|report|written) (?:about|on)|contain(?:s|ing)?|concern(?:s|ing)?|regarding) "
     r"(?:the (?:words?|names?|topic|subject)(?: of)? )?(?P<topic>.+)",
     re.IGNORECASE,
 )

@@ -78,6 +78,8 @@ def asked(app: OnRecord, question: str, filters: Filters | None = None) -> tuple
         ("What is the newest article?", "The newest article, by publish date:", "ferry"),
         ("What is the oldest article?", "The oldest article, by publish date:", "dredging"),
         ("What has Ines Calloway reported?", "Two of the four", "scallops dredging"),
+        ("What did Ines Calloway write about?", "Two of the four", "scallops dredging"),
+        ("Who wrote about scallops?", "- *Scallop catch falls*, by Ines Calloway", "scallops"),
         ("What happened in July 2024?", "One article was published in July 2024:", "dredging"),
         ("What happened on 12 November 2024?", "One article was published on 12 November 2024:", "scallops"),
         ("Who wrote the article on the ferry link?", "- *Ferry link to Skarvik*, by Jo Bright", "ferry"),
@@ -105,6 +107,8 @@ def test_who_writes_and_where(app: OnRecord) -> None:
     assert "- Ines Calloway: two articles\n- Jo Bright: one article\nOne article names no author." in authors.text
     _, of_one = asked(app, "Who writes for the Verity Courier?")
     assert of_one.text.split("\n")[1:] == ["- Ines Calloway: one article"]
+    _, about = asked(app, "Which outlets reported on scallops?")
+    assert about.text == "One outlet of articles that mention “scallops”:\n- Coast Weekly: one article"
     _, outlets = asked(app, "Which outlets are there?")
     assert outlets.text.startswith("Two outlets:\n- Coast Weekly: two articles\n- Verity Courier: one article")
 
