@@ -112,7 +112,7 @@ def build(
             catalog.check_encoder(index, before.encoder, name)
         if before is None and not files and not failures:
             raise SourceError(f"no articles in {seeds}: put .txt, .md, .html or .jsonl files there")
-        read_all = force or before is None or not same_recipe(before.recipe, before.version)
+        read_all = force or before is None or not same_recipe(before.recipe)
         staging = Staging(connection, name, read_all=read_all, encode_all=force)
         with transaction(connection, write=False):
             staging.read(files, failures, progress)

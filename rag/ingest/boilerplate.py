@@ -14,6 +14,8 @@ MAX_CHARS = 220  # a longer line is never boilerplate
 # reason -> patterns of the whole line in any case; "~" stands for the punctuation that may end it
 _RULES = {
     "comment form": (
+        r"(please )?allow (up to )?\d+ (hours|(business |working )?days) for (a |your )?(reply|response|answer)~",
+        r"(view|read|see|show|load)( all)? \d+ comments?~|be the first to comment~|(log|sign) in to comment~",
         r"leave a (reply|comment)( cancel reply)?~",
         r"(your )?e-?mail address will not be published~( required fields are marked \*)?",
         r"required fields are marked \*",
@@ -51,6 +53,9 @@ _RULES = {
         r"support (independent|local|our) journalism~( .{0,80})?",
     ),
     "related": (
+        r"(recommended|powered|promoted|sponsored( links)?|(around|from) the web) by "
+        r"(outbrain|taboola|revcontent).{0,20}",
+        r"(from (around )?the web|sponsored links( by .{1,20})?|more stories like this|you might also like)~",
         r"(also read|further reading|learn more|listen|more|(read|see)( also| more| next)?|related( \w+)?"
         r"|watch) ?: ?(?![“\"‘']).{1,150}",
         r"(read|see|view|show|load) (more|all|next|also)~|continue reading~|up next~|what to read next~",
@@ -60,7 +65,29 @@ _RULES = {
         r"|trending)( now)?~",
         r"(readers|you) (could|may|might)( also)? (be interested in|enjoy|like)~|editors?[’']?s? picks?~",
     ),
+    "subscription offer": (
+        r"you(['’]ve| have) (read|used|viewed|reached|hit) .{0,40}"
+        r"(\bfree (articles?|stories)|\d (articles?|stories)|\blimit)\b.{0,60}",
+        r"(you have )?\d+ (free )?(articles?|stories) (left|remaining)\b.{0,60}",
+        r"\W{0,3}(subscribe|join|upgrade|sign up|support us|donate|get (unlimited|full) access"
+        r"|unlimited (digital )?access"
+        r")\b[^.!?]{0,60}[$€£]? ?\d[^!?]{0,80}\b(month|week|year|day)s?\b.{0,80}",
+        r"(only |just )?[$€£] ?\d[\d.,]* (a|per|for) [^.!?]{0,40}\b(month|week|year)s?\b~( cancel (at )?any ?time~)?",
+        r"cancel (at )?any ?time~|already (have an account|a (member|subscriber)|subscribed|registered)\?.{0,60}",
+        r"(to (continue|keep|finish) reading\b|(subscribe|register|log in|sign in|create an? (free )?account)\b"
+        r"[^.!?]{0,40}"
+        r"\bto (continue|keep|read)\b).{0,140}",
+        r"(this (article|content|story)|the full (article|story)) is (only )?(available|exclusive(ly)?|for|reserved)"
+        r"[^.!?]{0,40}\b(subscribers?|members?)\b.{0,80}",
+        r"(create|get) (a|your) free account\b.{0,60}|(start|begin) (your|a) free trial\b.{0,60}",
+        r"(log|sign) ?in~|(register|subscribe|become a (member|subscriber))( (now|today|here))?~",
+    ),
     "cookie notice": (
+        r"we value your privacy~|your privacy( choices| matters)?~|manage (my )?(cookies|privacy)~",
+        r"this (web)?site is protected by recaptcha\b.{0,160}",
+        r"(we|our (web)?site)( and our)?( \d+)?( partners)?,? (and our( \d+)? partners,? )?"
+        r"(store|process|use|access)s?\b"
+        r"(?=.*\b(cookies|personal data|device|identifiers)\b).{0,200}",
         r"(our (web)?site|this (web)?site|we) (and our partners )?uses? cookies\b.{0,200}",
         r"by (accepting|clicking|continuing|using)\b(?=.*\byou (accept|agree|consent)\b).{0,200}",
         r"(accept|allow|manage|reject)( all)? (choices|consent|cookies|preferences)~|(accept|reject) all~",
@@ -84,6 +111,14 @@ _RULES = {
         r"\d+ min(ute)?s? read~|listen to (this )?(article|story)~( \d.{0,20})?",
     ),
 }
+MAX_NOTICE_CHARS = 1500
+# What a consent box says first, over more characters than other boilerplate has.
+_LONG_NOTICE = re.compile(
+    r"we (and|,|with) (our|\d+|selected|third).{0,60}\b(store|access|use|process)\b.{0,120}"
+    r"\b(cookies|device|personal data)\b"
+    r"|(we use|this (web)?site uses) cookies\b",
+    re.IGNORECASE,
+)
 _TABLE = [
     (reason, re.compile("|".join(patterns).replace("~", r" ?[.!:…»>]*"), re.IGNORECASE))
     for reason, patterns in _RULES.items()
@@ -99,7 +134,7 @@ _SHARE_BAR = re.compile(
 def boilerplate(line: str) -> str:
     """Return why a stripped line is boilerplate, or an empty string when it can be part of the article."""
     if len(line) > MAX_CHARS:
-        return ""
+        return "cookie notice" if len(line) <= MAX_NOTICE_CHARS and _LONG_NOTICE.match(line) else ""
     if not any(map(str.isalnum, line)):
         return "ornament"
     if _SHARE_BAR.fullmatch(line):

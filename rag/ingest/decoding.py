@@ -14,6 +14,7 @@ BYTE_ORDER_MARKS = ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-
 WINDOWS_1252 = {byte: bytes([byte]).decode("cp1252", "ignore") or chr(byte) for byte in range(0x80, 0xA0)}
 # The encodings that a page may declare. Unicode is recognised by its bytes, whatever the page declares.
 DECLARED = re.compile(rb"""charset\s*=\s*["']?\s*((?:windows|iso|koi8|shift|euc|gb|big5|mac)[\w-]*)""", re.IGNORECASE)
+SAMPLE_BYTES = 10_000  # from the beginning, in which zeros are counted
 DECLARED_WITHIN = 4096  # bytes from the beginning
 CONTROLS = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 # With a larger share of control characters, a file is binary; of damaged characters, it is not UTF-8.
@@ -32,7 +33,7 @@ def decode_text(data: bytes, declared: bool = False) -> str:
     Raises:
         SourceError: the file is binary.
     """
-    marked = next((encoding for mark, encoding in BYTE_ORDER_MARKS if data.startswith(mark)), None)
+    marked = next((encoding for mark, encoding in BYTE_ORDER_MARKS if data.startswith(mark)), None) or _unmarked(data)
     if marked:
         text = data.decode(marked, "replace")
     elif b"\0" in data:
@@ -42,6 +43,15 @@ def decode_text(data: bytes, declared: bool = False) -> str:
     if "\0" in text or len(CONTROLS.findall(text)) * MAX_SHARE > len(text):
         raise SourceError("binary content, not text")
     return with_line_ends(text)
+
+
+def _unmarked(data: bytes) -> str | None:
+    """Return the name of UTF-16 without a byte order mark: of Latin letters, every other byte is zero."""
+    first, second = data[:SAMPLE_BYTES:2].count(0), data[1:SAMPLE_BYTES:2].count(0)
+    half = len(data[:SAMPLE_BYTES]) // 2
+    if not (first or second) or (first and second) or (first + second) * 10 < half * 7 or len(data) % 2:
+        return None
+    return "utf-16-be" if first else "utf-16-le"
 
 
 def _utf8(data: bytes) -> str:

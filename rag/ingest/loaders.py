@@ -19,12 +19,13 @@ from pathlib import Path
 from typing import IO, Literal, cast
 
 from rag.errors import SourceError
+from rag.ingest import exports, metadata
 from rag.ingest.decoding import decode_json, decode_text, storable, with_line_ends
 
 Kind = Literal["text", "markdown", "html", "record"]
 Fields = Mapping[str, str | tuple[str, ...]]
 
-KINDS: dict[str, Kind] = {
+LOADERS: dict[str, Kind] = {
     ".txt": "text",
     ".text": "text",
     ".md": "markdown",
@@ -32,14 +33,16 @@ KINDS: dict[str, Kind] = {
     ".html": "html",
     ".htm": "html",
     ".xhtml": "html",
+    ".json": "record",
     ".jsonl": "record",
     ".jsonl.gz": "record",
 }
-SUPPORTED = ", ".join(KINDS)
+SUPPORTED = ", ".join(LOADERS)
 
 MAX_FILE_BYTES = 20_000_000  # of a text, Markdown or HTML file; the longest novels have 6,000,000
 MAX_LINE_BYTES = 50_000_000  # of a JSON Lines file, decompressed
 MAX_EXPANSION = 50  # decompressed size of a .gz file over its size; articles have 5 to 10
+LIST_KEYS = ("articles", "results", "items", "data", "docs", "documents", "hits", "entries", "stories", "posts")
 BLOCK_BYTES = 1 << 20  # read at once where the whole file is not needed
 
 
@@ -64,7 +67,8 @@ class Source:
         id: the article id.
         path: of its file, relative to the articles folder.
         text: decoded, with `\n` between lines; for HTML and Markdown with the markup.
-        fields: the metadata of a record, unchanged: title, publisher, published, url, and authors as a tuple.
+        fields: the metadata of a record: title, publisher, published, url, and authors as a tuple.
+        first_line: the number of its first line in the file; of a record, 1.
     """
 
     id: str
@@ -72,6 +76,7 @@ class Source:
     kind: Kind
     text: str
     fields: Fields = field(default_factory=dict)
+    first_line: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,9 +171,9 @@ def _refusal(root: Path, path: str) -> str:
 def _refusal_of_file(name: str, status: os.stat_result) -> str:
     """Return why a regular file cannot be an article by its type or size; empty when it can."""
     suffix = _suffix(name)
-    if suffix not in KINDS:
+    if suffix not in LOADERS:
         return f"{f'unsupported file type {suffix!r}' if suffix else 'no file type'} (supported: {SUPPORTED})"
-    if KINDS[suffix] != "record" and status.st_size > MAX_FILE_BYTES:
+    if LOADERS[suffix] != "record" and status.st_size > MAX_FILE_BYTES:
         return _too_large(status.st_size)
     return "" if status.st_size else "empty file"
 
@@ -216,7 +221,7 @@ def read_file(file: SourceFile) -> Iterator[Source | Failure]:
 
     Nothing is raised. A JSON Lines file is read line by line, so it may have any length.
     """
-    kind = KINDS[_suffix(file.path)]
+    kind = LOADERS[_suffix(file.path)]
     try:
         if kind == "record":
             yield from _read_records(file)
@@ -224,9 +229,17 @@ def read_file(file: SourceFile) -> Iterator[Source | Failure]:
             text = decode_text(_read_bytes(file), declared=kind == "html")
             if not text.strip():
                 raise SourceError("empty file")
-            yield Source(article_id(file.path), file.path, kind, text)
+            yield from _read_text(file.path, kind, text)
     except SourceError as error:
         yield Failure(file.path, str(error))
+
+
+def _read_text(path: str, kind: Kind, text: str) -> Iterator[Source]:
+    """Yield the article of a file, or each article of a database's export, with the paths "x.txt", "x.txt#2"."""
+    parts = exports.split(text) if kind == "text" else [(1, text)]
+    for number, (first_line, part) in enumerate(parts, start=1):
+        name = path if number == 1 else f"{path}#{number}"
+        yield Source(article_id(name), name, kind, part, first_line=first_line)
 
 
 @contextmanager
@@ -270,12 +283,13 @@ def _read_records(file: SourceFile) -> Iterator[Source | Failure]:
     ids: set[str] = set()
     empty = True
     try:
-        for number, line in enumerate(_lines(file), start=1):
-            if not line.strip():
+        for number, line in enumerate(_json_lines(file), start=1):
+            if isinstance(line, bytes) and not line.strip():
                 continue
             empty = False
             try:
-                source = _record(file.path, line.rstrip(b"\r\n"))
+                record = line.rstrip(b"\r\n") if isinstance(line, bytes) else line
+                source = _record(file.path, record) if isinstance(record, bytes) else _source(file.path, record)
                 if source.id in ids:
                     raise SourceError(f"id {source.id!r} again: the first article that has it is kept")
             except SourceError as error:
@@ -290,6 +304,25 @@ def _read_records(file: SourceFile) -> Iterator[Source | Failure]:
     else:
         if empty:
             raise SourceError("empty file")
+
+
+def _json_lines(file: SourceFile) -> Iterator[object]:
+    """Yield the lines of a JSON Lines file as bytes; of a JSON file, the objects of its list."""
+    if _suffix(file.path) != ".json":
+        yield from _lines(file)
+        return
+    data = _read_bytes(file)
+    if not data.strip():
+        return
+    try:
+        whole = decode_json(data)
+    except SourceError:  # JSON Lines under the name of JSON
+        yield from data.splitlines()
+        return
+    if isinstance(whole, dict) and "text" not in metadata.by_field(whole):
+        listed = [whole[key] for key in LIST_KEYS if isinstance(whole.get(key), list)]
+        whole = listed[0] if listed else whole
+    yield from whole if isinstance(whole, list) else [whole]
 
 
 def _lines(file: SourceFile) -> Iterator[bytes]:
@@ -312,27 +345,30 @@ def _lines(file: SourceFile) -> Iterator[bytes]:
 
 
 def _record(path: str, line: bytes) -> Source:
-    """Read a source from a line of JSON; ignore metadata of a wrong type.
+    """Read a source from a line of JSON.
 
     Raises:
         SourceError: the line is not a JSON object, or has no id or no text.
     """
-    record = decode_json(line)
+    return _source(path, decode_json(line))
+
+
+def _source(path: str, record: object) -> Source:
+    """Read a source from a JSON object; take the usual names for its fields, and ignore metadata of a wrong type."""
     if not isinstance(record, dict):
         raise SourceError(f"not a JSON object but {type(record).__name__}")
-    own_id = record.get("id")
+    given = metadata.by_field(record)
+    own_id = record.get("id", given.get("id", given.get("url")))
     if isinstance(own_id, bool) or not isinstance(own_id, str | int) or not str(own_id).strip():
         raise SourceError(f'no id: "id" must be a text or a whole number, not {own_id!r:.40}')
-    text = record.get("text")
-    if not isinstance(text, str) or not text.strip():
+    text = "\n\n".join(metadata.texts(given.get("text")))
+    if not text.strip():
         raise SourceError('no text: "text" must be a text that is not empty')
-    fields: dict[str, str | tuple[str, ...]] = {
-        name: storable(value)
-        for name in ("title", "publisher", "published", "url")
-        if isinstance(value := record.get(name), str)
-    }
-    authors = record.get("authors")
-    if isinstance(authors, str | list):
-        listed = [authors] if isinstance(authors, str) else authors
-        fields["authors"] = tuple(storable(name) for name in listed if isinstance(name, str))
+    fields: dict[str, str | tuple[str, ...]] = {}
+    for name in ("title", "publisher", "published", "url"):
+        value = metadata.moment(given.get(name)) if name == "published" else next(metadata.texts(given.get(name)), "")
+        if value:
+            fields[name] = storable(value)
+    if authors := metadata.people(given.get("authors")):
+        fields["authors"] = tuple(map(storable, authors))
     return Source(storable(str(own_id)), path, "record", with_line_ends(storable(text)), fields)

@@ -48,7 +48,8 @@ class Child:
         if "error" in reply:
             raise SourceError(reply["error"])
         lines = [(number, line) for number, line in reply["lines"]]
-        return Page(lines, reply["fields"], reply["provenance"])
+        removed = [(number, line, reason) for number, line, reason in reply["removed"]]
+        return Page(lines, reply["fields"], reply["provenance"], removed, reply["notes"])
 
     def close(self) -> None:
         """End the process, if there is one."""

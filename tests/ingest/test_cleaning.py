@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ from hypothesis import strategies as st
 
 from rag.errors import SourceError
 from rag.ingest.boilerplate import boilerplate, breadcrumbs
+from rag.ingest.characters import MOJIBAKE_REPAIRED, plain, repair_mojibake
 from rag.ingest.cleaning import INVISIBLE, clean
+from rag.ingest.layout import CUTS_JOINED
 from rag.ingest.loaders import Fields, Kind, Source, SourceFile, read_file
 from rag.types import Article, Removed
 
@@ -107,14 +110,22 @@ def test_no_seed_has_a_date(number: str) -> None:
 
 
 def squeezed(text: str) -> str:
-    return "".join(INVISIBLE.sub("", text).split())
+    return "".join(unicodedata.normalize("NFC", INVISIBLE.sub("", plain(text))).split())
 
 
 def assert_only_removes(raw: str, article: Article) -> None:
-    """Assert that every line of the article is in the source, in order, apart from white space and invisible marks."""
-    at, whole = 0, squeezed(raw)
+    """Assert that every line of the article is in the source, in order.
+
+    White space, invisible marks and the form of characters may differ; hyphens where cut words are noted as joined.
+    """
+    drop = "-\u2010¬" if CUTS_JOINED in article.provenance.get("text", "") else ""
+    without = str.maketrans("", "", drop)
+    if MOJIBAKE_REPAIRED in article.provenance.get("text", ""):
+        raw = repair_mojibake(raw)
+    at, whole = 0, "".join(map(squeezed, raw.split("\n"))).translate(without)
     for line in article.text.split("\n"):
-        at = whole.index(squeezed(line), at) + len(squeezed(line))
+        wanted = squeezed(line).translate(without)
+        at = whole.index(wanted, at) + len(wanted)
     assert article.text == article.text.strip()
     assert not re.search(r"\n{3}|[^\S\n ]| {2}| $|^ ", article.text, re.MULTILINE)
     assert not INVISIBLE.search(article.text)
@@ -399,7 +410,7 @@ def test_dates_on_a_line_of_their_own(line: str, published: str | None) -> None:
     [
         "Published March 3, 2025, the report finds that tariffs hurt.",
         "Published: 03/04/2025",
-        "March 3, 2025",
+        "March 3, 2025 was a Monday",
         "Source: https://",
         "By Order of the Minister",
         "By land and sea",
@@ -441,7 +452,6 @@ def test_a_byline_can_be_the_last_line() -> None:
         ("Ministers met in Ottawa,\n", None, ""),
         ("OTTAWA, Ont. (Reuters)\n", None, ""),
         ("New York Example Business —\n", None, ""),
-        ("Monday, March 3, 2025\n", None, ""),
         ("World News\n\n", None, ""),
         ("The ministers met " + "again and " * 20 + "again\n", None, ""),
     ],

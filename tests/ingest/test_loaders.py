@@ -19,7 +19,7 @@ from rag.ingest.loaders import Failure, Source, SourceFile, article_id, digest, 
 
 SEEDS = Path(__file__).parents[2] / "seeds"
 UNSUPPORTED = (
-    "unsupported file type {!r} (supported: .txt, .text, .md, .markdown, .html, .htm, .xhtml, .jsonl, .jsonl.gz)"
+    "unsupported file type {!r} (supported: .txt, .text, .md, .markdown, .html, .htm, .xhtml, .json, .jsonl, .jsonl.gz)"
 )
 
 
@@ -103,7 +103,8 @@ def test_other_files_are_refused_by_name(tmp_path: Path) -> None:
         "a.pdf": UNSUPPORTED.format(".pdf"),
         "b.txt.gz": UNSUPPORTED.format(".gz"),
         "c.jsonl.zip": UNSUPPORTED.format(".zip"),
-        "README": "no file type (supported: .txt, .text, .md, .markdown, .html, .htm, .xhtml, .jsonl, .jsonl.gz)",
+        "README": "no file type "
+        "(supported: .txt, .text, .md, .markdown, .html, .htm, .xhtml, .json, .jsonl, .jsonl.gz)",
     }
     assert found(tmp_path) == []
 

@@ -325,3 +325,90 @@ def test_the_child_gives_what_the_parser_gives(child: Child) -> None:
     page = html(f"<h1>Ministers meet</h1><p>{FIRST}</p><p>{SECOND}</p>", HEAD)
     assert child.read_page("html", page) == read_page("html", page)
     assert child.read_page("markdown", MARKDOWN) == read_page("markdown", MARKDOWN)
+
+
+# Boxes, tables, dates and notes
+
+
+def test_boxes_around_an_article_go_with_a_reason() -> None:
+    consent = (
+        "<div id='consent-box'><p>We and our 90 partners use cookies. " + "We store personal data. " * 40 + "</p></div>"
+    )
+    wall = "<div class='paywall'><p>You have 2 free articles left.</p><p>Subscribe for $2 a week.</p></div>"
+    page = f"<html><body>{consent}<article><h1>Rain</h1><p>{FIRST}</p><p>{SECOND}</p>{wall}</article></body></html>"
+    article = cleaned("html", page)
+    assert article.text == f"{FIRST}\n{SECOND}"
+    assert {"cookie notice", "subscription offer"} <= {removed.reason for removed in article.removed}
+
+
+def test_an_article_in_a_box_of_that_name_stays() -> None:
+    page = f"<html><body><div class='paywall premium-content'><p>{FIRST}</p><p>{SECOND}</p></div></body></html>"
+    assert cleaned("html", page).text == f"{FIRST}\n{SECOND}"
+
+
+TABLE = "<table><tr><th>Ward</th><th>For</th><th>Seats</th><th>Mayor</th></tr>{}</table>"
+
+
+def test_the_rows_of_a_table_carry_their_headings() -> None:
+    row = "<tr><td>Elm End</td><td>1,204</td><td>12</td><td>Ida Moe</td></tr>"
+    article = cleaned("html", html(f"<p>{FIRST}</p>{TABLE.format(row)}<p>{SECOND}</p>"))
+    assert article.text.split("\n") == [FIRST, "Elm End 1,204 for, 12 seats, Ida Moe (Mayor)", SECOND]
+    assert article.provenance["text"] == "table rows carry their headings"
+    article = cleaned("markdown", f"{FIRST}\n\n| Club | Wins |\n|---|---|\n| Tarn | 7 |\n")
+    assert article.text == f"{FIRST}\nTarn 7 wins"
+
+
+@pytest.mark.parametrize(
+    ("head", "body", "published"),
+    [
+        ("<meta name='date' content='04/03/2025'>", "", None),
+        ("<meta name='date' content='25/03/2025'>", "", "2025-03-25"),
+        ("", "<span class='date'>04/03/2025</span>", None),
+        ("", "<p class='meta'>Updated: 4 March 2025</p>", None),
+        ("", "<p class='meta'>Posted on 3 March 2025, updated 4 March 2025</p>", "2025-03-03"),
+        ("<meta name='date' content='2025-03-04'>", "", "2025-03-04"),
+    ],
+)
+def test_a_publish_date_is_never_a_guess_nor_an_update(head: str, body: str, published: str | None) -> None:
+    page = f"<html><head>{head}</head><body>{body}<article><p>{FIRST}</p><p>{SECOND}</p></article></body></html>"
+    assert cleaned("html", page).published == published
+
+
+@pytest.mark.parametrize(
+    "front",
+    [
+        "title: >-\n  Rain on\n  the hills\nauthor: {name: Ida Moe}\ndate_published: 2025-03-03",
+        'title: "Rain on the hills"\nauthor:\n  - "[[Ida Moe]]"\npublished: 2025-03-03\ncreated: 2025-05-05',
+        "headline: Rain on the hills\nbyline: By Ida Moe\npubDate: 2025-03-03T00:00:00Z",
+        "Title: Rain on the hills\nAuthors: [Ida Moe]\nDate: 3 March 2025\ntags: [a, b]",
+    ],
+)
+def test_front_matter_of_any_program(front: str) -> None:
+    article = cleaned("markdown", f"---\n{front}\n---\n{FIRST}\n")
+    assert (article.title, article.authors, article.text) == ("Rain on the hills", ("Ida Moe",), FIRST)
+    assert (article.published or "")[:10] == "2025-03-03"
+
+
+def test_damaged_yaml_is_read_line_by_line_and_an_address_is_no_outlet() -> None:
+    front = "title: Rain: the hills\nauthor: Ida Moe, Lars Ek\nsource: https://news.example/1\npublication: Hill Post"
+    article = cleaned("markdown", f"---\n{front}\n---\n{FIRST}\n")
+    assert (article.title, article.authors) == ("Rain: the hills", ("Ida Moe", "Lars Ek"))
+    assert (article.url, article.publisher) == ("https://news.example/1", "Hill Post")
+
+
+def test_yaml_of_references_to_references_is_small() -> None:
+    bomb = "a: &a [x, x]\n" + "".join(
+        f"{b}: &{b} [*{a}, *{a}, *{a}, *{a}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True)
+    )
+    assert cleaned("markdown", f"---\n{bomb}author: *i\n---\n{FIRST}\n").text == FIRST
+
+
+def test_the_marks_of_notes_go() -> None:
+    note = "# Rain\n\n## Metadata\n- Author: [[Ida Moe]]\n- Published Date: 2025-03-03\n\n## Highlights\n"
+    body = (
+        "- The ==river== rose at [[Tarn|the tarn]].[^1] ([View Highlight](https://read.example/1))\n\n> [!note] A box\n"
+    )
+    article = cleaned("markdown", f"{note}{body}> It fell.\n\n![[map.png]]\n\n#weather #hills\n")
+    assert article.text == "The river rose at the tarn.\nIt fell."
+    assert (article.authors, article.published) == (("Ida Moe",), "2025-03-03")
+    assert {r.reason for r in article.removed} >= {"metadata", "heading of a note", "embedded file", "tags"}
