@@ -18,7 +18,7 @@ TRUNCATED = "the file is not read from here on"  # the end of a loader's reason 
 # Raise it whenever a file gives other articles or passages than before: every archive is then read again. A test
 # over fixed files fails until it is raised.
 INGEST_VERSION = 2
-INGEST_PACKAGES = ("langchain-text-splitters", "lxml", "markdown-it-py", "nupunkt", "trafilatura")
+INGEST_PACKAGES = ("PyYAML", "ftfy", "langchain-text-splitters", "lxml", "markdown-it-py", "nupunkt", "trafilatura")
 
 TABLES = (
     "CREATE TEMP TABLE new_articles AS SELECT * FROM articles LIMIT 0",

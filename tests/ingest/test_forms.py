@@ -39,13 +39,11 @@ def test_ligatures_entities_and_composed_letters() -> None:
 
 def test_mojibake_is_repaired_and_noted() -> None:
     text = "The mayor of Łódź – Zoë Dupré – said: “It’s over.”"
-    wrong = text.encode().decode("latin-1").replace("\x85", "")
     article = cleaned("Zoë said: “It’s over.”".encode().decode("cp1252", "replace").replace("\ufffd", "\x9d"))
     assert article.text == "Zoë said: “It’s over.”"
     assert article.provenance["text"] == "mojibake repaired"
     assert cleaned(text).text == text
     assert "text" not in cleaned("« Ça alors », dit-elle à Málaga, São Paulo et Ålborg.").provenance
-    assert wrong != text
 
 
 def test_html_in_a_text_is_read_as_html() -> None:
@@ -213,7 +211,6 @@ Last updated: 2024-05-14
 @pytest.mark.parametrize("form", [NEXIS, NEWER, NEWER * 2, FACTIVA, FACTIVA * 2, PROQUEST])
 def test_exports_of_databases(tmp_path: Path, form: str) -> None:
     first, *others = articles(tmp_path / "x.txt", form.replace("{}", BODY))
-    assert first == first
     assert (first.title, first.publisher) == ("Mill at Tarn to close", "Hill Post")
     assert (first.published, first.authors, first.text) == ("2024-05-12", ("Ida Moe",), BODY)
     assert [article.text for article in others] == [BODY] * len(others)
@@ -252,14 +249,10 @@ def test_records_by_the_usual_names(tmp_path: Path) -> None:
         },
     ]
     found = articles(tmp_path / "a.json", json.dumps({"status": "ok", "articles": rows}, indent=1))
-    assert found == [Article(**{**article_of(article), "text": BODY}) for article in found]
+    assert [article.text for article in found] == [BODY] * len(rows)
     for article in found:
         assert (article.title, article.publisher, article.authors) == ("Mill", "Hill Post", ("Ida Moe",))
         assert (article.published or "")[:10] == "2024-05-12"
-
-
-def article_of(article: Article) -> dict[str, object]:
-    return {name: getattr(article, name) for name in Article.__slots__}
 
 
 # Boilerplate and titles
