@@ -23,6 +23,7 @@ from rag.types import Answer, Article, Citation, Claim
 from rag.verification.citations import with_markers
 
 MAX_LISTED = 10  # articles, names or outlets in one answer; of more it says how many
+EXAMPLE_ARTICLES = 20  # the latest ones, from which example questions are made
 MAX_READ = 200  # articles that are read for names
 SPAN_WORDS = 8  # of a quotation that shows where an article has the words that were asked for
 OPENING_CHARS = 4000  # of the text, in which the first sentence is looked for
@@ -492,8 +493,8 @@ _ANSWERS: dict[str, Callable[[_Page, ArchiveQuestion, _Selection], bool]] = {
 
 def example_questions(snapshot: Snapshot) -> list[str]:
     """Return up to three questions that the archive answers, made from its titles, days and names."""
-    archive = _Archive(snapshot, snapshot.article_records())
-    recent = archive.records[:20]
+    archive = _Archive(snapshot, snapshot.article_records(EXAMPLE_ARTICLES))
+    recent = archive.records
     if not recent:
         return []
     asked = next((record.title for record in recent if record.title.endswith("?")), "")

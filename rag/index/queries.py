@@ -143,11 +143,12 @@ class ArticleRecord:
     authors: tuple[str, ...]
 
 
-def article_records(connection: sqlite3.Connection) -> list[ArticleRecord]:
-    """Return a record of every article: the latest first, those without a publish date last."""
+def article_records(connection: sqlite3.Connection, limit: int = -1) -> list[ArticleRecord]:
+    """Return a record of every article, or of the first `limit`: the latest first, those without a date last."""
     rows = connection.execute(
         "SELECT id, title, publisher, published, authors FROM articles "
-        "ORDER BY published IS NULL, substr(published, 1, 10) DESC, path, id"
+        "ORDER BY published IS NULL, substr(published, 1, 10) DESC, path, id LIMIT ?",
+        (limit,),
     )
     return [
         ArticleRecord(id_, title or "", (publisher or "").strip() or None, published, tuple(json.loads(authors)))

@@ -158,9 +158,9 @@ class Snapshot:
         """Return how many articles there are."""
         return queries.count_articles(self._connection)
 
-    def article_records(self) -> list[queries.ArticleRecord]:
-        """Return a record of every article without its text: the latest first, those without a publish date last."""
-        return queries.article_records(self._connection)
+    def article_records(self, limit: int = -1) -> list[queries.ArticleRecord]:
+        """Return a record of every article, or of the first `limit`: the latest first, those without a date last."""
+        return queries.article_records(self._connection, limit)
 
     def articles_with(self, words: str) -> set[str]:
         """Return the ids of the articles that have all these words, in any form of them, in their title or text."""
