@@ -1,4 +1,4 @@
-"""The decision on a question: abstain, show a dispute, or answer; complete before the first word is shown."""
+"""Decide on a question before the first word is written: abstain, show a dispute, or answer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rag.answer.abstention import reason_to_abstain
 from rag.evidence.assessment import Assessment, assess, assess_sub_questions, chosen_by_all
 from rag.evidence.conflicts import Conflict, find_conflict, opposing_query
 from rag.evidence.scoring import SentenceScorer
-from rag.evidence.short_answers import ShortAnswer, find_short_answer, leading, shows_short_answer
+from rag.evidence.short_answers import ShortAnswer, find_short_answer, shows_short_answer
 from rag.filters import Filters
 from rag.models.base import Models
 from rag.query.analysis import Query
@@ -20,14 +20,14 @@ Search = Callable[[str], Sequence[Hit]]
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What an answer will hold.
+    """What an answer will contain. `Decider` makes it, and `rag.answer.writer` writes the answer from it.
 
     Attributes:
-        evidence: the sentences to write from, in order; empty to abstain.
-        confidence: that they answer the question, 0 to 1; of several sub-questions the least.
-        reason: the text of the answer when it abstains, else empty.
-        conflict: what the articles disagree about; None when nothing.
-        short_answer: the words that lead the answer; None when no words are sure enough.
+        evidence: the sentences to write from, in order; empty for an abstention.
+        confidence: the probability that they answer the question, 0 to 1; the lowest of the answered sub-questions.
+        reason: the text of an abstention; empty for an answer.
+        conflict: what the articles disagree about; None when they agree.
+        short_answer: the words that open the answer; None when no words are likely enough.
         unanswered: the sub-questions that the archive does not answer.
     """
 
@@ -41,12 +41,14 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Decider:
-    """Decides on questions: reads the passages once for the question, or once for each of its sub-questions.
+    """Decides on questions. It assesses the passages once for the question, or once for each sub-question.
 
     Attributes:
-        search: finds more passages for a text, asked on the same day as the question and within the same filters.
-        threshold: confidence from which a question is answered.
-        max_sentences: in one answer.
+        scorer: scores the sentences of the passages.
+        models: the models that find short answers and check conflicts.
+        search: finds more passages for a text, with the day and the filters of the question.
+        threshold: the confidence, 0 to 1, from which a question is answered.
+        max_sentences: the most evidence sentences in one answer.
     """
 
     scorer: SentenceScorer
@@ -56,7 +58,7 @@ class Decider:
     max_sentences: int
 
     def decide(self, query: Query, hits: Sequence[Hit], filters: Filters) -> Decision:
-        """Read the passages, and decide."""
+        """Decide on a query by its retrieved passages."""
         if query.sub_questions:
             return self._decide_several(query, hits, filters)
         assessment = assess(self.scorer, query, hits, self.max_sentences)
@@ -68,7 +70,7 @@ class Decider:
         return Decision(tuple(assessment.chosen), assessment.confidence, short_answer=short_answer)
 
     def _decide_several(self, query: Query, hits: Sequence[Hit], filters: Filters) -> Decision:
-        """Decide on a question with sub-questions: an answer is as sure as the least sure of those it answers."""
+        """Decide on a query with sub-questions, from all that the archive answers."""
         assessments = assess_sub_questions(self.scorer, query, hits, self.max_sentences)
         answered = [one for one in assessments if one.answers(self.threshold)]
         if not answered:
@@ -85,7 +87,7 @@ class Decider:
         )
 
     def _conflict(self, assessment: Assessment, hits: Sequence[Hit]) -> Conflict | None:
-        """Find what the articles disagree about; those who say the opposite of the best sentence are searched for."""
+        """Return the conflict between the articles, after a search for the opposite of the best sentence."""
         query, scored = assessment.query, assessment.scored
         if opposing := opposing_query(query, scored):
             known = {(hit.passage.article.id, hit.passage.start) for hit in hits}
@@ -94,9 +96,9 @@ class Decider:
         return find_conflict(query, scored, self.models.answer_reader)
 
     def _short_answer(self, assessment: Assessment) -> ShortAnswer | None:
-        """Return the words that lead the answer, where they are sure enough."""
+        """Return the words that open the answer; None when no words are likely enough."""
         query, confidence = assessment.query, assessment.confidence
-        if not shows_short_answer(query, confidence):
+        if not shows_short_answer(query, confidence):  # no short answer could be more likely
             return None
         short = find_short_answer(query, assessment.chosen, self.models.encoder, self.models.answer_reader)
-        return leading(query, short, confidence)
+        return short if short and shows_short_answer(query, short.share * confidence) else None

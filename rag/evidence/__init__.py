@@ -1,1 +1,1 @@
-"""Score the sentences of the retrieved passages, and choose those that answer."""
+"""Score the sentences of the retrieved passages, and choose those that answer the question."""

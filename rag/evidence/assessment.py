@@ -1,4 +1,4 @@
-"""What the retrieved passages hold for one query: its sentences scored, the best chosen, and how sure they answer."""
+"""Assess the retrieved passages for one query: score and choose their sentences, and estimate the confidence."""
 
 from __future__ import annotations
 
@@ -12,19 +12,21 @@ from rag.evidence.selection import select
 from rag.query.analysis import Query
 from rag.types import Evidence, Hit
 
-MIN_SENTENCES = 2  # that each sub-question may have, whatever the whole answer may have
+# Each sub-question may have so many sentences, even if the answer then has more than its maximum.
+MIN_SENTENCES = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """What the passages hold for one query.
+    """The sentences that the passages have for one query, and the confidence that they answer it.
 
     Attributes:
-        scored: every sentence, best first.
-        chosen: those that make the answer.
-        confidence: that they answer, 0 to 1; 0 when the question presupposes something false.
-        false_presupposition: what the question takes for granted and the articles contradict, in a sentence; empty
-            when nothing.
+        query: the question, or one of its sub-questions.
+        scored: every sentence of the passages, best first.
+        chosen: the sentences for the answer, in order.
+        confidence: the probability that they answer the query, 0 to 1; 0 when it has a false presupposition.
+        false_presupposition: a sentence that says what the question assumes and the articles contradict; empty when
+            they contradict nothing.
     """
 
     query: Query
@@ -34,28 +36,28 @@ class Assessment:
     false_presupposition: str = ""
 
     def answers(self, threshold: float) -> bool:
-        """Return whether there is something to say, and the confidence reaches the threshold."""
+        """Return whether there are sentences for an answer and the confidence reaches the threshold."""
         return bool(self.chosen) and self.confidence >= threshold
 
 
 def assess(scorer: SentenceScorer, query: Query, hits: Sequence[Hit], max_sentences: int) -> Assessment:
-    """Read the passages for one query; at most `max_sentences` are chosen."""
+    """Assess the passages for one query, and choose at most `max_sentences` sentences."""
     scored = scorer.score(query, hits)
     documents = list({hit.passage.article.id: scorer.documents.of(hit.passage.article.text) for hit in hits}.values())
     false = false_title(query, documents) or false_amount(query, scored, documents)
-    sure = 0.0 if false else confidence(query, scored)
-    return Assessment(query, scored, select(query, scored, max_sentences), sure, false)
+    probability = 0.0 if false else confidence(query, scored)
+    return Assessment(query, scored, select(query, scored, max_sentences), probability, false)
 
 
 def assess_sub_questions(
     scorer: SentenceScorer, query: Query, hits: Sequence[Hit], max_sentences: int
 ) -> list[Assessment]:
-    """Read the passages for each sub-question, which share `max_sentences`; none when there are no sub-questions."""
+    """Assess the passages for each sub-question; the sub-questions share `max_sentences`."""
     share = max_sentences // max(1, len(query.sub_questions))
-    return [assess(scorer, part, hits, max(MIN_SENTENCES, share)) for part in query.sub_questions]
+    return [assess(scorer, question, hits, max(MIN_SENTENCES, share)) for question in query.sub_questions]
 
 
 def chosen_by_all(assessments: Sequence[Assessment]) -> list[Evidence]:
-    """Return what was chosen for all of them, each sentence once."""
+    """Return the chosen sentences of all assessments, each once."""
     chosen = [evidence for assessment in assessments for evidence in assessment.chosen]
     return list({(evidence.article.id, evidence.start): evidence for evidence in chosen}.values())

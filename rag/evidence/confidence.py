@@ -1,7 +1,7 @@
-"""How likely it is that the archive answers a question: a logistic model over what the best sentences support.
+"""Estimate the probability that the archive answers a question, with a logistic model over the best sentences.
 
-The features look at the question as a whole, where `rag.evidence.scoring.Features` look at one sentence. Fitted by
-`python -m eval fit seeds --rows RESULT` on the tuning halves of what `python -m eval calibration` has read.
+These features describe the whole question, while `rag.evidence.scoring.Features` describe one sentence. The weights are
+fitted by `python -m eval fit seeds --rows RESULT` on the tuning halves of the results of `python -m eval calibration`.
 """
 
 from __future__ import annotations
@@ -17,30 +17,31 @@ from rag.models.linear import linear_model
 from rag.query.analysis import Query
 from rag.text.polarity import is_negated
 
-SUPPORTING_SENTENCES = 3  # that may support a question together
-# Types of answers with a form that a sentence can lack.
+# So many of the best sentences may support a question together.
+SUPPORTING_SENTENCES = 3
+# Answer types with a certain form, such as a date or a number.
 TYPED_ANSWERS = frozenset({"age", "when", "percent", "money", "duration", "count", "who"})
-# Support under which a name of the question is spoken to by no sentence.
+# With less support in every sentence, a name of the question counts as unknown to the articles.
 MIN_NAME_SUPPORT = 0.6
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerabilityFeatures:
-    """What the best sentences say of the whole question.
+    """The features of a question and its best sentences.
 
     Attributes:
-        score: the best sentence's score, 0 to 1.
-        weakest: the best sentence's sign.
-        cosine: the largest among the sentences read.
-        together: the least support of a question word by the three best sentences.
-        unheard: 1 when a name of the question has hardly any support in any sentence read.
-        typed: for a kind of answer with a form, the best weighted support (`soft`) of a sentence that has it, less
-            the best of all sentences: 0 when the best one has it; 0 for other kinds.
-        unsaid: 1 when it asks what somebody says and none of the three best sentences is theirs.
-        relation: the least support, by the best sentence, of a word that is no part of a name.
-        negated: 1 when the question or the best sentence says "not", and the other does not.
-        timely: the best sentence's sign: what is asked of this week is not answered by what was news years ago.
-        answers: the log odds, by the span reader, that the best sentence answers, / 9.
+        score: the score of the best sentence, 0 to 1.
+        weakest: the feature `weakest` of the best sentence.
+        cosine: the largest cosine of any sentence.
+        together: the support of the question word that the three best sentences together support least.
+        unheard: 1 when some name of the question has hardly any support in any sentence, else 0.
+        typed: for an answer type with a certain form, the best `soft` of the sentences that contain it, minus the best
+            `soft` of all sentences; 0 for other types.
+        unsaid: 1 when the question asks what somebody says and none of the three best sentences is theirs, else 0.
+        relation: the least support in the best sentence of a word that is no part of a name.
+        negated: 1 when either the question or the best sentence denies something, and the other does not, else 0.
+        timely: the feature `timely` of the best sentence: old news does not answer a question about this week.
+        answers: the answer reader's log odds that the best sentence answers, divided by MAX_LOG_ODDS.
     """
 
     score: float
@@ -63,46 +64,46 @@ class AnswerabilityFeatures:
 ANSWERABILITY_NAMES = tuple(f.name for f in fields(AnswerabilityFeatures))
 
 
-def answerability_features(question: Query, scored: Sequence[ScoredSentence]) -> AnswerabilityFeatures | None:
-    """Sum up the sentences scored for a question, best first; None when there are none."""
-    if not scored or not question.terms:
+def answerability_features(query: Query, scored: Sequence[ScoredSentence]) -> AnswerabilityFeatures | None:
+    """Return the features for a query and its scored sentences, best first; None when there are no sentences."""
+    if not scored or not query.terms:
         return None
     best = scored[0].features
-    support = np.array([j.support for j in scored], dtype=np.float32)
+    support = np.array([one.support for one in scored], dtype=np.float32)
     anywhere = support.max(axis=0)
     named = [i for i, name in enumerate(scored[0].named) if name]
     return AnswerabilityFeatures(
         score=scored[0].evidence.score,
         weakest=best.weakest,
-        cosine=max(j.features.cosine for j in scored),
+        cosine=max(one.features.cosine for one in scored),
         together=float(support[:SUPPORTING_SENTENCES].max(axis=0).min()),
         unheard=float(min((anywhere[i] for i in named), default=1.0) < MIN_NAME_SUPPORT),
-        typed=_typed(question, scored),
+        typed=_typed(query, scored),
         unsaid=float(
-            question.answer_type == "said"
-            and bool(question.names)
-            and all(j.features.speaker < 1 for j in scored[:SUPPORTING_SENTENCES])
+            query.answer_type == "said"
+            and bool(query.names)
+            and all(one.features.speaker < 1 for one in scored[:SUPPORTING_SENTENCES])
         ),
         relation=min((s for s, name in zip(scored[0].support, scored[0].named, strict=True) if not name), default=1.0),
-        negated=float(question.negated != is_negated(scored[0].evidence.text)),
+        negated=float(query.negated != is_negated(scored[0].evidence.text)),
         timely=best.timely,
         answers=(scored[0].answers or 0.0) / MAX_LOG_ODDS,
     )
 
 
-def _typed(question: Query, scored: Sequence[ScoredSentence]) -> float:
-    if question.answer_type not in TYPED_ANSWERS:
+def _typed(query: Query, scored: Sequence[ScoredSentence]) -> float:
+    if query.answer_type not in TYPED_ANSWERS:
         return 0.0
-    having = [j.features.soft for j in scored if j.features.expected > 0]
-    return max(having, default=0.0) - max(j.features.soft for j in scored)
+    typed = [one.features.soft for one in scored if one.features.expected > 0]
+    return max(typed, default=0.0) - max(one.features.soft for one in scored)
 
 
-def confidence(question: Query, scored: Sequence[ScoredSentence]) -> float:
-    """Return the probability, 0 to 1, that the best sentences answer the question."""
-    features = answerability_features(question, scored)
+def confidence(query: Query, scored: Sequence[ScoredSentence]) -> float:
+    """Return the probability, 0 to 1, that the best sentences answer the query."""
+    features = answerability_features(query, scored)
     return 0.0 if features is None else probability(features.vector())
 
 
 def probability(features: Floats) -> float:
-    """Return the same for a `AnswerabilityFeatures.vector`."""
+    """Return the same probability for a vector of `AnswerabilityFeatures`."""
     return linear_model("evidence/confidence", ANSWERABILITY_NAMES).probability(features)

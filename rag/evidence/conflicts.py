@@ -1,8 +1,8 @@
-"""Where articles disagree: the sentences of different articles that cannot both be right on what was asked.
+"""Find conflicts: sentences of different articles that cannot both be right about the question.
 
-Rules find three kinds, each only where little else could explain it: two values of the type asked for, beside the same
-word of the question; one sentence twice, with another name or number in it; and two sentences that point opposite ways
-on what the question speaks of. A false alarm is worse than a missed conflict.
+The rules find three kinds: two different values of the answer type beside the same word of the question; the same
+sentence with another name or number in it; and two sentences of opposite directions on what the question mentions. The
+rules are strict, because a false conflict is worse than a missed one.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from itertools import combinations
 from rag.evidence.scoring import ScoredSentence
 from rag.models.base import AnswerReader
 from rag.query.analysis import Query
+from rag.query.answer_types import MAX_WORDS_TO_COUNTED
 from rag.text.dates import Date
 from rag.text.document import Sentence
 from rag.text.names import Name
@@ -23,28 +24,37 @@ from rag.text.quantities import Quantity
 from rag.text.tokens import Word, keys
 from rag.types import Evidence
 
-# Share of the question's words that the best passage has: an article about the matter has as many of them.
+# Share of the best passage's question words that a passage of an article on the topic has.
 MIN_COVERAGE = 0.6
-# Support of the question's names somewhere in an article that is about what they name.
+# Support of the question's names in an article on the topic.
 MIN_NAME_SUPPORT = 0.75
-MAX_DISTANCE_WORDS = 6  # between a value and the question's word that it belongs to
-# Share of the best sentence's score: one that points a way must answer about as well.
+# A value belongs to a word of the question that is at most so many words away.
+MAX_DISTANCE_WORDS = 6
+# Share of the best score that a sentence with a direction needs.
 MIN_SCORE_SHARE = 0.3
-# Log odds, by the answer reader, that a sentence answers whose name is held against another's.
+# The answer reader's log odds from which a sentence's name counts as an answer.
 MIN_ANSWER_LOG_ODDS = 1.0
-MIN_SCORE = 0.01  # under it a sentence does not bear on the question, whichever way it points
-MIN_SHARED_WORDS = 0.75  # share of words that one sentence, printed twice with a change, has in common
-MIN_JACCARD = 0.7  # shared content words above which two sentences say the same
-MAX_SLOT_WORDS = 4  # words that may differ in such a sentence
+# A sentence with a lower score is not about the question.
+MIN_SCORE = 0.01
+# Share of words that two versions of one sentence have in common.
+MIN_SHARED_WORDS = 0.75
+# A name or number that differs between two versions of one sentence has at most so many content words.
+MAX_SLOT_WORDS = 4
+# Two versions of one sentence differ in at most so many places.
 MAX_CHANGES = 2
-# The best sentences that are compared with the ones behind them, up to the second number.
+# Each of the first so many sentences is compared with those behind it, up to the second number.
 SLOT_SENTENCES = 12
 SLOT_OTHERS = 24
 MAX_SIDES = 4
 MAX_SENTENCES_PER_SIDE = 2
 
+# What can happen more than once: two dates of a visit do not contradict each other.
 _REPEATABLE = frozenset(keys("meet visit speak say talk call play travel attend comment write happen serve"))
-_ASIDE = frozenset(keys("year date day month name time current main estimated total type kind first new last exact"))
+# Words of a question that do not say what a value is about.
+_UNSPECIFIC = frozenset(
+    keys("year date day month name time current main estimated total type kind first new last exact")
+)
+# Words that express the same relation.
 _SAME_RELATION = tuple(
     keys(group)
     for group in (
@@ -61,12 +71,12 @@ _SAME_RELATION = tuple(
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """Sentences of different articles that speak against each other.
+    """Sentences of different articles that contradict each other.
 
     Attributes:
-        about: the question they answer.
-        sides: the sentences of each side, at most `MAX_SENTENCES_PER_SIDE`, its best one first; the best side first.
-        changing: it is of a kind that changes from day to day, so that a later article may simply know more.
+        about: the question that they answer.
+        sides: the sentences of each side, at most MAX_SENTENCES_PER_SIDE, best first; the best side comes first.
+        changing: whether the answer may change from day to day, so that a later article may be an update.
     """
 
     about: str
@@ -75,7 +85,7 @@ class Conflict:
 
     @property
     def evidence(self) -> list[Evidence]:
-        """The sentences to write from, side by side."""
+        """The sentences of all sides, side after side."""
         return [evidence for side in self.sides for evidence in side]
 
 
@@ -84,7 +94,7 @@ Value = Date | Quantity | Name
 
 @dataclass(frozen=True, slots=True)
 class _Value:
-    """The value that one sentence gives, and how many words stand between it and the question's word."""
+    """The value in one sentence, and its distance in words from the question's word."""
 
     scored: ScoredSentence
     value: Value
@@ -96,7 +106,7 @@ class _Value:
 
 
 def find_conflict(query: Query, scored: Sequence[ScoredSentence], answer_reader: AnswerReader) -> Conflict | None:
-    """Find what the scored sentences of at least two articles disagree about; None when nothing."""
+    """Return the conflict between scored sentences of at least two articles; None when there is none."""
     about = _articles_about(scored)
     on_topic = [one for one in scored if one.evidence.article.id in about]
     for sides, changing in (
@@ -110,20 +120,16 @@ def find_conflict(query: Query, scored: Sequence[ScoredSentence], answer_reader:
 
 
 def _sources(side: Sequence[ScoredSentence]) -> tuple[Evidence, ...]:
-    """Return the first sentences of a side that do not repeat each other: a wire story in two outlets is one source."""
+    """Return the first sentences of a side that do not repeat each other; a wire story in two outlets is one source."""
     chosen: list[ScoredSentence] = []
     for one in side:
-        if len(chosen) < MAX_SENTENCES_PER_SIDE and not any(_repeats(one, other) for other in chosen):
+        if len(chosen) < MAX_SENTENCES_PER_SIDE and not any(one.repeats(other) for other in chosen):
             chosen.append(one)
     return tuple(one.evidence for one in chosen)
 
 
-def _repeats(a: ScoredSentence, b: ScoredSentence) -> bool:
-    one, other = a.sentence.keys, b.sentence.keys
-    return len(one & other) >= MIN_JACCARD * len(one | other)
-
-
 def _articles_about(scored: Sequence[ScoredSentence]) -> set[str]:
+    """Return the ids of the articles on the topic of the question."""
     best = max((one.features.passage_exact for one in scored), default=0.0)
     return {
         one.evidence.article.id
@@ -132,13 +138,13 @@ def _articles_about(scored: Sequence[ScoredSentence]) -> set[str]:
     }
 
 
-# Two values of the type asked for
+# Two values of the answer type
 
 
 def _by_value(
     query: Query, scored: Sequence[ScoredSentence], answer_reader: AnswerReader
 ) -> list[list[ScoredSentence]]:
-    """Group the articles by the value that each gives beside the question's own word; one value an article."""
+    """Group the articles by the value that each has nearest to the question's words; each article has one value."""
     relation = _relation(query)
     if not relation:
         return []
@@ -159,9 +165,9 @@ def _by_value(
 
 
 def _confirmed(query: Query, values: Sequence[_Value], answer_reader: AnswerReader) -> list[_Value]:
-    """Drop the names that the answer reader does not take for the answer: news is full of names beside any word.
+    """Drop names that the answer reader does not find to be the answer, since news has many names near any word.
 
-    It is asked only where some values cannot both be right.
+    The answer reader runs only when some values cannot both be right.
     """
     if all(one.compatible(other) for one, other in combinations(values, 2)):
         return list(values)
@@ -180,15 +186,15 @@ def _overlap(one: tuple[int, int], other: tuple[int, int]) -> bool:
 
 
 def _relation(query: Query) -> frozenset[str]:
-    """Return the keys of the words beside which the answer stands: what the question says of the thing it names."""
-    own = {term.key for term in query.terms if not query.in_name(term.start) and not term.number} - _ASIDE
+    """Return the keys of the words that express what the question asks about a thing, such as "founded"."""
+    own = {term.key for term in query.terms if not query.in_name(term.start) and not term.number} - _UNSPECIFIC
     if not own or own & _REPEATABLE:
         return frozenset()
     return frozenset(own).union(*(group for group in _SAME_RELATION if group & own))
 
 
 def _value(query: Query, relation: frozenset[str], scored: ScoredSentence) -> _Value | None:
-    """Return the value of the type asked for that stands nearest to a word of the relation."""
+    """Return the value of the answer type that is nearest to a word of the relation."""
     row = scored.sentence.words
     places = [n for n, word in enumerate(row) if word.key in relation]
     candidates = [(_distance(row, places, value.span), value) for value in _wanted(query, scored.sentence)]
@@ -200,14 +206,17 @@ def _value(query: Query, relation: frozenset[str], scored: ScoredSentence) -> _V
 
 
 def _distance(row: Sequence[Word], places: Sequence[int], span: tuple[int, int]) -> int:
-    """Return the words between a value and the nearest of `places`; one before the value is one word nearer."""
+    """Return the distance in words between a value and the nearest of `places`; places before it are favoured."""
     first = next((n for n, word in enumerate(row) if word.end > span[0]), 0)
     last = next((n for n, word in enumerate(row) if word.end >= span[1]), first)
-    return min((2 * (first - p) - 1 if p < first else 2 * (p - last) for p in places), default=99) // 2
+    return (
+        min((2 * (first - p) - 1 if p < first else 2 * (p - last) for p in places), default=2 * MAX_DISTANCE_WORDS + 2)
+        // 2
+    )
 
 
 def _wanted(query: Query, sentence: Sentence) -> Iterator[Value]:
-    """Yield the values of a sentence that are of the type asked for."""
+    """Yield the values of a sentence that have the answer type."""
     if query.asks_date:
         yield from (date for date in sentence.dates if date.years)
     elif query.answer_type in ("percent", "money"):
@@ -221,20 +230,20 @@ def _wanted(query: Query, sentence: Sentence) -> Iterator[Value]:
 
 
 def _counts(row: Sequence[Word], number: Quantity, counted: frozenset[str]) -> bool:
-    after = [word.key for word in row if word.start >= number.end][:3]
+    after = [word.key for word in row if word.start >= number.end][:MAX_WORDS_TO_COUNTED]
     return bool(counted & set(after))
 
 
 def _compatible(one: Value, other: Value) -> bool:
-    """Whether both can be right; values of different kinds are never held against each other."""
+    """Return whether both can be right; values of different kinds always can."""
     return type(one) is not type(other) or one.compatible(other)  # type: ignore[arg-type]
 
 
-# One sentence twice, with another name or number
+# The same sentence with another name or number
 
 
 def _by_slot(query: Query, scored: Sequence[ScoredSentence]) -> list[list[ScoredSentence]]:
-    """Return the best sentence and another article's that is the same but for a name or a number."""
+    """Return two sentences of different articles that are the same except for a name or a number."""
     for n, one in enumerate(scored[:SLOT_SENTENCES]):
         for other in scored[n + 1 : SLOT_OTHERS]:
             if one.evidence.article.id != other.evidence.article.id and _differs_in_a_slot(
@@ -254,7 +263,7 @@ def _differs_in_a_slot(query: Query, a: Sentence, b: Sentence) -> bool:
 
 
 def _is_slot(query: Query, row: Sequence[Word]) -> bool:
-    """Whether these words are one name or number, and not of the question."""
+    """Return whether words are one name or number that is not in the question."""
     content = [word for word in row if word.content]
     return (
         0 < len(content) <= MAX_SLOT_WORDS
@@ -264,7 +273,7 @@ def _is_slot(query: Query, row: Sequence[Word]) -> bool:
 
 
 def _opposed(a: Sentence, one: Sequence[Word], b: Sentence, other: Sequence[Word]) -> bool:
-    """Whether two names, or two numbers or dates that cannot both be right, stand in the slots."""
+    """Return whether the slots have two names, or two numbers or dates that cannot both be right."""
     values = _inside(a, one), _inside(b, other)
     if bool(values[0]) != bool(values[1]):
         return False  # "Super Bowl 57" and "Super Bowl LVII"
@@ -272,23 +281,23 @@ def _opposed(a: Sentence, one: Sequence[Word], b: Sentence, other: Sequence[Word
 
 
 def _inside(sentence: Sentence, slot: Sequence[Word]) -> list[Value]:
-    """Return the numbers and dates that stand in a run of words."""
+    """Return the numbers and dates in a slot."""
     values: list[Value] = [*sentence.numbers, *sentence.dates]
     return [value for value in values if slot[0].start < value.span[1] and value.span[0] < slot[-1].end]
 
 
-# Opposite ways
+# Opposite directions
 
 
 def _by_direction(query: Query, scored: Sequence[ScoredSentence]) -> list[list[ScoredSentence]]:
-    """Return the best sentence that points a way, and the best of another article that points the opposite one."""
-    pointing = _pointing(query, scored)
+    """Return the best sentence with a direction, and the best of another article with the opposite direction."""
+    directed = _with_direction(query, scored)
     pairs = [
         (one, other)
-        for one, ways in pointing
-        for other, opposite in pointing
+        for one, directions in directed
+        for other, opposite in directed
         if one.evidence.article.id != other.evidence.article.id
-        and any(opposite.get(n) == -way for n, way in ways.items())
+        and any(opposite.get(n) == -direction for n, direction in directions.items())
     ]
     if pairs and pairs[0][0].evidence.score >= MIN_SCORE_SHARE * scored[0].evidence.score:
         return [[one] for one in pairs[0]]
@@ -296,18 +305,18 @@ def _by_direction(query: Query, scored: Sequence[ScoredSentence]) -> list[list[S
 
 
 def opposing_query(query: Query, scored: Sequence[ScoredSentence]) -> str | None:
-    """Return a search text for those who say the opposite of the best sentence.
+    """Return a text to search for the opposite of the best sentence.
 
-    None when the question does not ask which way something goes, or the best sentence points no way.
+    None when the question does not ask for a direction, or the best sentence has none.
     """
-    for best, ways in _pointing(query, scored)[:1]:
+    for best, directions in _with_direction(query, scored)[:1]:
         if best.evidence.score >= MIN_SCORE_SHARE * scored[0].evidence.score:
-            return " ".join([query.text, *(words_for(n, -way) for n, way in ways.items())])
+            return " ".join([query.text, *(words_for(n, -direction) for n, direction in directions.items())])
     return None
 
 
-def _pointing(query: Query, scored: Sequence[ScoredSentence]) -> list[tuple[ScoredSentence, dict[int, int]]]:
-    """Return the sentences on the matter that point a way on what the question asks, best first."""
+def _with_direction(query: Query, scored: Sequence[ScoredSentence]) -> list[tuple[ScoredSentence, dict[int, int]]]:
+    """Return the sentences on the topic that have a direction, with it by class, best first."""
     if not query.polarities or not query.asks_direction:
         return []
     topic = query.keys - cues(query.polarities)
@@ -316,4 +325,4 @@ def _pointing(query: Query, scored: Sequence[ScoredSentence]) -> list[tuple[Scor
         for one in scored
         if one.evidence.score >= MIN_SCORE and (not topic or one.sentence.keys & topic)
     ]
-    return [(one, ways) for one, ways in about if ways]
+    return [(one, directions) for one, directions in about if directions]

@@ -1,9 +1,8 @@
-"""False presuppositions: a title or an amount that a question takes for granted and the articles read contradict.
+"""Find false presuppositions: a title or an amount that a question assumes and the articles contradict.
 
-"How did Prime Minister Poilievre …" has no answer where Poilievre is the leader of the opposition, and the nearest
-sentence about him is a wrong one. Only plain clashes count, so that a question is not refused for a slip: the articles
-must name the person, with another title or beside another holder of this one; or the nearest sentence must give another
-amount in the amount's place. English only.
+"How did Prime Minister Poilievre …" has no answer when the articles call Poilievre the leader of the opposition: any
+sentence about him is a wrong answer. Only clear contradictions count: the articles name the person with another
+title, or give this title to another person, or the best sentence has another amount. English only.
 """
 
 from __future__ import annotations
@@ -14,20 +13,21 @@ from rag.evidence.scoring import ScoredSentence
 from rag.query.analysis import Query
 from rag.text.document import Document
 
-AMOUNT_TOLERANCE = 0.1  # of an amount: "20 million" may stand for 19.4 million
-# Titles that one person has at a time: anybody may have been a secretary once.
-_ONE_AT_A_TIME = frozenset({"prime minister", "president", "premier", "chancellor", "king", "queen", "pope"})
+# Share by which two equal amounts may differ: "20 million" may mean 19.4 million.
+AMOUNT_TOLERANCE = 0.1
+# Titles that only one person holds at a time. Other titles contradict nothing: many people have been a secretary.
+_EXCLUSIVE_TITLES = frozenset({"prime minister", "president", "premier", "chancellor", "king", "queen", "pope"})
 
 
 def false_title(query: Query, documents: Sequence[Document]) -> str:
-    """Say which title the question gives to somebody whom the articles do not; empty when there is none."""
+    """Say which title of the question the articles contradict; empty when they contradict none."""
     for asked in query.title_holders:
-        if asked.title not in _ONE_AT_A_TIME:
+        if asked.title not in _EXCLUSIVE_TITLES:
             continue
         naming = [document for document in documents if asked.name in document.text]
         held = list(dict.fromkeys((h.title, h.surname) for document in naming for h in document.title_holders))
         own = [title for title, surname in held if surname == asked.surname]
-        if not naming or any(_fits(asked.title, title) for title in own):
+        if not naming or asked.title in own:
             continue
         if own:
             return f"The articles read call {asked.surname} {_quoted(own)}, and not “{asked.title}”."
@@ -38,9 +38,9 @@ def false_title(query: Query, documents: Sequence[Document]) -> str:
 
 
 def false_amount(query: Query, scored: Sequence[ScoredSentence], documents: Sequence[Document]) -> str:
-    """Say which amount of the question no article read gives, where the best sentence has another; empty when none.
+    """Say which amount of the question no article gives while the best sentence has another one; empty when none.
 
-    A question that "no" can answer takes no amount for granted.
+    A yes-or-no question assumes no amount.
     """
     if query.answer_type == "yesno" or not scored or not query.amounts:
         return ""
@@ -56,11 +56,6 @@ def false_amount(query: Query, scored: Sequence[ScoredSentence], documents: Sequ
 
 def _near(one: float, other: float) -> bool:
     return abs(one - other) <= AMOUNT_TOLERANCE * max(abs(one), abs(other))
-
-
-def _fits(asked: str, held: str) -> bool:
-    """Whether one title may stand for the other: a prime minister is a minister."""
-    return asked == held or (asked, held) == ("minister", "prime minister")
 
 
 def _quoted(titles: Sequence[str]) -> str:

@@ -1,13 +1,13 @@
 """Score the sentences of the retrieved passages by how well they answer a query.
 
-Every content word of the question is looked for in the sentence twice: as the same word, and as the most
-similar token (late interaction over the token vectors of the encoder, after ColBERT, Khattab & Zaharia 2020,
-untrained). What that leaves open is settled by a few readable features (the expected kind of answer, the speaker
-asked about, words found next door) and by weights fitted on development questions (`eval/fit.py`).
+Each content word of the question is matched with the sentence in two ways: with the same word, and with the most
+similar token (late interaction over the encoder's token vectors, after ColBERT, Khattab & Zaharia 2020, untrained).
+More features describe the answer type, the speaker and the sentence before. The weights are fitted on development
+questions by `python -m eval fit`.
 
-That says which words of the question a sentence speaks to, and not whether it goes on to answer: "Ottawa will
-retaliate, the minister said" has every word of "When will Ottawa retaliate?". So the span reader looks at the best
-sentences again and says how likely each holds an answer.
+A sentence may have all words of the question and still not answer it: "Ottawa will retaliate, the minister said" has
+every word of "When will Ottawa retaliate?". So the answer reader reads the best sentences again and says how likely
+each contains the answer.
 """
 
 from __future__ import annotations
@@ -27,53 +27,63 @@ from rag.text.document import Document, Documents, Sentence
 from rag.text.tokens import Word, keys, words
 from rag.types import Evidence, Hit, Passage
 
-MIN_SENTENCE_WORDS = 3  # a shorter line is no sentence
-NAME_SIMILARITY_WEIGHT = 0.6  # of the similarity of a name or a number with another one: Ottawa is like Washington, but is not it
-SENTENCE_BEFORE_WEIGHT = 0.8  # what a word in the sentence before is worth
-# The best sentences are read by the answer reader: at most so many, and only those within so many log odds of the best.
-# The others are seldom right, and each takes some milliseconds.
+# A shorter line is no sentence.
+MIN_SENTENCE_WORDS = 3
+# Shared content words (Jaccard) from which two sentences say the same.
+MIN_JACCARD = 0.7
+# Weight of a name's or number's similarity to another word: Ottawa is similar to Washington, but not the same.
+NAME_SIMILARITY_WEIGHT = 0.6
+# Weight of a word in the sentence before.
+SENTENCE_BEFORE_WEIGHT = 0.8
+# The answer reader reads at most so many of the best sentences, within so many log odds of the best one. The others are
+# seldom right, and each takes some milliseconds.
 MAX_READ_SENTENCES = 12
 READ_WITHIN_LOG_ODDS = 2.5
-# What the reader's log odds count beside those of the score: that a short answer stands in a sentence, and that the
-# sentence answers. Log odds beyond MAX_LOG_ODDS are not told apart.
+# Weights of the reader's log odds that the sentence has a short answer, and that it answers.
 PRESENT_WEIGHT = 0.3
 ANSWERS_WEIGHT = 0.6
+# The reader's log odds are limited to this, above and below 0.
 MAX_LOG_ODDS = 9.0
-# What it counts, in log odds, to be one of the first sentences under the same question: an article goes on to answer
-# what it asks itself ("What is a NOTAM?").
+# Log odds added to each of the first sentences under the same question in the article, since an article answers its own
+# questions ("What is a NOTAM?").
 SAME_QUESTION_WEIGHT = 2.0
 SECTION_SENTENCES = 3
-CACHED_PASSAGES = 512  # about 300 kB of token vectors each at most
-# Of BM25 (Robertson & Zaragoza 2009).
+# Passages with cached token vectors, at most about 300 kB each.
+CACHED_PASSAGES = 512
+# The feature `bm25` is divided by this, to be about 0 to 1.
+BM25_SCALE = 10
+# From so many words on, the feature `length` is 1.
+LONG_SENTENCE_WORDS = 40
+# Parameters of BM25 (Robertson & Zaragoza 2009).
 BM25_K1 = 1.2
 BM25_B = 0.75
 
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """What is known of one sentence before it is weighed; every sign is roughly within -1 to 1.
+    """The features of one sentence for one query; each is roughly within -1 to 1.
 
-    A question word's *support* is 1 when the sentence (or its speaker's name) has the same word, else the best
-    token similarity; words that few of the sentences read have weigh more (`rarity`).
+    The *support* of a query term is 1 when the sentence or its speaker's name has the same word, else the similarity of
+    the most similar token. Terms that few sentences have weigh more (`rarity`).
 
     Attributes:
-        soft: weighted mean support.
-        near: the same, where the sentence before, at a discount, may support a word too.
-        plain: unweighted mean support.
-        weakest: support of the least supported word: one part of the question that nothing speaks to.
-        names: the least support among the question's name words, the sentence before counting at a discount; 1 when
-            it names nothing. A word is a name when the question or the articles write it with a capital.
-        exact: weighted share of words that stand in the sentence itself.
-        bm25: BM25 of the sentence among the sentences read, / 10.
-        passage_exact: weighted share of words that stand in the passage or the title.
-        whole: mean over all question tokens, question words too, of the best token similarity.
-        cosine: similarity of the two mean vectors.
-        expected: the kind of answer asked for is there (1), is not (-1), or is not certain (0).
-        speaker: the question asks what somebody says and it is they (1) or another (-1) who speaks.
-        passage: fused retrieval score of the passage, 0 to 1.
-        timely: the question speaks of days and the article appeared in them (1) or on others (-1).
+        soft: the weighted mean support.
+        near: the same, but the sentence before may support a term too, at a lower weight.
+        plain: the unweighted mean support.
+        weakest: the support of the least supported term.
+        names: the least support of a name in the query, where the sentence before may support it at a lower weight; 1
+            when the query has no name. A term is a name when the question or the articles write it with a capital.
+        exact: the weighted share of terms that the sentence itself has.
+        bm25: BM25 of the sentence among all sentences, divided by BM25_SCALE.
+        passage_exact: the weighted share of terms that the passage or its title has.
+        whole: the mean of the best token similarity over all tokens of the question.
+        cosine: the cosine similarity of the mean vectors of question and sentence.
+        expected: 1 when the sentence contains the answer type, -1 when it does not, 0 when that is not certain.
+        speaker: when the question asks what somebody says: 1 when they say the sentence, -1 when another person does.
+        passage: the fused retrieval score of the passage, 0 to 1.
+        timely: when the question mentions days: 1 when the article appeared in them, -1 when it did not.
         heading: 1 for a line without sentence punctuation.
-        length: words of the sentence / 40, at most 1.
+        length: the number of words divided by LONG_SENTENCE_WORDS, at most 1.
     """
 
     soft: float
@@ -106,11 +116,12 @@ class ScoredSentence:
     """A sentence with its features and its score for one query.
 
     Attributes:
-        evidence: the sentence as it may be cited, with its score.
+        evidence: the sentence as an answer cites it, with its score, 0 to 1.
         sentence: the same sentence as its document has it.
-        support: for each term of the query, 0 to 1.
-        named: for each term of the query, whether it is part of a name.
-        answers: the log odds, by the answer reader, that the sentence answers; None when it was not read.
+        features: the values that the score comes from.
+        support: the support of each query term, 0 to 1.
+        named: whether each query term is part of a name.
+        answers: the answer reader's log odds that the sentence answers; None when it did not read the sentence.
     """
 
     evidence: Evidence
@@ -120,15 +131,22 @@ class ScoredSentence:
     named: tuple[bool, ...]
     answers: float | None = None
 
+    def repeats(self, other: ScoredSentence) -> bool:
+        """Return whether both sentences say the same, by the share of content words that they have in common."""
+        one, two = self.sentence.keys, other.sentence.keys
+        return len(one & two) >= MIN_JACCARD * len(one | two)
+
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """A sentence of a passage beside one query, before the weights of the query's terms are known.
+    """A sentence of a passage and its matches with the query, before the terms have weights.
 
     Attributes:
-        support, exact, counts: (terms,) float32: the best similarity, 1 for the same word, and how often it is there.
-        passage_exact: (terms,) float32, 1 for a word that stands in the passage or the title.
-        asked_above: the question it stands under in its article, empty without one.
+        support: (terms,) float32, the support of each query term.
+        exact: (terms,) float32, 1 when the sentence or its speaker's name has the term, else 0.
+        counts: (terms,) float32, how often the sentence has the term.
+        passage_exact: (terms,) float32, 1 when the passage or its title has the term, else 0.
+        asked_above: the question above it in the article, such as a heading; empty when there is none.
     """
 
     hit: Hit
@@ -144,13 +162,13 @@ class _Candidate:
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """All sentences of all passages beside one query, and what their words weigh there.
+    """All sentences of all passages for one query, and the weights of the query terms.
 
     Attributes:
-        named: for each term, whether it is part of a name.
-        passages: the candidates of each passage, in order, questions among them.
-        rarity: (terms,) float32 weight of each term: log(1 + n / (1 + sentences that have it)).
-        mean_length: words of a sentence.
+        named: whether each query term is part of a name.
+        passages: the candidates of each passage, in order, including questions.
+        rarity: (terms,) float32, the weight of each term: log(1 + n / (1 + sentences that have it)).
+        mean_length: the mean number of words of a sentence.
     """
 
     query: Query
@@ -163,7 +181,7 @@ class _Read:
 class SentenceScorer:
     """Scores the sentences of passages for queries. Safe to share between threads.
 
-    It keeps the analysis of articles and the token vectors of passages that were read lately.
+    It caches the analysis of articles and the token vectors of passages.
     """
 
     def __init__(self, encoder: Encoder, answer_reader: AnswerReader, documents: Documents | None = None) -> None:
@@ -174,7 +192,7 @@ class SentenceScorer:
         self._lock = Lock()
 
     def score(self, query: Query, hits: Sequence[Hit]) -> list[ScoredSentence]:
-        """Score every sentence of the hits' passages that asks nothing itself.
+        """Score every sentence of the hits' passages that is no question.
 
         Returns:
             Best first; equal scores in reading order.
@@ -193,10 +211,10 @@ class SentenceScorer:
     def _read(self, query: Query, hits: Sequence[Hit]) -> _Read:
         asked = self._encoder.encode_tokens([query.text])[0]
         documents = [self.documents.of(hit.passage.article.text) for hit in hits]
-        with ThreadPoolExecutor(1) as pool:  # while the encoder has the passages, the rules find who says what
+        with ThreadPoolExecutor(1) as pool:  # the encoder and the rules for sentences and speakers run at the same time
             encoding = pool.submit(self._tokens, [passage_with_title(hit.passage) for hit in hits])
             for document in documents:
-                document.sentences  # noqa: B018 - analysed here, beside the encoder
+                document.sentences  # noqa: B018 - the first use runs the analysis
             tokens = encoding.result()
         named = _named(query, hits)
         passages = [
@@ -218,7 +236,7 @@ class SentenceScorer:
         return [found[text] for text in texts]
 
     def _read_best(self, query: Query, scored: Sequence[ScoredSentence]) -> list[ScoredSentence]:
-        """Score the best sentences again by whether they hold an answer; the others score no more than the last."""
+        """Score the best sentences again with the answer reader; the others get at most the lowest of these scores."""
         if not scored:
             return []
         threshold = sigmoid(log_odds(scored[0].evidence.score) - READ_WITHIN_LOG_ODDS)
@@ -231,13 +249,13 @@ class SentenceScorer:
 
 
 def passage_with_title(passage: Passage) -> str:
-    """Return what of a passage goes through the encoder: the title gives its tokens their context."""
+    """Return the text of a passage for the encoder, with the title as context for its tokens."""
     title = passage.article.title
     return f"{title}\n{passage.text}" if title else passage.text
 
 
 def _named(query: Query, hits: Sequence[Hit]) -> tuple[bool, ...]:
-    """For each term, whether it is part of a name: capitalised in the question, or always in the passages."""
+    """Return for each term whether it is part of a name: in the question, or always capitalised in the passages."""
     capitalised, plain = set[str](), set[str]()
     for hit in hits:
         text = hit.passage.text
@@ -252,7 +270,7 @@ def _named(query: Query, hits: Sequence[Hit]) -> tuple[bool, ...]:
 def _candidates(
     query: Query, named: Sequence[bool], hit: Hit, document: Document, asked: TokenVectors, tokens: TokenVectors
 ) -> list[_Candidate]:
-    """Look for each term of the query in each sentence of a passage."""
+    """Match each term of the query with each sentence of a passage."""
     passage = hit.passage
     shift = len(passage_with_title(passage)) - len(passage.text) - passage.start
     exacting = [name or term.number for name, term in zip(named, query.terms, strict=True)]
@@ -273,14 +291,12 @@ def _candidates(
         whole = float(best.mean()) if len(best) else 0.0
         cosine = _cosine(asked.vectors, vectors)
         support = np.maximum(exact, soft * trust)
-        candidates.append(
-            _Candidate(hit, sentence, support, exact, counts, passage_exact, whole, cosine, asked_above)
-        )
+        candidates.append(_Candidate(hit, sentence, support, exact, counts, passage_exact, whole, cosine, asked_above))
     return candidates
 
 
 def _asked_above(sentences: Sequence[Sentence]) -> list[str]:
-    """For each sentence, the question that it stands under, at most `SECTION_SENTENCES` above; empty without one."""
+    """Return for each sentence the question at most SECTION_SENTENCES above it; empty when there is none."""
     above, left, found = "", 0, []
     for sentence in sentences:
         if sentence.asks:
@@ -296,7 +312,7 @@ def _similarity(term: Word, asked: TokenVectors, best: Floats) -> float:
 
 
 def _rarity(query: Query, candidates: Sequence[_Candidate]) -> Floats:
-    """Weigh each term: log(1 + n / (1 + sentences that have it)), after the inverse document frequency."""
+    """Return the weight of each term: log(1 + n / (1 + sentences that have it)), like inverse document frequency."""
     if not candidates or not query.terms:
         return np.ones(len(query.terms), dtype=np.float32)
     having = np.sum([candidate.exact for candidate in candidates], axis=0)
@@ -305,7 +321,7 @@ def _rarity(query: Query, candidates: Sequence[_Candidate]) -> Floats:
 
 
 def _bm25(candidate: _Candidate, read: _Read) -> float:
-    """Return BM25 with `rarity` for the inverse document frequency, the speaker's name included."""
+    """Return BM25 of a sentence and its speaker's name, with `rarity` as the inverse document frequency."""
     norm = BM25_K1 * (1 - BM25_B + BM25_B * len(candidate.sentence.words) / read.mean_length)
     return float(read.rarity @ (candidate.counts * (BM25_K1 + 1) / (candidate.counts + norm)))
 
@@ -337,7 +353,7 @@ def _features(read: _Read, candidate: _Candidate, before: _Candidate | None) -> 
         weakest=float(support.min()) if len(support) else 0.0,
         names=float(min(near[list(read.named)], default=1.0)),
         exact=_mean(candidate.exact, rarity),
-        bm25=_bm25(candidate, read) / 10,
+        bm25=_bm25(candidate, read) / BM25_SCALE,
         passage_exact=_mean(candidate.passage_exact, rarity),
         whole=candidate.whole,
         cosine=candidate.cosine,
@@ -346,19 +362,19 @@ def _features(read: _Read, candidate: _Candidate, before: _Candidate | None) -> 
         passage=candidate.hit.score,
         timely=_timely(candidate.hit),
         heading=float(text[-1] not in ".!?”\"’'…)"),
-        length=min(1.0, len(text.split()) / 40),
+        length=min(1.0, len(text.split()) / LONG_SENTENCE_WORDS),
     )
 
 
 def _same_question(query: Query, other: str) -> float:
-    """Return how much two questions are the same, by the words that only one has: 1, or 0 when half of them differ."""
+    """Return how similar two questions are by their shared words (Jaccard), scaled so that 0.5 or less counts 0."""
     others = keys(other)
     alike = len(query.keys & others) / max(1, len(query.keys | others))
     return max(0.0, 2 * alike - 1)
 
 
 def _best_first(scored: Sequence[ScoredSentence]) -> list[ScoredSentence]:
-    return sorted(scored, key=lambda j: (-j.evidence.score, j.evidence.article.id, j.evidence.start))
+    return sorted(scored, key=lambda one: (-one.evidence.score, one.evidence.article.id, one.evidence.start))
 
 
 def _with_answer(one: ScoredSentence, spans: AnswerSpans) -> ScoredSentence:
@@ -376,8 +392,8 @@ def _mean(values: Floats, weights: Floats) -> float:
 
 
 def _timely(hit: Hit) -> float:
-    _, of_the_days = hit.stages.get("date", (None, 0.5))
-    return 2 * of_the_days - 1
+    _, in_time_range = hit.stages.get("date", (None, 0.5))
+    return 2 * in_time_range - 1
 
 
 def _speaker_feature(query: Query, speaker: str) -> float:

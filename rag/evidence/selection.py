@@ -1,4 +1,4 @@
-"""Which of the scored sentences make the answer: the best one, other articles' voices, and what comes close to it."""
+"""Choose the sentences of an answer: the best one, the best of other articles, and others with close scores."""
 
 from __future__ import annotations
 
@@ -9,40 +9,42 @@ from rag.query.analysis import Query
 from rag.query.answer_types import AnswerType
 from rag.types import Evidence
 
-# Shares of the best score that another sentence needs to stand in the answer. An open question ("what", "why") takes
-# what comes close; a pointed one ("when", "how many") has one answer, which other sentences may repeat.
+# Share of the best score that another sentence needs. An open question ("what", "why") takes many sentences. A pointed
+# question ("when", "how many") has one answer, which other sentences may only repeat.
 OPEN_SHARE = 0.05
 POINTED_SHARE_SAME_ARTICLE = 0.5
 POINTED_SHARE_OTHER_ARTICLE = 0.3
-# An open question hears at first the best sentence of so many articles, each with this share of the best score.
+# For an open question, the best sentences of so many articles come first, each with this share of the best score.
 MAX_ARTICLES_FIRST = 3
 FIRST_SHARE = 0.3
-SAME = 0.7  # shared content words (Jaccard) above which two sentences say the same
-POINTED_TYPES: frozenset[AnswerType] = frozenset({"who", "when", "where", "count", "percent", "money", "age", "duration"})
+POINTED_TYPES: frozenset[AnswerType] = frozenset(
+    {"who", "when", "where", "count", "percent", "money", "age", "duration"}
+)
 
 
-def select(question: Query, scored: Sequence[ScoredSentence], most: int = 4) -> list[Evidence]:
+def select(query: Query, scored: Sequence[ScoredSentence], most: int = 4) -> list[Evidence]:
     """Choose at most `most` of the scored sentences.
 
-    A pointed question takes them by score alone; an open one first hears the best sentence of each near article.
+    A pointed question takes the best scores. An open question first takes the best sentence of each close article.
 
     Returns:
-        The best one first, then by article: its own, then the dated ones by date; in reading order within each.
+        The best sentence first, then the others of its article, then other articles by date, undated ones last. Within
+        an article they are in reading order.
     """
     chosen: list[ScoredSentence] = []
-    pointed = question.answer_type in POINTED_TYPES
+    pointed = query.answer_type in POINTED_TYPES
     own, other = (POINTED_SHARE_SAME_ARTICLE, POINTED_SHARE_OTHER_ARTICLE) if pointed else (OPEN_SHARE, OPEN_SHARE)
-    for candidates in [scored] if pointed else [_voices(scored), scored]:
+    for candidates in [scored] if pointed else [_best_of_articles(scored), scored]:
         for candidate in candidates:
-            new = all(candidate.evidence.article.id != j.evidence.article.id for j in chosen)
+            new = all(candidate.evidence.article.id != one.evidence.article.id for one in chosen)
             close = candidate.evidence.score >= (other if new else own) * scored[0].evidence.score
-            if len(chosen) < most and close and not _repeats(candidate, chosen):
+            if len(chosen) < most and close and not any(candidate.repeats(one) for one in chosen):
                 chosen.append(candidate)
-    return _readable([j.evidence for j in chosen])
+    return _in_order([one.evidence for one in chosen])
 
 
-def _voices(scored: Sequence[ScoredSentence]) -> list[ScoredSentence]:
-    """The best sentence of each of the first articles, of those whose best comes near to the best of all."""
+def _best_of_articles(scored: Sequence[ScoredSentence]) -> list[ScoredSentence]:
+    """Return the best sentence of each of the best articles, when it is close to the best sentence of all."""
     first: dict[str, ScoredSentence] = {}
     for candidate in scored:
         if candidate.evidence.score >= FIRST_SHARE * scored[0].evidence.score:
@@ -50,16 +52,7 @@ def _voices(scored: Sequence[ScoredSentence]) -> list[ScoredSentence]:
     return list(first.values())[:MAX_ARTICLES_FIRST]
 
 
-def _repeats(candidate: ScoredSentence, chosen: Sequence[ScoredSentence]) -> bool:
-    return any(candidate is j or _alike(candidate, j) for j in chosen)
-
-
-def _alike(a: ScoredSentence, b: ScoredSentence) -> bool:
-    one, other = a.sentence.keys, b.sentence.keys
-    return len(one & other) >= SAME * len(one | other)
-
-
-def _readable(chosen: Sequence[Evidence]) -> list[Evidence]:
+def _in_order(chosen: Sequence[Evidence]) -> list[Evidence]:
     if not chosen:
         return []
     best, *others = chosen

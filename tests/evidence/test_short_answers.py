@@ -1,4 +1,4 @@
-"""Short answers: the words of a sentence that answer, and when they lead."""
+"""Short answers: the words of a sentence that answer, and when an answer opens with them."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from rag.evidence.short_answers import (
     ShortAnswer,
     candidates,
     find_short_answer,
-    leading,
     names,
+    shows_short_answer,
 )
 from rag.models.minilm import MiniLM
 from rag.models.registry import load_answer_reader, load_encoder
@@ -73,7 +73,7 @@ def test_whole_phrases_of_a_measure(question: str, sentence: str, answer: list[s
         ),
     ],
 )
-def test_names_are_runs_of_capitals(text: str, found: list[str]) -> None:
+def test_names_are_capitalised_words_in_a_row(text: str, found: list[str]) -> None:
     assert {text[a:b] for a, b in names(text, words(text))} == set(found)
 
 
@@ -106,28 +106,27 @@ def test_a_name_is_given_without_its_possessive(encoder: MiniLM) -> None:
         encoder,
         load_answer_reader(),
     )
-    assert "Brazil" in [run.text for run in found]
-    assert not any(run.text.endswith("’s") for run in found)
+    assert "Brazil" in [candidate.text for candidate in found]
+    assert not any(candidate.text.endswith("’s") for candidate in found)
 
 
-def test_only_a_sure_answer_leads() -> None:
-    (one,) = evidence("It opened on November 1.")
-    run = Candidate(one, 13, 23)
-    assert run.text == "November 1"
+def test_an_answer_opens_with_a_likely_short_answer_alone() -> None:
     when, why = analyse("When did it open?"), analyse("Why did it open?")
-    sure = ShortAnswer(run, share=0.9, score=0.0)
-    assert leading(when, sure, 0.9) is sure
-    assert leading(when, sure, 0.5) is None
-    assert leading(when, ShortAnswer(run, 0.5, 0.0), 0.9) is None
-    assert leading(why, sure, 0.9) is None
-    assert leading(when, None, 0.9) is None
+    assert shows_short_answer(when, 0.6)
+    assert not shows_short_answer(when, 0.59)
+    assert not shows_short_answer(why, 0.9)
+
+
+def test_a_short_answer_is_a_line() -> None:
+    (one,) = evidence("It opened at  noon.")
+    assert ShortAnswer(Candidate(one, 10, 18), share=0.9, score=0.0).text == "At noon."
 
 
 @settings(max_examples=15, deadline=None)
 @given(st.text(alphabet="aB .,“”1%’s-\n", min_size=1, max_size=60))
-def test_every_run_stands_in_its_sentence(encoder: MiniLM, text: str) -> None:
+def test_every_candidate_is_in_its_sentence(encoder: MiniLM, text: str) -> None:
     for asked in ("What is it?", "How many are there?"):
         given = evidence(text)
-        found, signs = candidates(analyse(asked), given, encoder, load_answer_reader())
-        assert signs.shape == (len(found), len(CANDIDATE_FEATURES))
-        assert all(run.evidence.start <= run.start < run.end <= run.evidence.end for run in found)
+        found, features = candidates(analyse(asked), given, encoder, load_answer_reader())
+        assert features.shape == (len(found), len(CANDIDATE_FEATURES))
+        assert all(one.evidence.start <= one.start < one.end <= one.evidence.end for one in found)
