@@ -21,7 +21,7 @@ from urllib.parse import unquote
 from rag.errors import SourceError
 from rag.ingest.cleaning import articles_of
 from rag.ingest.decoding import decode_text
-from rag.ingest.loaders import LOADERS, SUPPORTED, Failure, find_files
+from rag.ingest.loaders import Failure, endings, find_files
 from rag.ingest.web import FetchedPage
 from rag.types import Article
 
@@ -59,7 +59,7 @@ def safe_name(name: str) -> str:
     base = unicodedata.normalize("NFC", re.split(r"[/\\]", name)[-1])
     stem, ending = _split(base)
     if not ending:
-        raise SourceError(f"unsupported file type (supported: {SUPPORTED})")
+        raise SourceError(f"unsupported file type (supported: {', '.join(endings())})")
     stem = re.sub(r"[^\w.-]+", "-", stem).strip("-.")[:MAX_STEM_CHARS].strip("-.")
     if not stem or _RESERVED.match(stem):
         stem = f"article-{stem}".strip("-")
@@ -68,7 +68,7 @@ def safe_name(name: str) -> str:
 
 def _split(name: str) -> tuple[str, str]:
     """Return a file name without its ending, and the ending, which is empty unless it is one of an article file."""
-    ending = next((e for e in sorted(LOADERS, key=len, reverse=True) if name.lower().endswith(e)), "")
+    ending = next((e for e in sorted(endings(), key=len, reverse=True) if name.lower().endswith(e)), "")
     return name[: len(name) - len(ending)], ending
 
 

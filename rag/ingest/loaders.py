@@ -12,7 +12,7 @@ import os
 import stat
 import sys
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +25,7 @@ from rag.ingest.decoding import decode_json, decode_text, storable, with_line_en
 Kind = Literal["text", "markdown", "html", "record"]
 Fields = Mapping[str, str | tuple[str, ...]]
 
-LOADERS: dict[str, Kind] = {
+KINDS: dict[str, Kind] = {
     ".txt": "text",
     ".text": "text",
     ".md": "markdown",
@@ -37,7 +37,6 @@ LOADERS: dict[str, Kind] = {
     ".jsonl": "record",
     ".jsonl.gz": "record",
 }
-SUPPORTED = ", ".join(LOADERS)
 
 MAX_FILE_BYTES = 20_000_000  # of a text, Markdown or HTML file; the longest novels have 6,000,000
 MAX_LINE_BYTES = 50_000_000  # of a JSON Lines file, decompressed
@@ -85,6 +84,16 @@ class Failure:
 
     path: str
     reason: str
+
+
+# Loaders of your own, by the ending of a file name in lower case: each takes a file and its bytes, and yields its
+# articles. A `SourceError` that it raises becomes the failure of the file.
+LOADERS: dict[str, Callable[[SourceFile, bytes], Iterator[Source | Failure]]] = {}
+
+
+def endings() -> tuple[str, ...]:
+    """Return the endings of the file names that can be articles."""
+    return (*KINDS, *LOADERS)
 
 
 def article_id(path: str) -> str:
@@ -171,9 +180,10 @@ def _refusal(root: Path, path: str) -> str:
 def _refusal_of_file(name: str, status: os.stat_result) -> str:
     """Return why a regular file cannot be an article by its type or size; empty when it can."""
     suffix = _suffix(name)
-    if suffix not in LOADERS:
-        return f"{f'unsupported file type {suffix!r}' if suffix else 'no file type'} (supported: {SUPPORTED})"
-    if LOADERS[suffix] != "record" and status.st_size > MAX_FILE_BYTES:
+    if suffix not in endings():
+        supported = ", ".join(endings())
+        return f"{f'unsupported file type {suffix!r}' if suffix else 'no file type'} (supported: {supported})"
+    if KINDS.get(suffix) != "record" and status.st_size > MAX_FILE_BYTES:
         return _too_large(status.st_size)
     return "" if status.st_size else "empty file"
 
@@ -221,9 +231,12 @@ def read_file(file: SourceFile) -> Iterator[Source | Failure]:
 
     Nothing is raised. A JSON Lines file is read line by line, so it may have any length.
     """
-    kind = LOADERS[_suffix(file.path)]
+    suffix = _suffix(file.path)
+    kind = KINDS.get(suffix)
     try:
-        if kind == "record":
+        if kind is None:
+            yield from LOADERS[suffix](file, _read_bytes(file))
+        elif kind == "record":
             yield from _read_records(file)
         else:
             text = decode_text(_read_bytes(file), declared=kind == "html")

@@ -21,7 +21,7 @@ from rag.index.build import build
 from rag.index.staging import Progress
 from rag.index.statistics import list_articles
 from rag.ingest.drafts import Draft, add, draft_file, draft_page, draft_text, safe_name, undo_add
-from rag.ingest.loaders import KINDS, find_files
+from rag.ingest.loaders import endings, find_files
 from rag.ingest.web import FetchedPage
 from rag.models.base import Encoder
 from tests.helpers.waiting import PATIENCE_SECONDS, wait_for_end
@@ -92,7 +92,7 @@ class TestAdding:
     def test_names_are_made_safe(self, name: str, safe: str) -> None:
         assert safe_name(name) == safe
 
-    @given(st.text(max_size=40), st.sampled_from(sorted(KINDS)))
+    @given(st.text(max_size=40), st.sampled_from(sorted(endings())))
     def test_any_name_becomes_one_plain_file(self, name: str, ending: str) -> None:
         safe = safe_name(name + ending)
         assert Path(safe).name == safe

@@ -9,7 +9,7 @@ import streamlit as st
 from rag.config import Settings
 from rag.errors import OnRecordError, SourceError
 from rag.ingest.drafts import Draft, add, draft_file, draft_page, draft_text, undo_add
-from rag.ingest.loaders import KINDS
+from rag.ingest.loaders import endings
 from rag.ingest.web import fetch
 from ui.parts.article_text import article_in_full
 from ui.parts.maintenance import jobs
@@ -29,7 +29,9 @@ def draw(settings: Settings) -> None:
         st.text(capitalised(refused))
     turn = st.session_state.setdefault(_ADDITIONS, 0)
     with st.expander("Add articles", icon=":material/note_add:", key="adding"):
-        files = st.file_uploader("Files", [kind[1:] for kind in KINDS], accept_multiple_files=True, key=f"files-{turn}")
+        files = st.file_uploader(
+            "Files", [ending[1:] for ending in endings()], accept_multiple_files=True, key=f"files-{turn}"
+        )
         pages = _pages(turn)
         text = st.text_area("Or paste a text", key=f"paste-{turn}", height=160)
         with st.container(horizontal=True):
