@@ -63,8 +63,6 @@ def small_talk(message: str, encoder: Encoder) -> str | None:
     rest = without_greeting(message)
     if rest != message:
         return small_talk(rest, encoder)
-    if not _folded(message):  # signs alone
-        return "complaint" if "?" in message else "acknowledgement"
     if not may_be_small_talk(message):
         return None
     weights, kinds, encoder_name = _model()
