@@ -1,4 +1,4 @@
-"""Settings: one frozen record, filled from `onrecord.toml`, then `ONRECORD_*`, then the command line."""
+"""Read the settings from `onrecord.toml`, then from the variables `ONRECORD_*`, then from the command line."""
 
 from __future__ import annotations
 
@@ -20,19 +20,20 @@ class Settings:
     """Every option of the program.
 
     Attributes:
-        index: folder of the index.
-        seeds: folder of the articles.
-        encoder: "minilm" (embedded), or any sentence-transformers name or folder.
-        reranker: what reads the best passages once more: "embedded" (of a search), "none", or any cross-encoder of
-            sentence-transformers by name or folder (for answers too).
-        answer_reader: what finds the answer in a sentence: "embedded", or any extractive question-answering model of
-            transformers by name or folder.
-        llm: what writes the answer: "extractive", "local", "local:/path/to/model.gguf", "openai:MODEL",
-            "anthropic:MODEL", "google:MODEL", "ollama:MODEL", each of these also "…@ADDRESS".
-        refuse_below: confidence (0 to 1) under which the answer is that the archive does not say.
-        max_claims: most claims in an answer.
-        passages: how many passages are read for evidence.
-        conversations: file of the chat's conversations; a relative one counts from the folder that holds the index.
+        index: the folder of the index.
+        seeds: the folder of the articles.
+        encoder: "minilm" (embedded), or any model of sentence-transformers by name or folder.
+        reranker: the model that reranks passages: "embedded" (for searches only), "none", or any cross-encoder of
+            sentence-transformers by name or folder (for searches and answers).
+        answer_reader: the model that finds the answer in a sentence: "embedded", or any extractive question-answering
+            model of transformers by name or folder.
+        llm: the generator, which writes the answer: "extractive", "local", "local:/path/to/model.gguf", "openai:MODEL",
+            "anthropic:MODEL", "google:MODEL" or "ollama:MODEL"; the last four also as "…@ADDRESS".
+        refuse_below: the confidence, 0 to 1, below which the program abstains.
+        max_claims: the most claims in an answer.
+        passages: the number of passages that are read for evidence.
+        conversations: the file of the chat's conversations; a relative path starts at the folder that contains the
+            index folder.
     """
 
     index: Path = Path("index")
@@ -57,16 +58,16 @@ class Settings:
         """Return these settings with other values for some options.
 
         Raises:
-            ConfigError: an unknown option, or a value that does not fit.
+            ConfigError: an option is unknown, or its value is not valid.
         """
         return _apply(self, options, "the call")
 
 
 def load_settings(folder: Path = Path(), environ: Mapping[str, str] | None = None, **options: Any) -> Settings:
-    """Read `onrecord.toml` in `folder`, then the environment, then `options` (None means not given).
+    """Read `onrecord.toml` in a folder, then the environment, then `options`; later values replace earlier ones.
 
     Raises:
-        ConfigError: an unknown key, a value of the wrong kind, or a file that is not TOML.
+        ConfigError: an option is unknown, its value is not valid, or the file is not TOML.
     """
     environ = os.environ if environ is None else environ
     settings = _apply(Settings(), _read_file(folder / CONFIG_FILE), CONFIG_FILE)

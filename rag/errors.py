@@ -1,24 +1,24 @@
-"""Everything that can go wrong in a way the user can mend. The message says what, which value, what to do."""
+"""Errors that the user can fix. Each message says what is wrong, with which value, and what to do."""
 
 
 class OnRecordError(Exception):
-    """Base of all errors with a remedy; the command line prints the message and exits 1."""
+    """The base class of all errors that the user can fix; the command line prints the message and exits with 1."""
 
 
 class SourceError(OnRecordError):
-    """A seeds folder or an article file that cannot be read."""
+    """A seeds folder or an article file cannot be read."""
 
 
 class IndexMissingError(OnRecordError):
-    """There is no index where one was asked for."""
+    """There is no index in the folder."""
 
 
 class IndexDamagedError(OnRecordError):
-    """The catalog or a derived file is not what was written."""
+    """The catalog or an index file has changed since it was written."""
 
 
 class IndexIncompatibleError(OnRecordError):
-    """The index was built by another model, or has a format this version does not read."""
+    """Another encoder built the index, or this version cannot read its format."""
 
 
 class IndexLockedError(OnRecordError):
@@ -26,16 +26,16 @@ class IndexLockedError(OnRecordError):
 
 
 class QuestionError(OnRecordError):
-    """A question that cannot be asked: empty or far too long."""
+    """A question is empty or too long."""
 
 
 class ConfigError(OnRecordError):
-    """An unknown option, or a value that does not fit."""
+    """An option is unknown, or its value is not valid."""
 
 
 class GeneratorError(OnRecordError):
-    """A language model that cannot be used: not installed, not found, not answering."""
+    """A language model is not installed, is not found, or does not answer."""
 
 
 class AnswerCutError(GeneratorError):
-    """A language model that stopped in the middle of its answer; the sentences before that are whole."""
+    """A language model stopped in the middle of its answer; the sentences before that are complete."""

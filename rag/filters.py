@@ -1,4 +1,4 @@
-"""Which articles may answer: by publish date, by publisher and by author."""
+"""Filter the articles that may answer, by publish date, publisher and author."""
 
 from __future__ import annotations
 
@@ -16,14 +16,18 @@ MONTHS = (
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Which articles may answer. An article without a date passes neither `since` nor `until`.
+    """The conditions on the articles that may answer; None sets no condition.
+
+    An article without a publish date passes neither `since` nor `until`.
 
     Attributes:
-        since, until: days, both included, as `2025`, `2025-10` or `2025-10-31`.
-        publisher, author: compared without regard to case.
+        since: the first day, as `2025`, `2025-10` or `2025-10-31`.
+        until: the last day, included, in the same forms.
+        publisher: the name of the publisher; case does not matter.
+        author: the name of the author; case does not matter.
 
     Raises:
-        ConfigError: a bound that is not a day.
+        ConfigError: `since` or `until` is not a date.
     """
 
     since: str | None = None
@@ -39,28 +43,28 @@ class Filters:
 
     @property
     def empty(self) -> bool:
-        """Whether everything passes."""
+        """Whether every article passes."""
         return self == Filters()
 
     def within(self, since: date, until: date) -> Filters:
-        """Return these filters, and no day outside of `since` to `until`."""
+        """Return these filters, limited to the days from `since` to `until`."""
         first = max(filter(None, (self.since, since.isoformat())))
         last = min(filter(None, (self.until, until.isoformat())), key=_last_day)
         return replace(self, since=first, until=last)
 
 
 def _last_day(bound: str) -> str:
-    """Return a bound so that "2025", which lets the whole year pass, sorts after every day of it."""
+    """Return a bound in a form that sorts after all its days: "2025" includes the whole year."""
     return bound + "-99-99"[len(bound) - len("YYYY") :]
 
 
 def day(published: str | None) -> str | None:
-    """Return the day of an ISO 8601 date or date-time, as the source has it: in its own time zone."""
+    """Return the day of an ISO 8601 date or date-time, in the time zone of the source; None when it is unknown."""
     return published[:10] if published else None
 
 
 def date_words(published: str | None) -> str:
-    """Return the words a person would use for a publish date: "2025-10-31 31 October 2025"; empty when unknown."""
+    """Return the words for a publish date: "2025-10-31 31 October 2025"; empty when it is unknown."""
     written = day(published)
     if not written:
         return ""
@@ -72,7 +76,7 @@ def date_words(published: str | None) -> str:
 
 
 def _is_day(text: str) -> bool:
-    """Whether `text` is a year, a month or a day of ISO 8601 that exists."""
+    """Return whether a text is an existing year, month or day of ISO 8601."""
     if not re.fullmatch(r"[0-9]{4}(-[0-9]{2}){0,2}", text):
         return False
     try:

@@ -1,4 +1,4 @@
-"""Records to the JSON of the command line and the HTTP interface. Scripts depend on every key here."""
+"""Turn records into the JSON of the command line and the HTTP interface. Scripts depend on every key."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Json = dict[str, Any]
 
 
 def answer_json(answer: Answer, id: str | int | None = None) -> Json:
-    """One answer; `id` is the question's own in a batch."""
+    """Return an answer; `id` is that of its question in a batch."""
     return {
         "id": id,
         "question": answer.question,
@@ -30,7 +30,7 @@ def answer_json(answer: Answer, id: str | int | None = None) -> Json:
 
 
 def whole_answer_json(answer: Answer) -> Json:
-    """Return what `answer_json` does, with the stages of every hit and the passages that repeat it."""
+    """Return an answer with the stages of every hit and the passages that repeat it."""
     return {**answer_json(answer), "hits": [_whole_hit_json(hit) for hit in answer.hits]}
 
 
@@ -40,6 +40,7 @@ def _whole_hit_json(hit: Hit) -> Json:
 
 
 def claim_json(claim: Claim) -> Json:
+    """Return a claim with its support and the numbers of its citations."""
     return {
         "text": claim.text,
         "support": claim.support,
@@ -49,6 +50,7 @@ def claim_json(claim: Claim) -> Json:
 
 
 def citation_json(citation: Citation) -> Json:
+    """Return a citation with its article, its span in characters and its quote."""
     article = citation.article
     return {
         "n": citation.n,
@@ -66,7 +68,7 @@ def citation_json(citation: Citation) -> Json:
 
 
 def hit_json(hit: Hit, explain: bool = False) -> Json:
-    """One hit; with `explain`, each stage's rank (1-based, null when it did not return it) and raw score."""
+    """Return a hit; `explain` adds the rank (1-based, null when not ranked) and the raw score of each stage."""
     row: Json = {"rank": hit.rank, "score": round(hit.score, 6), **passage_json(hit.passage)}
     if explain:
         row["stages"] = {name: {"rank": rank, "score": round(score, 6)} for name, (rank, score) in hit.stages.items()}
@@ -74,6 +76,7 @@ def hit_json(hit: Hit, explain: bool = False) -> Json:
 
 
 def passage_json(passage: Passage) -> Json:
+    """Return a passage with its article and its span in characters."""
     article = passage.article
     return {
         "article_id": article.id,
@@ -86,6 +89,7 @@ def passage_json(passage: Passage) -> Json:
 
 
 def article_json(article: Article) -> Json:
+    """Return a whole article, with the lines that cleaning removed."""
     return {
         "id": article.id,
         "title": article.title,

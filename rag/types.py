@@ -1,4 +1,4 @@
-"""The words of the project as frozen records: what goes in and out of every step.
+"""Define the records that go in and out of every step.
 
 All offsets are in characters (Python code points) of `Article.text`; `end` is exclusive.
 """
@@ -10,8 +10,10 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal
 
-LABEL_CHARS = 400  # of the text: the words that stand for a missing title are among them
+# An article without a title is called by so many of its first words.
 LABEL_WORDS = 8
+# These words are within so many characters of the text.
+LABEL_CHARS = 400
 _DATELINE = re.compile(r"^[A-Z][\w.,/ ]{2,40} ?[—–] ")  # "WASHINGTON, D.C. — "
 _SHORT_ANSWER = re.compile(r"\*\*(.+?)\*\*(.*)")
 Support = Literal["verbatim", "supported", "unsupported"]
@@ -20,12 +22,12 @@ Status = Literal["answered", "abstained", "disputed"]
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """A line of the source that cleaning took out.
+    """A line of the source that cleaning removed.
 
     Attributes:
         line: 1-based line number in the decoded source.
-        text: the line as it stood.
-        reason: why it went, in one or two words ("comment form", "breadcrumb", …).
+        text: the line as the source has it.
+        reason: why it was removed, in one or two words ("comment form", "breadcrumb", …).
     """
 
     line: int
@@ -38,12 +40,12 @@ class Article:
     """A source document, cleaned.
 
     Attributes:
-        id: opaque and stable: derived from the path, or the record's own id in a JSON Lines source.
-        path: where it came from, relative to the seeds folder, with `/` between folders.
-        published: ISO 8601 date or date-time read from the source; None when unknown, never a file time.
-        text: the cleaned text that every offset points into.
-        removed: what cleaning took out, in source order.
-        provenance: field name -> where its value was read from ("first line", "json-ld", …).
+        id: opaque and stable: derived from the path, or the id of the record in a JSON Lines source.
+        path: the source file, relative to the seeds folder, with `/` between folders.
+        text: the cleaned text; all offsets count its characters.
+        published: the ISO 8601 date or date-time in the source; None when unknown. It is never a file time.
+        removed: the lines that cleaning removed, in the order of the source.
+        provenance: field name -> where its value was found ("first line", "json-ld", …).
     """
 
     id: str
@@ -59,7 +61,7 @@ class Article:
 
     @property
     def label(self) -> str:
-        """What a reader calls the article: its title, or its opening words when it has none."""
+        """The title, or the first words of an article without a title."""
         if self.title:
             return self.title
         words = _DATELINE.sub("", self.text[:LABEL_CHARS]).split()
@@ -68,13 +70,13 @@ class Article:
 
     @property
     def byline(self) -> str:
-        """Publisher, publish date and path, with what is not known said to be so."""
+        """The publisher, the publish date ("publish date unknown" when it is) and the path."""
         return " · ".join(filter(None, (self.publisher, self.published or "publish date unknown", self.path)))
 
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """The slice of an article that is indexed, ranked and cited: `article.text[start:end]`."""
+    """The part of an article that is indexed, ranked and cited: `article.text[start:end]`."""
 
     article: Article
     start: int
@@ -91,10 +93,10 @@ class Hit:
     """A passage with its place in a ranking.
 
     Attributes:
-        rank: 1-based.
-        score: fused score, higher is better, 0 to 1.
-        stages: stage name -> (1-based rank or None when the stage did not return it, raw score).
-        also: passages of other articles that only repeat this one, see `rag.retrieval.near_duplicates`.
+        rank: its place in the ranking, from 1.
+        score: the final score, 0 to 1, higher is better.
+        stages: stage name -> (rank from 1, or None when the stage did not rank the passage; raw score).
+        also: passages of other articles that only repeat this one; see `rag.retrieval.near_duplicates`.
     """
 
     rank: int
@@ -111,13 +113,14 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A sentence of an article that bears on a question.
+    """A sentence of an article that may answer a question.
 
     Attributes:
-        start, end: the sentence's span in `article.text`.
+        start: its first character in `article.text`.
+        end: the character after its last one.
         score: how well it answers, 0 to 1, higher is better.
-        speaker: who says it, as the article names them; None when it is the reporter's own sentence.
-        quote: span of the quoted words inside the sentence (without the marks), None when not a quotation.
+        speaker: who says it, as the article names them; None when the reporter says it.
+        quote: the span of the quoted words in `article.text`, without the marks; None when it has no quotation.
     """
 
     article: Article
@@ -135,7 +138,12 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """The exact words a claim stands on: `article.text[start:end] == quote`, always."""
+    """The exact words that support a claim: `article.text[start:end] == quote`.
+
+    Attributes:
+        n: its number in the answer, from 1.
+        speaker: who says the words; None when the reporter says them.
+    """
 
     n: int
     article: Article
@@ -145,17 +153,19 @@ class Citation:
 
     @property
     def quote(self) -> str:
-        """The words cited, as they stand in the article."""
+        """The cited words, exactly as the article has them."""
         return self.article.text[self.start : self.end]
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One sentence of an answer, its citation numbers (1-based) and whether they carry it.
+    """One sentence of an answer, with its citations and whether they support it.
 
     Attributes:
         text: the sentence without its `[n]` markers.
-        score: 0 to 1, how sure the verifier is of `support`.
+        support: what the verifier says of it.
+        score: the verifier's confidence in `support`, 0 to 1.
+        citations: the numbers of its citations.
     """
 
     text: str
@@ -166,7 +176,12 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Disagreement:
-    """Citation numbers that speak against each other about one thing."""
+    """The citations that contradict each other.
+
+    Attributes:
+        about: the question that they answer.
+        sides: the citation numbers of each side.
+    """
 
     about: str
     sides: tuple[tuple[int, ...], ...]
@@ -174,11 +189,13 @@ class Disagreement:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """An earlier question of the conversation and the answer's text, empty when not known.
+    """An earlier question of the conversation and its answer.
 
     Attributes:
-        standalone: the question as it was read when it was asked, empty when not known.
-        people: full names in the passages that were found for it.
+        question: the question as it was asked.
+        answer: the text of the answer; empty when it is unknown.
+        standalone: the standalone question of that time; empty when it is unknown.
+        people: the full names in the passages that were found for it.
     """
 
     question: str
@@ -189,14 +206,16 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the program says to a question, and everything it stands on.
+    """The answer to a question, with its claims, citations and hits.
 
     Attributes:
-        standalone_question: the question with what the history supplies filled in.
-        text: the whole answer with `[n]` markers; when abstaining, why.
-        confidence: probability that the archive answers the question with these sentences, 0 to 1.
-        generator: the name of what wrote the text, which after a fallback is not the one asked for.
-        notice: what the reader must know about how the answer was made, empty when nothing.
+        standalone_question: the question, completed from the history.
+        status: whether the program answers, abstains or shows a dispute.
+        text: the whole answer with `[n]` markers; the reason when the program abstains.
+        confidence: the probability that these sentences of the archive answer the question, 0 to 1.
+        generator: the name of the generator that wrote the text; after a failure not the one of the settings.
+        generation: the number of the index generation that was read.
+        notice: what the reader must know about how the answer was made; empty when nothing.
         timings_ms: stage -> milliseconds.
     """
 
@@ -215,7 +234,7 @@ class Answer:
     timings_ms: dict[str, float] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        """Return the text, then a line for each source, with its words where the text does not quote them."""
+        """Return the text, then a line for each source, with its quote when the text does not contain it."""
         shown = " ".join(self.text.split())
         lines = [self.text]
         for citation in self.citations:
@@ -225,10 +244,10 @@ class Answer:
         return "\n".join([*lines[:1], "", *lines[1:]] if self.citations else lines)
 
     def _repr_html_(self) -> str:
-        """Return the answer for a notebook: what articles say is escaped, and never rendered."""
+        """Return the answer as HTML for a notebook; text from articles is escaped and never rendered."""
         lines = [html.escape(line) for line in self.text.split("\n")]
-        if lines and (lead := _SHORT_ANSWER.match(lines[0])):
-            lines[0] = f"<strong>{lead[1]}</strong>{lead[2]}"
+        if lines and (short := _SHORT_ANSWER.match(lines[0])):
+            lines[0] = f"<strong>{short[1]}</strong>{short[2]}"
         sources = (
             f"<li value='{c.n}'>{html.escape(_source(c))}<blockquote>{html.escape(c.quote)}</blockquote></li>"
             for c in self.citations

@@ -1,4 +1,4 @@
-"""Why the archive does not answer: what of the question no passage speaks to, what it has wrong, and what is nearest."""
+"""Explain an abstention: what no passage says, what the question has wrong, and which passages are nearest."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ from rag.retrieval.near_duplicates import fold_near_duplicates
 from rag.text.names import TITLES
 from rag.types import Article, Hit
 
-MAX_NEAREST = 3  # passages shown when the archive does not answer
-MIN_SUPPORT = 0.65  # under it no sentence speaks to a word of the question
+# An abstention shows so many passages.
+MAX_NEAREST = 3
+# With less support in every sentence, a word of the question counts as missing.
+MIN_SUPPORT = 0.65
+# What the reader calls the form of each answer type.
 ANSWER_FORMS: dict[AnswerType, str] = {
     "age": "an age",
     "when": "a date",
@@ -26,7 +29,7 @@ _TITLE = "|".join(title.title() for title in TITLES if " " not in title)
 
 
 def reason_to_abstain(assessment: Assessment, hits: Sequence[Hit], filters: Filters) -> str:
-    """Return the text of an answer that says why there is none."""
+    """Return the text of an abstention: why the archive does not answer."""
     if not hits:
         return "The archive holds no passage for this question" + ("." if filters.empty else " within these filters.")
     why = assessment.false_presupposition or _why(assessment.query, assessment.scored)
@@ -34,7 +37,7 @@ def reason_to_abstain(assessment: Assessment, hits: Sequence[Hit], filters: Filt
 
 
 def reason_of_model(name: str) -> str:
-    """Return the text of the answer when a model has read the passages and says that they do not hold it."""
+    """Return the text of an abstention by a language model that found no answer in the passages."""
     return f"The archive does not say: {name} read the passages and found no answer in them. The nearest are listed."
 
 
@@ -44,7 +47,7 @@ def nearest(hits: Sequence[Hit]) -> tuple[Hit, ...]:
 
 
 def _why(query: Query, scored: Sequence[ScoredSentence]) -> str:
-    """Say what of the question no sentence speaks to: the form of the answer, its days, its words, or how they relate."""
+    """Say what every sentence lacks: the form of the answer, the days, a word, or a relation between the words."""
     wanted = ANSWER_FORMS.get(query.answer_type)
     if wanted and all(one.features.expected < 0 for one in scored):
         return _without_form(query, scored, wanted)
@@ -52,14 +55,14 @@ def _why(query: Query, scored: Sequence[ScoredSentence]) -> str:
         return "What comes nearest did not appear in the days asked about."
     if missing := _unsupported_words(query, scored):
         return f"Nothing that was read speaks to {_quoted(missing)}."
-    names, relation = query.name_texts(), _loosest_word(query, scored)
+    names, relation = query.name_texts(), _least_supported_word(query, scored)
     if names and relation:
         return f"Nothing that was read says “{relation}” of {_quoted(names)}."
     return ""
 
 
 def _without_form(query: Query, scored: Sequence[ScoredSentence], wanted: str) -> str:
-    """Say that no sentence gives the form of answer asked for, and where the person asked about appears."""
+    """Say that no sentence gives the form of the answer, and where the person in the question appears."""
     articles = sorted({one.evidence.article.id: one.evidence.article for one in scored}.values(), key=lambda a: a.path)
     person = next((name for name in query.name_texts() if " " in name), None)
     known = [article for article in articles if person and person in article.text]
@@ -76,8 +79,8 @@ def _appearance(person: str, articles: Sequence[Article]) -> str:
     return f"{person} appears in {of} read" + (f", as {' and as '.join(roles)}" if roles else "")
 
 
-def _loosest_word(query: Query, scored: Sequence[ScoredSentence]) -> str | None:
-    """Return the word, no part of a name, that the sentence nearest to the question hardly supports; None without."""
+def _least_supported_word(query: Query, scored: Sequence[ScoredSentence]) -> str | None:
+    """Return the word outside names that the nearest sentence supports least; None when it supports each well."""
     best = max(scored, key=lambda one: one.features.soft)
     rows = zip(best.support, best.named, query.terms, strict=True)
     plain = [(support, term) for support, named, term in rows if not named]
@@ -86,7 +89,7 @@ def _loosest_word(query: Query, scored: Sequence[ScoredSentence]) -> str | None:
 
 
 def _unsupported_words(query: Query, scored: Sequence[ScoredSentence]) -> list[str]:
-    """Return the question's words that no sentence read speaks to, as the user typed them."""
+    """Return the words of the question that no sentence supports, as the user typed them."""
     return [
         query.text[term.start : term.end]
         for index, term in enumerate(query.terms)

@@ -1,4 +1,4 @@
-"""The answer where articles disagree: every side cited, with its outlet and its day; an update in order of time."""
+"""Write the answer when articles disagree: cite every side with its outlet and its day, updates in order of time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rag.verification.citations import with_markers
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of an answer, and the claim that it shows; None where it shows none."""
+    """A line of an answer, and the claim in it; None when it has no claim."""
 
     text: str
     claim: Claim | None = None
@@ -23,8 +23,8 @@ class Line:
 def arrange_dispute(answer: Answer, conflict: Conflict) -> tuple[Answer, list[Line]]:
     """Return the answer with every side cited, and its lines in order.
 
-    It is disputed; or, where a later article simply knows more, answered with the later sides last. A side that the
-    generator left out is added in the article's own words.
+    The status becomes "disputed", unless a later article may be an update: then the later sides come last. A side that
+    the generator left out is added in the words of its article.
     """
     for side in conflict.sides:
         answer = _with_side(answer, side)
@@ -43,12 +43,13 @@ def arrange_dispute(answer: Answer, conflict: Conflict) -> tuple[Answer, list[Li
 
 
 def _number(answer: Answer, evidence: Evidence) -> int:
-    """Return the number under which a sentence is cited, 0 when it is not."""
+    """Return the citation number of a sentence; 0 when it is not cited."""
     place = (evidence.article.id, evidence.start, evidence.end)
     return next((c.n for c in answer.citations if (c.article.id, c.start, c.end) == place), 0)
 
 
 def _with_side(answer: Answer, side: Sequence[Evidence]) -> Answer:
+    """Return the answer with a claim for a side, added when no supported claim cites the side."""
     cited = {n for claim in answer.claims if claim.support != "unsupported" for n in claim.citations}
     if any(_number(answer, evidence) in cited for evidence in side):
         return answer
@@ -63,12 +64,12 @@ def _with_side(answer: Answer, side: Sequence[Evidence]) -> Answer:
 
 
 def _place(claim: Claim, numbers: Sequence[tuple[int, ...]]) -> int:
-    """Return the index of the side that a claim speaks for; the others come last."""
+    """Return the index of the side that a claim cites; the number of sides when it cites none."""
     return next((n for n, side in enumerate(numbers) if set(side) & set(claim.citations)), len(numbers))
 
 
 def _text(answer: Answer, claim: Claim) -> str:
-    """Return the claim with its number, its outlet and its date where they are known."""
+    """Return a claim with its citation numbers, and with its outlet and date when they are known."""
     articles = {c.article.id: c.article for c in answer.citations if c.n in claim.citations}
     known = [", ".join(filter(None, (a.publisher, _day_words(a)))) for a in articles.values()]
     origin = "; ".join(filter(None, known))
@@ -84,13 +85,13 @@ def _undated(articles: Sequence[Article]) -> str:
 
 
 def _days(conflict: Conflict) -> list[str]:
-    """Return the day of each side; empty when one is not known, or two are of one day."""
+    """Return the latest day of each side; empty when one is unknown or two are equal."""
     days = [max((day(e.article.published) or "" for e in side), default="") for side in conflict.sides]
     return days if all(len(d) == len("2025-10-31") for d in days) and len(set(days)) == len(days) else []
 
 
 def _updates(answer: Answer, numbers: Sequence[tuple[int, ...]], days: Sequence[str]) -> list[Line]:
-    """Return the claims of the sides in the order of their days, each later one introduced by its day; then the others."""
+    """Return the lines of an update: the sides by day, each later one with its day, then the other claims."""
     order = sorted(range(len(days)), key=lambda n: days[n])
     lines = []
     for side in order:
@@ -106,6 +107,6 @@ def _day_words(article: Article) -> str:
 
 
 def _spelled(published: str) -> str:
-    """Return "31 October 2025" for an ISO date; a year or a month alone as it is."""
-    words_of_it = date_words(published)
-    return words_of_it.partition(" ")[2] or words_of_it
+    """Return "31 October 2025" for an ISO date; a year or a month alone stays as it is."""
+    words = date_words(published)
+    return words.partition(" ")[2] or words

@@ -1,1 +1,1 @@
-"""The passages that bear on a query: lexical and dense search, fused, reranked, near-duplicates folded."""
+"""Retrieve passages for a query: lexical and dense search, fusion, reranking and folding of near-duplicates."""

@@ -1,6 +1,4 @@
-"""Near-duplicates among hits: a passage that only repeats a better one, as the same wire story in another outlet does,
-is folded into that one, which says so.
-"""
+"""Fold near-duplicates: a passage that only repeats a better hit, such as a wire story in another outlet."""
 
 from __future__ import annotations
 
@@ -10,34 +8,36 @@ from dataclasses import replace
 
 from rag.types import Hit
 
-SHINGLE_WORDS = 4  # words in a row
-MIN_REPEATED_SHARE = 0.8  # of a passage's shingles in a better one, from which it only repeats that
+# Words in a row that make one shingle.
+SHINGLE_WORDS = 4
+# A passage with this share of its shingles in a better one only repeats it.
+MIN_REPEATED_SHARE = 0.8
 _WORD = re.compile(r"\w+")
 
 Shingles = frozenset[tuple[str, ...]]
 
 
 def fold_near_duplicates(hits: Sequence[Hit]) -> list[Hit]:
-    """Fold each hit into the best one before it that has most of its words in the same order.
+    """Return the hits without those that repeat a better one; `Hit.also` of the better one has their passages.
 
-    What counts is the containment of its shingles (Broder 1997), so that a passage with more to say than the better one
-    stays. Of one article nothing is folded: it is one source, and its passages share what they overlap by. The order
-    is kept, the ranks are counted anew, and what was folded stands in `Hit.also`.
+    The measure is the containment of shingles (Broder 1997), so a passage that says more than the better one stays.
+    Passages of the same article are not folded: it is one source, and its passages overlap. The order stays, and the
+    ranks are counted again.
     """
-    kept: list[tuple[Hit, Shingles]] = []
+    distinct: list[tuple[Hit, Shingles]] = []
     for hit in hits:
         own = shingles(hit.passage.text)
-        place = next((n for n, (better, theirs) in enumerate(kept) if _repeats(hit, own, better, theirs)), None)
+        place = next((n for n, (better, theirs) in enumerate(distinct) if _repeats(hit, own, better, theirs)), None)
         if place is None:
-            kept.append((hit, own))
+            distinct.append((hit, own))
         else:
-            better, theirs = kept[place]
-            kept[place] = replace(better, also=(*better.also, hit.passage, *hit.also)), theirs
-    return [replace(hit, rank=rank) for rank, (hit, _) in enumerate(kept, start=1)]
+            better, theirs = distinct[place]
+            distinct[place] = replace(better, also=(*better.also, hit.passage, *hit.also)), theirs
+    return [replace(hit, rank=rank) for rank, (hit, _) in enumerate(distinct, start=1)]
 
 
 def shingles(text: str) -> Shingles:
-    """Return the words of a text by fours in a row, without their case; of fewer words, these alone."""
+    """Return every SHINGLE_WORDS words in a row, in lower case; a shorter text is one shingle."""
     words = _WORD.findall(text.casefold())
     return frozenset(tuple(words[n : n + SHINGLE_WORDS]) for n in range(max(1, len(words) - SHINGLE_WORDS + 1)))
 
