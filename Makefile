@@ -27,8 +27,15 @@ build: $(READY) ## bring the index up to date with seeds/
 	@$(BIN)/onrecord build >&2
 
 # A thread for each of the two workers: with more, they wait for each other's. The order is that of tests/conftest.py.
-test: $(READY) ## run all tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+test: $(READY) ## run the tests, without those that drive a browser or take long
+	$(PYTEST) -m "not browser and not slow"
+
+test-rest: $(READY) ## run the tests that drive a browser or take long
+	$(PYTEST) -m "browser or slow"
+
+test-all: test test-rest ## run all tests
 
 reliability: $(READY) ## try to break an index in full: kills, failing disks, damage, races (ten minutes)
 	$(BIN)/python -m tests.reliability
@@ -36,9 +43,10 @@ reliability: $(READY) ## try to break an index in full: kills, failing disks, da
 load: $(READY) ## let 20 people ask the chat at once: errors, mixed sessions, seconds
 	$(BIN)/python -m tests.helpers.load
 
-lint: $(READY) ## check style and format
+lint: $(READY) ## check style, format and the order of the packages
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/lint-imports --no-logo
 
 types: $(READY) ## check types
 	$(BIN)/mypy
@@ -68,4 +76,4 @@ $(READY): pyproject.toml constraints.txt
 	@$(BIN)/pip install --no-compile -c constraints.txt -e '.[dev,fast,hosted]' >&2
 	@touch $@
 
-.PHONY: help chat ask build test reliability load lint types eval bench local clean
+.PHONY: help chat ask build test test-rest test-all reliability load lint types eval bench local clean

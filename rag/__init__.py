@@ -1,9 +1,9 @@
 """On Record: cited answers over a folder of news articles.
 
-    from rag import OnRecord, build
+from rag import OnRecord, build
 
-    build("articles", "index")
-    print(OnRecord("index").ask("How close is a deal on autos?"))
+build("articles", "index")
+print(OnRecord("index").ask("How close is a deal on autos?"))
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rag.pipeline import OnRecord, load_models
     from rag.types import Answer, Article, Citation, Claim, Disagreement, Evidence, Hit, Passage, Turn
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"
 
 _HOMES = {
     "rag.config": ("Settings",),

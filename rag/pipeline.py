@@ -1,4 +1,4 @@
-"""The way of a question: read it with its conversation, retrieve, decide, write, cite, verify."""
+"""Answer a question: read it with its conversation, retrieve passages, decide, write, cite and verify."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from rag.config import Settings, load_settings
 from rag.errors import QuestionError
 from rag.evidence.scoring import ScoredSentence, SentenceScorer
 from rag.filters import Filters, day
+from rag.generation.base import Generator
 from rag.generation.registry import check_generator
 from rag.index.reader import Index, Snapshot
 from rag.models.base import Encoder, Models, Reranker
@@ -35,18 +36,25 @@ from rag.text.names import people_in
 from rag.types import Answer, Article, Hit, Turn
 from rag.verification.verifier import NOTHING, SourceText, Verdict, Verifier
 
-VERIFIED_PASSAGES = 5  # nearest to a sentence: their articles are read for it
-OVERSAMPLING = 2  # times as many passages are looked at as are listed, since some are folded
-MAX_TURNS = 6  # earlier questions that a follow-up may lean on
+# A sentence is checked against the articles of so many nearest passages.
+VERIFIED_PASSAGES = 5
+# So many times as many passages are retrieved as are listed, since near-duplicates are folded.
+OVERSAMPLING = 2
+# A follow-up may refer to so many earlier questions.
+MAX_TURNS = 6
 
 
 def load_models(settings: Settings, encoder: Callable[[], Encoder] | None = None) -> Models:
-    """Load the models that the settings name; `encoder` waits for one that is being loaded already.
+    """Load the models that the settings name.
+
+    Args:
+        settings: the settings.
+        encoder: returns the encoder, which another thread may be loading; None loads it here.
 
     Raises:
-        ConfigError: a model that cannot be loaded.
+        ConfigError: a model cannot be loaded.
     """
-    with ThreadPoolExecutor(1) as pool:  # each takes a tenth of a second or more
+    with ThreadPoolExecutor(1) as pool:  # each model takes a tenth of a second or more
         reader = pool.submit(load_answer_reader, settings.answer_reader)
         loaded = encoder() if encoder else load_encoder(settings.encoder)
         return Models(loaded, reader.result(), load_reranker(settings.reranker))
@@ -54,10 +62,13 @@ def load_models(settings: Settings, encoder: Callable[[], Encoder] | None = None
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """One call: what was asked, within which filters, on which day, and what is to write.
+    """The arguments of one call.
 
     Attributes:
-        today: the day that "this week" counts from, in all that the call reads and searches.
+        llm: the name of the generator that writes the answer.
+        today: the day from which "this week" counts, in every step of the call.
+        key: the key of a hosted model; None takes it from the environment.
+        rewriter: the name of the generator that rewrites follow-ups.
     """
 
     question: str
@@ -66,10 +77,11 @@ class _Request:
     llm: str
     today: date
     key: str | None = field(default=None, repr=False)
+    rewriter: str = "extractive"
 
 
 class OnRecord:
-    """The product over one index: ask, search, look up. Safe to share between threads.
+    """The whole product over one index: ask, search, verify. Safe to share between threads.
 
     archive = OnRecord("index")
     print(archive.ask("How close is a deal on autos?"))
@@ -85,14 +97,16 @@ class OnRecord:
         """Open an index and load its models.
 
         Args:
-            index: its folder, or one that is open; None takes that of the settings.
+            index: the folder of an index, or an open index; None takes the folder from the settings.
             settings: every option; None reads `onrecord.toml` and the environment, as the command line does.
-            models: in place of those that the settings name.
-            options: options by their names in `Settings`, which win over the settings: `refuse_below=0.5`.
+            models: the models to use; None loads the models that the settings name.
+            options: options by their names in `Settings`, in place of those of the settings: `refuse_below=0.5`.
 
         Raises:
-            IndexMissingError, IndexDamagedError, IndexIncompatibleError: with the command that mends it.
-            ConfigError: an unknown option, or a model that cannot be loaded.
+            IndexMissingError: there is no index in the folder.
+            IndexDamagedError: the index is damaged; the message names the command that repairs it.
+            IndexIncompatibleError: another encoder or version built the index.
+            ConfigError: an option is unknown, or a model cannot be loaded.
         """
         settings = settings or load_settings()
         if isinstance(index, str | Path):
@@ -102,7 +116,7 @@ class OnRecord:
             self._index = index
         else:
             self._index = Index.open(self.settings.index, models.encoder if models else self.settings.encoder)
-        with ThreadPoolExecutor(1) as pool:  # the index is read while the models are: each takes a quarter of a second
+        with ThreadPoolExecutor(1) as pool:  # index and models load at the same time, a quarter of a second each
             loading = pool.submit(self._index.load)
             self._models = models or load_models(self.settings)
             loading.result()
@@ -110,13 +124,24 @@ class OnRecord:
         self._scorer = SentenceScorer(self._models.encoder, self._models.answer_reader, Documents())
         self._verifier = Verifier(self._models.encoder)
 
+    @property
+    def models(self) -> Models:
+        """The models in use; the encoder keeps the vectors of short texts."""
+        return self._models
+
     @classmethod
     def open(cls, settings: Settings, encoder: Callable[[], Encoder] | None = None) -> OnRecord:
-        """Open the index of the settings; `encoder` waits for one that is being loaded already.
+        """Open the index of the settings, with an encoder that another thread may be loading.
+
+        Args:
+            settings: the settings.
+            encoder: returns the encoder; None loads it here.
 
         Raises:
-            IndexMissingError, IndexDamagedError, IndexIncompatibleError: with the command that mends it.
-            ConfigError: a model that cannot be loaded.
+            IndexMissingError: there is no index in the folder.
+            IndexDamagedError: the index is damaged; the message names the command that repairs it.
+            IndexIncompatibleError: another encoder or version built the index.
+            ConfigError: a model cannot be loaded.
         """
         index = Index.open(settings.index, settings.encoder)
         with ThreadPoolExecutor(1) as pool:
@@ -130,20 +155,20 @@ class OnRecord:
         question: str,
         history: Sequence[Turn | Answer] = (),
         filters: Filters | None = None,
-        llm: str | None = None,
+        llm: str | Generator | None = None,
         asked_on: date | None = None,
     ) -> Answer:
         """Answer one question.
 
         Args:
-            question: as it was typed.
-            history: the answers before it, or turns, oldest first.
-            filters: which articles may answer.
-            llm: what writes the answer, instead of that of the settings.
-            asked_on: the day that "this week" counts from; today when None.
+            question: the question as it was typed.
+            history: the earlier answers or turns of the conversation, oldest first.
+            filters: the articles that may answer; None allows all.
+            llm: the generator, by name or as an object; None takes that of the settings.
+            asked_on: the day from which "this week" counts; None means today.
 
         Raises:
-            QuestionError: it is empty or too long.
+            QuestionError: the question is empty or too long.
             ConfigError: there is no such language model.
         """
         for event in self.stream(question, history, filters, llm, asked_on):
@@ -156,28 +181,35 @@ class OnRecord:
         question: str,
         history: Sequence[Turn | Answer] = (),
         filters: Filters | None = None,
-        llm: str | None = None,
+        llm: str | Generator | None = None,
         asked_on: date | None = None,
         refuse_below: float | None = None,
         *,
         key: str | None = None,
     ) -> Iterator[Event]:
-        """Answer one question, and yield each stage, each piece of text and each checked claim as it comes.
+        """Answer one question, and yield each stage, each piece of text, each checked claim and at last the answer.
 
         Args:
-            refuse_below: instead of that of the settings.
-            key: of the language model, instead of that of the environment.
-            question, history, filters, llm, asked_on: as for `ask`.
+            question: the question as it was typed.
+            history: the earlier answers or turns of the conversation, oldest first.
+            filters: the articles that may answer; None allows all.
+            llm: the generator, by name or as an object; None takes that of the settings.
+            asked_on: the day from which "this week" counts; None means today.
+            refuse_below: the confidence, 0 to 1, below which the program abstains; None takes that of the settings.
+            key: the key of a hosted model; None takes it from the environment.
 
         Raises:
-            QuestionError: it is empty or too long.
+            QuestionError: the question is empty or too long.
             ConfigError: there is no such language model.
         """
         clock = _Clock()
-        llm = llm or self.settings.llm
+        given = None if llm is None or isinstance(llm, str) else llm
+        writer = given.name if given else str(llm or self.settings.llm)
         turns = [self._turn(one) if isinstance(one, Answer) else one for one in history]
-        request = _Request(checked(question), turns, filters or Filters(), llm, asked_on or date.today(), key)
-        check_generator(llm)
+        request = _Request(checked(question), turns, filters or Filters(), writer, asked_on or date.today(), key)
+        if given is None:
+            check_generator(writer)
+            request = replace(request, rewriter=writer)
         threshold = self.settings.refuse_below if refuse_below is None else refuse_below
         with self._index.snapshot() as snapshot:
             yield Stage("searching")
@@ -199,7 +231,7 @@ class OnRecord:
             blank = _blank(request, query, decision, hits, snapshot)
             if decision.reason and rewrite.fault:
                 blank = _noted(blank, f"{rewrite.fault}; the follow-up was read by rules")
-            answer = yield from write(blank, decision, self._verifier, key)
+            answer = yield from write(blank, decision, self._verifier, key, given)
             clock.lap("generate")
             yield replace(_noted(answer, _of_other_days(answer, query.time_range)), timings_ms=clock.laps())
 
@@ -211,7 +243,7 @@ class OnRecord:
         return Decider(self._scorer, self._models, search, threshold, self.settings.max_claims)
 
     def unasked(self, question: str, reason: QuestionError) -> Answer:
-        """Return the row of a question that cannot be asked, so that a batch goes on behind it."""
+        """Return the answer for a question that cannot be asked, so that a batch can continue."""
         with self._index.snapshot() as snapshot:
             return Answer(
                 question=question[:MAX_QUESTION_CHARS],
@@ -228,17 +260,17 @@ class OnRecord:
             )
 
     def evidence(self, question: str, history: Sequence[Turn] = ()) -> tuple[Query, list[ScoredSentence]]:
-        """Return the query that a question comes to with its history, and every sentence scored for it, best first."""
+        """Return the query for a question with its history, and its scored sentences, best first."""
         request = _Request(checked(question), history, Filters(), "extractive", date.today())
         with self._index.snapshot() as snapshot:
             query = _analysed(snapshot, self._contextualised(snapshot, request).text, request.today)
             return query, self._scorer.score(query, self._retrieve(snapshot, query, self.settings.passages, Filters()))
 
     def _contextualised(self, snapshot: Snapshot, request: _Request) -> Rewrite:
-        """Make a follow-up stand alone, by the rules or by the language model that is to answer it.
+        """Rewrite a follow-up as a standalone question, by the rules or by the language model that will answer it.
 
-        Of an earlier turn only what is not known is worked out: its standalone question by the rules, and its answer by
-        a search, since a pronoun may mean a person whom only the answer names.
+        An earlier turn may lack its standalone question, which the rules then find, and its answer, which a search then
+        finds: a pronoun may mean a person whom only the answer names.
         """
         asked = without_greeting(request.question)
         if not request.history:
@@ -252,17 +284,17 @@ class OnRecord:
             people |= dict.fromkeys(read.people or people_in(f"{alone}\n{read.answer}"))
             known.append(read)
         rules = contextualise(asked, known, list(people))
-        return stand_alone(asked, known, rules, request.llm, request.key)
+        return stand_alone(asked, known, rules, request.rewriter, request.key)
 
     def _drafted(self, snapshot: Snapshot, request: _Request, question: str) -> Turn:
-        """Return a turn whose answer is the best sentence for its question."""
+        """Return a turn that has the best sentence for its question as its answer."""
         query = _analysed(snapshot, question, request.today)
         hits = self._retrieve(snapshot, query, self.settings.passages, request.filters)
         best = "".join(f"{one.sentence.speaker} {one.sentence.text}" for one in self._scorer.score(query, hits)[:1])
         return Turn(question, best, people=self._people(hits))
 
     def _people(self, hits: Sequence[Hit]) -> tuple[str, ...]:
-        """Return the full names in the articles of passages, in order."""
+        """Return the full names in the articles of the hits, in order."""
         texts = dict.fromkeys(hit.passage.article.text for hit in hits)
         return tuple(dict.fromkeys(name for text in texts for name in self._scorer.documents.of(text).people))
 
@@ -272,10 +304,10 @@ class OnRecord:
     def search(
         self, query: str, k: int = 10, filters: Filters | None = None, asked_on: date | None = None
     ) -> list[Hit]:
-        """Return the `k` best passages for a query.
+        """Return the `k` best passages for a query, best first.
 
         Raises:
-            QuestionError: it is empty or too long.
+            QuestionError: the query is empty or too long.
         """
         with self._index.snapshot() as snapshot:
             asked = _analysed(snapshot, checked(query), asked_on or date.today())
@@ -284,7 +316,7 @@ class OnRecord:
     def distinct(
         self, query: str, k: int = 10, filters: Filters | None = None, asked_on: date | None = None
     ) -> list[Hit]:
-        """Return the `k` best passages that differ: what only repeats a better one is folded into that."""
+        """Return the `k` best passages that do not repeat each other; see `rag.retrieval.near_duplicates`."""
         depth = OVERSAMPLING * k
         while True:
             hits = self.search(query, depth, filters, asked_on)
@@ -294,10 +326,13 @@ class OnRecord:
             depth *= OVERSAMPLING
 
     def verify(self, sentence: str) -> tuple[Verdict, Article | None]:
-        """Check a sentence against the articles that come nearest to it; the one that carries it best, if any does.
+        """Check a sentence against the nearest articles.
+
+        Returns:
+            The best verdict, and the article that it is from; None when no article supports the sentence.
 
         Raises:
-            QuestionError: it is empty or too long.
+            QuestionError: the sentence is empty.
         """
         best: tuple[Verdict, Article | None] = NOTHING, None
         with self._index.snapshot() as snapshot:
@@ -315,20 +350,22 @@ class OnRecord:
         self, snapshot: Snapshot, query: Query, k: int, filters: Filters, reranker: Reranker | None = None
     ) -> list[Hit]:
         if reranker is None and self._models.reranker is not None and self._models.reranker.name != EMBEDDED:
-            # The embedded one serves searches alone: its order did not help answers, which score every sentence.
+            # The embedded reranker only serves searches: its order did not help answers, which score every sentence.
             reranker = self._models.reranker
         return retrieve(snapshot, self._models.encoder, query, k, filters=filters, reranker=reranker)
 
     def article(self, id_or_path: str) -> Article | None:
+        """Return an article by its id or its path; None when the index has none."""
         with self._index.snapshot() as snapshot:
             return snapshot.article(id_or_path)
 
     def notes(self) -> tuple[str, ...]:
-        """Return what the user should know about the index as it is now, one line each."""
+        """Return one line for each thing that the user should know about the index."""
         with self._index.snapshot() as snapshot:
             return snapshot.notes
 
     def status(self) -> dict[str, Any]:
+        """Return what `onrecord status` reports on the index."""
         from rag.index.check import status
 
         return status(self.settings.index)
@@ -339,8 +376,8 @@ def _analysed(snapshot: Snapshot, text: str, today: date) -> Query:
 
 
 def _blank(request: _Request, query: Query, decision: Decision, hits: Sequence[Hit], snapshot: Snapshot) -> Answer:
-    """Return the answer without its text: what is known of it when the decision is made."""
-    lacking = [f"the archive does not say “{question}”" for question in decision.unanswered]
+    """Return the answer as far as the decision gives it, without text and claims."""
+    unanswered = [f"the archive does not say “{question}”" for question in decision.unanswered]
     return Answer(
         question=request.question,
         standalone_question=query.text,
@@ -352,7 +389,7 @@ def _blank(request: _Request, query: Query, decision: Decision, hits: Sequence[H
         hits=tuple(hits),
         generator=request.llm,
         generation=snapshot.generation,
-        notice="; ".join((*snapshot.notes, *lacking)),
+        notice="; ".join((*snapshot.notes, *unanswered)),
     )
 
 
@@ -362,7 +399,7 @@ def _noted(answer: Answer, notice: str) -> Answer:
 
 
 def _of_other_days(answer: Answer, asked: TimeRange | None) -> str:
-    """Say that nothing cited appeared in the days that the question speaks of; empty when some did, or none is dated."""
+    """Say that no cited article is from the days of the question; empty when one is, or when none has a date."""
     days = [published for c in answer.citations if (published := day(c.article.published))]
     if asked is None or not days or any(_within(published, asked) for published in days):
         return ""
@@ -370,13 +407,13 @@ def _of_other_days(answer: Answer, asked: TimeRange | None) -> str:
 
 
 def _within(published: str, asked: TimeRange) -> bool:
-    """Whether a day, or a month or a year alone, lies in the days spoken of, or partly."""
+    """Return whether a day, month or year is at least partly within the days of the question."""
     since, until = (edge.isoformat()[: len(published)] for edge in (asked.since, asked.until))
     return since <= published <= until
 
 
 class _Clock:
-    """Milliseconds per stage, and in all."""
+    """Measures the milliseconds of each stage and of the whole."""
 
     def __init__(self) -> None:
         self._begun = self._last = time.perf_counter()

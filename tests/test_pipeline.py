@@ -197,7 +197,9 @@ class Scripted:
 
 def scripted(app: OnRecord, monkeypatch: pytest.MonkeyPatch, *pieces: str | Exception) -> Answer:
     real = registry.generator
-    monkeypatch.setattr(writer, "generator", lambda spec, key=None: Scripted(pieces) if spec == "local" else real(spec, key))
+    monkeypatch.setattr(
+        writer, "generator", lambda spec, key=None: Scripted(pieces) if spec == "local" else real(spec, key)
+    )
     return app.ask("Who is Brian Kingston?", llm="local")
 
 
@@ -264,7 +266,9 @@ def test_a_question_whose_parts_are_all_missing_is_refused(app: OnRecord) -> Non
     assert (answer.status, answer.claims) == ("abstained", ())
 
 
-def test_an_answer_of_other_days_than_those_asked_about_says_so(tmp_path: Path, encoder: Encoder, models: Models) -> None:
+def test_an_answer_of_other_days_than_those_asked_about_says_so(
+    tmp_path: Path, encoder: Encoder, models: Models
+) -> None:
     seeds, index = tmp_path / "seeds", tmp_path / "index"
     seeds.mkdir()
     row = {"id": "1", "published": "2022-03-04", "text": "The harbour of Halifax was closed on Friday after a fire."}

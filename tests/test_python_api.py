@@ -40,14 +40,14 @@ def test_options_win_over_the_settings(seed_index: Path, models: Models) -> None
 
 
 def test_an_index_that_is_not_there_is_named(tmp_path: Path, models: Models) -> None:
-    with pytest.raises(IndexMissingError, match="no index in .*nowhere: run `onrecord build`"):
+    with pytest.raises(IndexMissingError, match=r"no index in .*nowhere: run `onrecord build`"):
         OnRecord(tmp_path / "nowhere", models=models)
 
 
 def test_what_articles_say_is_escaped_in_a_notebook() -> None:
     article = Article("a", "a.txt", "Rain <b>fell</b>.", title="<script>alert(1)</script>")
-    answer = Answer("q", "q", "answered", "**Rain.** [1]\n*<i>*: Rain <b>fell</b>. [1]", 0.9,
-                    (Claim("Rain.", "verbatim", 1.0, (1,)),), (Citation(1, article, 0, 17),), (), "extractive", 1)  # fmt: skip
+    text, claim = "**Rain.** [1]\n*<i>*: Rain <b>fell</b>. [1]", Claim("Rain.", "verbatim", 1.0, (1,))
+    answer = Answer("q", "q", "answered", text, 0.9, (claim,), (Citation(1, article, 0, 17),), (), "extractive", 1)
     assert answer._repr_html_() == (
         "<p><strong>Rain.</strong> [1]<br>*&lt;i&gt;*: Rain &lt;b&gt;fell&lt;/b&gt;. [1]</p>"
         "<ol><li value='1'>&lt;script&gt;alert(1)&lt;/script&gt; · publish date unknown · a.txt, characters 0–17"

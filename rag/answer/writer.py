@@ -1,4 +1,4 @@
-"""Write an answer from its decision, sentence by sentence: each is cited, and checked as it is complete."""
+"""Write an answer from a decision, sentence by sentence, and cite and check each sentence once it is complete."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from rag.verification.verifier import Verifier, sources_of
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """The begin of a stage: "searching", "reading" or "writing", where each sentence is also checked."""
+    """The start of a stage: "searching", "reading" or "writing", which also checks each sentence."""
 
     name: str
 
@@ -31,19 +31,24 @@ Event = Stage | Piece | Claim | Answer
 Writing = Events[Event, None, Answer]  # yields events, returns the answer
 
 
-def write(blank: Answer, decision: Decision, verifier: Verifier, key: str | None = None) -> Writing:
-    """Write what was decided. The text that is streamed is the text that is returned.
+def write(
+    blank: Answer, decision: Decision, verifier: Verifier, key: str | None = None, given: Generator | None = None
+) -> Writing:
+    """Write an answer from a decision, and yield its events. The streamed text is the text of the returned answer.
 
     Args:
-        blank: the answer without its text and claims; its generator writes.
-        key: for a hosted model, instead of that of the environment.
+        blank: the answer without its text and claims; it names the generator.
+        decision: what the answer will contain.
+        verifier: checks each sentence against its citations.
+        key: the key of a hosted model; None takes it from the environment.
+        given: the generator itself, in place of the one that `blank` names.
     """
     if decision.reason:
         yield Piece(decision.reason, ends_claim=True)
         return replace(blank, text=decision.reason, hits=nearest(blank.hits), generator="extractive")
     if decision.conflict is None:
-        return (yield from write_answer(blank, decision.evidence, verifier, decision.short_answer, key))
-    written = yield from _stages_only(write_answer(blank, decision.evidence, verifier, key=key))
+        return (yield from write_answer(blank, decision.evidence, verifier, decision.short_answer, key, given))
+    written = yield from _stages_only(write_answer(blank, decision.evidence, verifier, key=key, given=given))
     if written.status == "abstained":
         yield Piece(written.text, ends_claim=True)
         return written
@@ -56,7 +61,7 @@ def write(blank: Answer, decision: Decision, verifier: Verifier, key: str | None
 
 
 def _stages_only(writing: Writing) -> Writing:
-    """Pass on the stages alone: in which order the sides stand is known when the last sentence is written."""
+    """Yield only the stages: the order of the sides is not known before the last sentence is written."""
     while True:
         try:
             event = next(writing)
@@ -73,15 +78,16 @@ def write_answer(
     verifier: Verifier,
     short: ShortAnswer | None = None,
     key: str | None = None,
+    given: Generator | None = None,
 ) -> Writing:
-    """Write with the generator asked for; when it fails or nothing it says holds, extractively with a notice."""
+    """Write with the chosen generator; when it fails or nothing it writes is supported, extractively with a notice."""
     task = Task(blank.standalone_question, evidence)
     yield Stage("writing")
-    if blank.generator == "extractive":
+    if given is None and blank.generator == "extractive":
         return (yield from _extracted(blank, task, verifier, short))
     try:
-        answer = yield from _attempt(blank, generator(blank.generator, key), task, verifier)
-        if answer.status == "abstained" or _holds(answer.claims):
+        answer = yield from _attempt(blank, given or generator(blank.generator, key), task, verifier)
+        if answer.status == "abstained" or _any_supported(answer.claims):
             return answer
         notice = f"{answer.generator} wrote nothing that the articles carry; these are the articles’ own sentences"
     except GeneratorError as error:
@@ -92,26 +98,26 @@ def write_answer(
 
 
 def _extracted(blank: Answer, task: Task, verifier: Verifier, short: ShortAnswer | None) -> Writing:
-    """Write the articles' own sentences, led by the short answer, which cites the one it stands in."""
+    """Write the articles' own sentences after the short answer, which cites the first of them."""
     if short is None:
         return (yield from _attempt(blank, generator("extractive"), task, verifier))
     first = short.candidate.evidence
     task = Task(task.question, [first, *(e for e in task.evidence if e is not first)])
-    lead = Claim(short.text, "verbatim", 1.0, (1,))
-    line = with_markers(f"**{lead.text}**", lead.citations)
+    opening = Claim(short.text, "verbatim", 1.0, (1,))
+    line = with_markers(f"**{opening.text}**", opening.citations)
     yield Piece(f"{line}\n", ends_claim=True)
-    yield lead
+    yield opening
     answer = yield from _attempt(blank, generator("extractive"), task, verifier)
-    return replace(answer, text=f"{line}\n{answer.text}", claims=(lead, *answer.claims))
+    return replace(answer, text=f"{line}\n{answer.text}", claims=(opening, *answer.claims))
 
 
 def _attempt(blank: Answer, generator: Generator, task: Task, verifier: Verifier) -> Writing:
-    """Let one generator write; pass its text on with the answer's own citation numbers, as sentences complete."""
+    """Write with one generator, and yield its text with the citation numbers of the answer."""
     citer = Citer(task.evidence)
     claims: list[Claim] = []
     notices = [blank.notice]
     pending = shown = ""
-    refused = False
+    abstained = False
     try:
         for piece in chain(generator.generate(task), [Piece("", ends_claim=True)]):
             pending += piece.text
@@ -123,17 +129,17 @@ def _attempt(blank: Answer, generator: Generator, task: Task, verifier: Verifier
                 continue
             text, numbers = citer.resolve(pending)
             if is_abstention(text):
-                refused = True
+                abstained = True
             elif text:
                 claims.append(_claim(citer, text, numbers, verifier))
                 yield Piece(with_markers(text, numbers)[len(shown) :] + "\n", ends_claim=True)
                 yield claims[-1]
             pending = shown = ""
     except AnswerCutError as cut:
-        if not _holds(claims):
+        if not _any_supported(claims):
             raise
         notices.append(f"the answer was cut off: {cut}")
-    if refused and not _holds(claims):
+    if abstained and not _any_supported(claims):
         text = reason_of_model(generator.name)
         return replace(blank, text=text, status="abstained", hits=nearest(blank.hits), generator=generator.name)
     return replace(
@@ -147,7 +153,7 @@ def _attempt(blank: Answer, generator: Generator, task: Task, verifier: Verifier
     )
 
 
-def _holds(claims: Iterable[Claim]) -> bool:
+def _any_supported(claims: Iterable[Claim]) -> bool:
     return any(claim.support != "unsupported" for claim in claims)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -43,7 +44,8 @@ def check_generator(spec: str) -> None:
     Raises:
         ConfigError: there is no generator of that name.
     """
-    read_spec(spec)
+    if spec not in GENERATORS:
+        read_spec(spec)
 
 
 def load_generator(spec: str, key: str | None = None) -> Generator:
@@ -53,6 +55,8 @@ def load_generator(spec: str, key: str | None = None) -> Generator:
         ConfigError: there is no generator of that name.
         GeneratorError: its package or its model file is not installed, or its key is not set.
     """
+    if spec in GENERATORS:
+        return GENERATORS[spec]()
     read = read_spec(spec, key)
     if read.kind == "extractive":
         from rag.generation.extractive import Extractive
@@ -105,9 +109,17 @@ def _hosted_installed() -> bool:
         return False
 
 
+# Generators of your own: the name that `--llm` takes, and what makes the generator.
+GENERATORS: dict[str, Callable[[], Generator]] = {}
+
+
 def generator(spec: str, key: str | None = None) -> Generator:
     """Return the generator that `spec` names. With a key of its own it is made anew, so that no cache holds the key."""
-    return load_generator(spec, key) if key and read_spec(spec).kind in SERVICES else shared_generator(spec)
+    return (
+        load_generator(spec, key)
+        if key and spec not in GENERATORS and read_spec(spec).kind in SERVICES
+        else shared_generator(spec)
+    )
 
 
 @lru_cache(maxsize=4)

@@ -5,11 +5,16 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+from collections.abc import Callable
 from importlib.util import find_spec
 
 from rag.models.base import EMBEDDED_NAMES, AnswerReader, Encoder, has_bfloat16
 
 EMBEDDED_READER = "embedded"
+
+# Models of your own: the name that a setting gives, and what makes the model.
+ENCODERS: dict[str, Callable[[], Encoder]] = {}
+ANSWER_READERS: dict[str, Callable[[], AnswerReader]] = {}
 
 
 def load_encoder(name: str = "minilm", many: bool = False) -> Encoder:
@@ -23,6 +28,8 @@ def load_encoder(name: str = "minilm", many: bool = False) -> Encoder:
     Raises:
         ConfigError: there is no such model, or it is not on this machine and cannot be fetched.
     """
+    if name in ENCODERS:
+        return ENCODERS[name]()
     from rag.models.sentence_transformers import has_gpu, load_sentence_encoder
 
     if name not in EMBEDDED_NAMES or (many and _gpu_likely() and has_gpu()):
@@ -53,6 +60,8 @@ def load_answer_reader(name: str = EMBEDDED_READER) -> AnswerReader:
         from rag.models.answer_reader import EmbeddedAnswerReader
 
         return CachingAnswerReader(EmbeddedAnswerReader())
+    if name in ANSWER_READERS:
+        return CachingAnswerReader(ANSWER_READERS[name]())
     from rag.models.transformers_reader import load_transformers_reader
 
     return CachingAnswerReader(load_transformers_reader(name))

@@ -1,13 +1,13 @@
-"""Rerank passages by reading: a cross-encoder sees the query beside each passage and says how well that answers it.
+"""Rerank passages with a cross-encoder, which reads the query together with each passage.
 
-A small one is embedded, which reads the likeliest sentence of each passage. Who has a network, or a folder, names any
-cross-encoder of sentence-transformers, which reads whole passages.
+The embedded cross-encoder is small and reads only the likeliest sentence of each passage. Any other cross-encoder of
+sentence-transformers, from a folder or the network, reads whole passages.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import log1p
 from typing import TYPE_CHECKING
 
@@ -23,21 +23,20 @@ if TYPE_CHECKING:
 
 NONE = "none"
 EMBEDDED = "embedded"
-TEMPERATURE = 3.0  # the log odds are divided by this: the embedded one is surer than it is right
+# The log odds of the embedded cross-encoder are divided by this, because they are overconfident.
+TEMPERATURE = 3.0
 
 
 def load_reranker(name: str) -> Reranker | None:
-    """Load the embedded cross-encoder, or another from its folder, from what was downloaded before, or from the hub.
-
-    `none` loads none.
+    """Load a reranker: "embedded", or a cross-encoder by its folder or its name on the hub; "none" returns None.
 
     Raises:
-        ConfigError: no such model, or it is not on this machine and cannot be fetched.
+        ConfigError: there is no such model, or it is not on this machine and cannot be downloaded.
     """
     if name == NONE:
         return None
-    if name == EMBEDDED:
-        return EmbeddedReranker()
+    if name in RERANKERS:
+        return RERANKERS[name]()
     from sentence_transformers import CrossEncoder
 
     from rag.models.sentence_transformers import load_model
@@ -46,13 +45,14 @@ def load_reranker(name: str) -> Reranker | None:
 
 
 class CrossEncoderReranker:
-    """A `Reranker` that reads whole passages, under their titles."""
+    """A `Reranker` that reads whole passages with their titles."""
 
     def __init__(self, model: CrossEncoder, name: str) -> None:
         self.name = name
         self._model = model
 
     def scores(self, query: str, passages: Sequence[Passage]) -> Floats:
+        """Return (n,) float32, 0 to 1, higher is better."""
         import torch
 
         texts = ["\n".join(filter(None, (passage.article.title, passage.text))) for passage in passages]
@@ -62,12 +62,13 @@ class CrossEncoderReranker:
 
 
 class EmbeddedReranker:
-    """A `Reranker` that reads of each passage the sentence with most of the query's words, under the title."""
+    """A `Reranker` that reads the title and, of each passage, the sentence with most of the query's words."""
 
     name = EMBEDDED
 
     def scores(self, query: str, passages: Sequence[Passage]) -> Floats:
-        from rag.models.cross_encoder import cross_encoder  # at the first search: a question does without it
+        """Return (n,) float32, 0 to 1, higher is better."""
+        from rag.models.cross_encoder import cross_encoder  # loaded at the first search: answers do not need it
 
         likely = likeliest_sentences(query, [passage.text for passage in passages])
         odds = cross_encoder().scores(query, likely, [passage.article.title for passage in passages])
@@ -76,7 +77,7 @@ class EmbeddedReranker:
 
 
 def likeliest_sentences(query: str, texts: Sequence[str]) -> list[str]:
-    """Return of each text the sentence with most of the query's words; those that few sentences have weigh more."""
+    """Return the sentence of each text with most of the query's words; words that few sentences have weigh more."""
     asked = keys(query)
     split = [[text[start:end] for start, end in sentences(text)] or [text] for text in texts]
     having = Counter(key for row in split for sentence in row for key in keys(sentence) & asked)
@@ -86,3 +87,7 @@ def likeliest_sentences(query: str, texts: Sequence[str]) -> list[str]:
         return sum(log1p(count / (1 + having[key])) for key in sorted(keys(sentence) & asked))
 
     return [max(row, key=likeness) for row in split]
+
+
+# By the name that the setting `reranker` gives; add your own here.
+RERANKERS: dict[str, Callable[[], Reranker]] = {EMBEDDED: EmbeddedReranker}

@@ -29,7 +29,7 @@ from rag.index.catalog import CATALOG_FILE
 from tests.conftest import SEEDS
 from tests.helpers.serving import serving
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "images"
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 WIDE, NARROW = (1280, 800), (390, 760)  # pixels

@@ -24,19 +24,19 @@ from rag.pipeline import OnRecord
 from rag.query.followups import contextualise
 from rag.query.rewriting import (
     ADDS_NOTHING,
-    REPEATS_QUESTION,
     LOST_WORD,
-    NOT_ONE_LINE,
-    NOT_ONE_QUESTION,
     NO_REPLY,
     NOT_ASKED,
+    NOT_ONE_LINE,
+    NOT_ONE_QUESTION,
     OTHER_TOPIC,
     POINTS_BACK,
+    REPEATS_QUESTION,
     UNKNOWN_WORD,
     Rewrite,
-    shown_turns,
     reason_to_reject,
     rewritten_by_model,
+    shown_turns,
     stand_alone,
 )
 from rag.text.tokens import keys
@@ -142,7 +142,9 @@ def test_the_property_is_about_replies_that_are_let_through() -> None:
 def test_for_a_changed_topic_no_model_is_asked(question: str) -> None:
     history = [Turn("What did Trump announce about trucks?", "25 per cent tariffs.")]
     model = Scripted("What did Trump announce about trucks?")
-    assert rewritten_by_model(question, history, contextualise(question, history), model) == Rewrite(question, NOT_ASKED)
+    assert rewritten_by_model(question, history, contextualise(question, history), model) == Rewrite(
+        question, NOT_ASKED
+    )
     assert model.asked == []
 
 
@@ -184,7 +186,9 @@ def test_of_a_reply_the_first_line_is_read_and_no_more() -> None:
             read.append(text)
             yield text
 
-    assert first_line(tokens("<think>Hm.\n</think>", "\n\nWho ", "is he?", "\n\nI put", " the name in.")) == "Who is he?"
+    assert (
+        first_line(tokens("<think>Hm.\n</think>", "\n\nWho ", "is he?", "\n\nI put", " the name in.")) == "Who is he?"
+    )
     assert read[-1] == "\n\nI put"
     assert len(first_line(tokens(*["word "] * 1000))) == MAX_REWRITE_CHARS + 4
 

@@ -324,7 +324,9 @@ def test_only_the_allowed_are_found_with_the_same_scores() -> None:
 
 
 def test_many_allowed_passages_are_found_like_few(monkeypatch: pytest.MonkeyPatch) -> None:
-    lexical = LexicalIndex.build(PassageText(n, "lobster " * (1 + n % 13) + "crab " * (n % 7), "", "") for n in range(400))
+    lexical = LexicalIndex.build(
+        PassageText(n, "lobster " * (1 + n % 13) + "crab " * (n % 7), "", "") for n in range(400)
+    )
     allowed = np.arange(3, 400, 29)
     for k in (1, 5, 14, 50):
         listed = lexical.search("lobster", k, allowed)
