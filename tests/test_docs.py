@@ -6,15 +6,14 @@ import re
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from rag import Models, OnRecord
-from rag.generation.base import Piece
+from rag import Models, OnRecord, Settings, build
+from rag.generation import registry as generators
 from rag.ingest import loaders
-from rag.ingest.decoding import decode_text
 from rag.ingest.loaders import Source, find_files, read_file
-from rag.models.base import AnswerSpans, TokenVectors
+from rag.models import registry
+from rag.retrieval import rerankers
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
@@ -71,17 +70,15 @@ def run(code: str, names: dict[str, Any]) -> dict[str, Any]:
     return names
 
 
-def example(part: str, **names: Any) -> dict[str, Any]:
+def example(part: str) -> dict[str, Any]:
     """Run the example for adding one part, as docs/architecture.md has it."""
     (code,) = blocks("docs/architecture.md", f"python {part}")
     assert len(code.splitlines()) <= MAX_EXAMPLE_LINES
-    return run(code, names)
+    return run(code, {})
 
 
 def test_an_encoder_is_one_class(seed_index: Path, tmp_path: Path, models: Models) -> None:
-    from rag import build
-
-    encoder = example("encoder", np=np, re=re, TokenVectors=TokenVectors)["FirstLetters"]()
+    encoder = example("encoder")["FirstLetters"]()
     build(ROOT / "seeds", tmp_path / "index", encoder)
     archive = OnRecord(tmp_path / "index", models=Models(encoder, models.answer_reader))
     assert len(archive.search("auto tariffs", k=3)) == 3
@@ -89,7 +86,7 @@ def test_an_encoder_is_one_class(seed_index: Path, tmp_path: Path, models: Model
 
 
 def test_a_reranker_is_one_class(seed_index: Path, models: Models) -> None:
-    reranker = example("reranker", np=np)["Shortest"]()
+    reranker = example("reranker")["Shortest"]()
     archive = OnRecord(seed_index, models=Models(models.encoder, models.answer_reader, reranker))
     hits = archive.search("auto tariffs", k=5)
     scores = [hit.stages["reranker"][1] for hit in hits]
@@ -97,22 +94,21 @@ def test_a_reranker_is_one_class(seed_index: Path, models: Models) -> None:
 
 
 def test_an_answer_reader_is_one_class(seed_index: Path, models: Models) -> None:
-    reader = example("answer reader", np=np, re=re, AnswerSpans=AnswerSpans)["Digits"]()
+    reader = example("answer reader")["Digits"]()
     archive = OnRecord(seed_index, models=Models(models.encoder, reader))
     answer = archive.ask("What percentage of Canada's exports go to the United States?")
     assert any("75%" in citation.quote for citation in answer.citations)
 
 
 def test_a_generator_is_one_class(seed_index: Path, models: Models) -> None:
-    bare = example("generator", Piece=Piece)["Bare"]()
+    bare = example("generator")["Bare"]()
     answer = OnRecord(seed_index, models=models).ask("Who is Brian Kingston?", llm=bare)
     assert answer.generator == "bare sentences"
     assert answer.claims[0].text == answer.citations[0].quote
 
 
 def test_a_loader_is_one_function(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loaders, "LOADERS", {})
-    example("loader", decode_text=decode_text, Source=Source, LOADERS=loaders.LOADERS)
+    monkeypatch.setitem(loaders.LOADERS, ".blocks", example("loader")["read_blocks"])
     (tmp_path / "two.blocks").write_text("Rain fell.\n---\nSnow fell.", encoding="utf-8")
     files, failures = find_files(tmp_path)
     assert failures == []
@@ -120,3 +116,17 @@ def test_a_loader_is_one_function(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         "Rain fell.",
         "Snow fell.",
     ]
+
+
+def test_each_part_is_chosen_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(registry.ENCODERS, "first letters", example("encoder")["FirstLetters"])
+    monkeypatch.setitem(registry.ANSWER_READERS, "digits", example("answer reader")["Digits"])
+    monkeypatch.setitem(rerankers.RERANKERS, "shortest first", example("reranker")["Shortest"])
+    monkeypatch.setitem(generators.GENERATORS, "bare sentences", example("generator")["Bare"])
+    build(ROOT / "seeds", tmp_path / "index", "first letters")
+    chosen = Settings(encoder="first letters", answer_reader="digits", reranker="shortest first", llm="bare sentences")
+    archive = OnRecord(tmp_path / "index", chosen, refuse_below=0)
+    answer = archive.ask("What percentage of Canada's exports go to the United States?")
+    assert answer.generator == "bare sentences"
+    assert "reranker" in answer.hits[0].stages
+    assert generators.choices("bare sentences")[0].label == "bare sentences"

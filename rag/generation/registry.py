@@ -34,7 +34,7 @@ class GeneratorChoice:
 
 def choices(configured: str = "extractive") -> list[GeneratorChoice]:
     """Return the generators to choose from, the configured one first. It looks only at this machine."""
-    on_this_machine = [_choice(spec) for spec in dict.fromkeys([configured, "extractive", "local"])]
+    on_this_machine = [_choice(spec) for spec in dict.fromkeys([configured, "extractive", "local", *GENERATORS])]
     return on_this_machine + [_choice(f"{kind}:") for kind in SERVICES]
 
 
@@ -77,6 +77,8 @@ def _choice(spec: str) -> GeneratorChoice:
     kind, colon, model = spec.partition(":")
     if spec == "extractive":
         return GeneratorChoice(spec, "the articles’ own words")
+    if spec in GENERATORS:
+        return GeneratorChoice(spec, spec)
     if kind == "local":
         return _local_choice(spec, model)
     needs_model = bool(colon) and not model
