@@ -27,6 +27,7 @@ def printed(mode: str) -> dict[str, str]:
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("mode", "expected"), [("--short", r"\blost 0\b"), ("--broken", "went red")])
 @pytest.mark.parametrize("row", ROWS)
 def test_row(row: str, mode: str, expected: str) -> None:

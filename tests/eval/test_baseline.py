@@ -47,6 +47,7 @@ def test_nothing_that_was_said_before_counts() -> None:
     assert plain.ask("And the mayor?", history=[Turn("Who works?")]) == plain.ask("And the mayor?", history=[])
 
 
+@pytest.mark.slow
 def test_over_the_seeds_it_cites_what_the_readme_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["answers", "seeds", "--plain", "--json", "--out", str(tmp_path)]) == 0
     printed = json.loads(capsys.readouterr().out)

@@ -140,6 +140,7 @@ def test_a_figure_meets_its_target_or_not(row: Figure, met: bool | None) -> None
     assert row.met is met
 
 
+@pytest.mark.slow
 def test_a_run_over_a_few_articles(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

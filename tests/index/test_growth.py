@@ -241,6 +241,7 @@ def _killed() -> None:
 @given(
     st.lists(st.dictionaries(st.integers(0, 25), st.none() | st.integers(0, 11), min_size=1), min_size=1, max_size=6)
 )
+@pytest.mark.slow
 @pytest.mark.usefixtures("grown")
 def test_growing_step_by_step_comes_to_the_same_as_building_once(
     tmp_path_factory: pytest.TempPathFactory, steps: list[dict[int, int | None]]

@@ -173,6 +173,7 @@ def test_each_document_gives_the_sentence_with_its_answer(tmp_path: Path) -> Non
     ]
 
 
+@pytest.mark.slow
 def test_a_few_examples_and_groups_are_learned() -> None:
     from eval.training.answer_reader import train
 

@@ -12,6 +12,7 @@ from tests.helpers.load import THINGS, Tally, chat, crowd, question, town
 PEOPLE = 5
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_each_of_several_people_gets_the_answer_to_their_own_question() -> None:
     with chat(PEOPLE) as url:
