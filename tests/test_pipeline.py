@@ -1,4 +1,4 @@
-"""The whole way of a question, over the five seeds, with the real encoder."""
+"""Tests of whole answers over the five seeds, with the real models."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_every_claim_is_verbatim_and_every_citation_byte_equal(app: OnRecord, qu
         "What is the capital of Australia?",
     ],
 )
-def test_what_the_archive_does_not_say_is_refused(app: OnRecord, question: str) -> None:
+def test_an_abstention_where_the_archive_does_not_answer(app: OnRecord, question: str) -> None:
     answer = app.ask(question)
     assert (answer.status, answer.claims, answer.citations) == ("abstained", (), ())
     assert answer.text.startswith("The archive does not say.")
@@ -81,7 +81,7 @@ def test_what_the_archive_does_not_say_is_refused(app: OnRecord, question: str) 
     assert answer.confidence < app.settings.refuse_below
 
 
-def test_the_strictness_decides(app: OnRecord, seed_archive: Index, models: Models) -> None:
+def test_the_threshold_decides(app: OnRecord, seed_archive: Index, models: Models) -> None:
     question = "What percentage of Canada's exports go to the United States?"
     strict = OnRecord(seed_archive, app.settings, models, refuse_below=1.0)
     assert strict.ask(question).status == "abstained"
@@ -89,7 +89,7 @@ def test_the_strictness_decides(app: OnRecord, seed_archive: Index, models: Mode
     assert lenient.ask("Who won the World Series?").status == "answered"
 
 
-def test_articles_that_disagree_are_each_heard(app: OnRecord) -> None:
+def test_every_side_of_a_disagreement_is_cited(app: OnRecord) -> None:
     answer = app.ask("Is a deal on autos close?")
     assert len({citation.article.path for citation in answer.citations}) >= 2
 
@@ -102,7 +102,7 @@ def test_a_follow_up_is_understood_from_the_questions_alone(app: OnRecord) -> No
     assert {c.speaker for c in answer.citations} >= {"Brian Kingston"}
 
 
-def test_a_follow_up_may_mean_whom_the_earlier_answer_names(app: OnRecord) -> None:
+def test_a_follow_up_may_mean_a_person_whom_only_the_earlier_answer_names(app: OnRecord) -> None:
     answer = app.ask("What did he say about expectations?", history=[Turn("Who leads the United Steelworkers union?")])
     assert answer.standalone_question == "What did Marty Warren say about expectations?"
     assert any("He’s raised a lot of expectations" in c.quote for c in answer.citations)
@@ -119,7 +119,7 @@ def test_events_come_in_order_and_make_up_the_answer(app: OnRecord) -> None:
     assert set(answer.timings_ms) == {"contextualise", "encode", "retrieve", "evidence", "generate", "total"}
 
 
-def test_a_short_answer_leads_and_cites_the_sentence_it_stands_in(app: OnRecord) -> None:
+def test_a_short_answer_opens_the_answer_and_cites_its_sentence(app: OnRecord) -> None:
     events = list(app.stream("What percentage of Canada's exports go to the United States?"))
     answer = events[-1]
     assert isinstance(answer, Answer)
@@ -148,7 +148,7 @@ def test_a_question_that_cannot_be_asked(app: OnRecord, question: str) -> None:
         app.ask(question)
 
 
-def test_a_title_that_somebody_else_has_is_named(app: OnRecord) -> None:
+def test_a_false_title_is_named(app: OnRecord) -> None:
     answer = app.ask("How did Prime Minister Poilievre defend his trip to Washington?")
     assert (answer.status, answer.confidence, answer.citations) == ("abstained", 0.0, ())
     assert answer.text.startswith(
@@ -157,7 +157,7 @@ def test_a_title_that_somebody_else_has_is_named(app: OnRecord) -> None:
 
 
 @pytest.mark.parametrize(
-    ("question", "told"),
+    ("question", "missing"),
     [
         (
             "When does the 50 per cent tariff on heavy trucks begin?",
@@ -167,21 +167,21 @@ def test_a_title_that_somebody_else_has_is_named(app: OnRecord) -> None:
         ("Does the 50 per cent tariff on heavy trucks begin in November?", None),
     ],
 )
-def test_a_number_that_no_article_gives_is_named(app: OnRecord, question: str, told: str | None) -> None:
+def test_a_number_that_no_article_gives_is_named(app: OnRecord, question: str, missing: str | None) -> None:
     answer = app.ask(question)
-    assert (answer.status == "abstained") == bool(told)
-    assert not told or f"Nothing that was read {told}" in answer.text
+    assert (answer.status == "abstained") == bool(missing)
+    assert not missing or f"Nothing that was read {missing}" in answer.text
 
 
 @pytest.mark.parametrize(
     "question", ["\x1b[31m", "?", "’’’", "<script>", "[1] [2]", "日本の首相は誰ですか", "a" * 2000]
 )
-def test_an_odd_question_is_refused_like_any_other(app: OnRecord, question: str) -> None:
+def test_an_odd_question_is_an_abstention_like_any_other(app: OnRecord, question: str) -> None:
     assert app.ask(question).status == "abstained"
 
 
 class Scripted:
-    """A generator that says what it is told."""
+    """A generator that writes the given pieces, and raises the given errors."""
 
     name = "scripted"
 
@@ -203,7 +203,9 @@ def scripted(app: OnRecord, monkeypatch: pytest.MonkeyPatch, *pieces: str | Exce
     return app.ask("Who is Brian Kingston?", llm="local")
 
 
-def test_a_model_is_held_to_what_it_cites(app: OnRecord, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_sentence_of_a_model_is_checked_against_its_citations(
+    app: OnRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
     answer = scripted(
         app,
         monkeypatch,
@@ -228,7 +230,7 @@ def test_a_model_that_fails_never_loses_the_question(
     assert [claim.support for claim in answer.claims] == ["verbatim"] * len(answer.claims)
 
 
-def test_a_citation_of_nothing_is_counted_and_told(app: OnRecord, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_citation_of_nothing_is_counted_in_the_notice(app: OnRecord, monkeypatch: pytest.MonkeyPatch) -> None:
     answer = scripted(app, monkeypatch, "Brian Kingston is president of the Manufacturers’ Association. [1] [7]")
     assert (answer.generator, answer.notice) == ("scripted", "1 citation named no evidence")
     assert [citation.n for citation in answer.citations] == [1]
@@ -247,7 +249,7 @@ def test_threads_share_one_app(app: OnRecord) -> None:
     assert got == expected
 
 
-def test_a_question_for_two_things_is_answered_in_its_parts(app: OnRecord) -> None:
+def test_a_question_for_two_things_is_answered_for_each(app: OnRecord) -> None:
     answer = app.ask("Who delivered the Speech from the Throne, and what share of Canada's exports goes to the U.S.?")
     assert (answer.status, answer.notice) == ("answered", "")
     assert {c.article.path[:3] for c in answer.citations} >= {"001", "003"}
@@ -255,18 +257,18 @@ def test_a_question_for_two_things_is_answered_in_its_parts(app: OnRecord) -> No
     assert any("75%" in c.quote for c in answer.citations)
 
 
-def test_the_part_that_the_archive_lacks_is_named(app: OnRecord) -> None:
+def test_an_unanswered_sub_question_is_named(app: OnRecord) -> None:
     answer = app.ask("Who delivered the Speech from the Throne, and who won the World Series?")
     assert (answer.status, answer.notice) == ("answered", "the archive does not say “who won the World Series?”")
     assert [c.article.path[:3] for c in answer.citations] == ["001"]
 
 
-def test_a_question_whose_parts_are_all_missing_is_refused(app: OnRecord) -> None:
+def test_an_abstention_when_no_sub_question_has_an_answer(app: OnRecord) -> None:
     answer = app.ask("Who won the World Series, and where was the Super Bowl held?")
     assert (answer.status, answer.claims) == ("abstained", ())
 
 
-def test_an_answer_of_other_days_than_those_asked_about_says_so(
+def test_an_answer_from_other_days_than_those_of_the_question_says_so(
     tmp_path: Path, encoder: Encoder, models: Models
 ) -> None:
     seeds, index = tmp_path / "seeds", tmp_path / "index"

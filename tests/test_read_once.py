@@ -1,4 +1,4 @@
-"""One question is read once: on one day, in as few searches as it needs, and what is streamed is what is returned."""
+"""Tests that a question is read once: for one day, with few searches, and with the same text streamed and returned."""
 
 from __future__ import annotations
 
@@ -53,9 +53,7 @@ def streamed(app: OnRecord, question: str, **options: str) -> tuple[str, list[Cl
     return text, [event for event in events if isinstance(event, Claim)], answer
 
 
-def test_the_other_side_and_the_history_are_read_on_the_day_of_the_question(
-    app: OnRecord, searched: list[Query]
-) -> None:
+def test_every_search_counts_from_the_day_of_the_question(app: OnRecord, searched: list[Query]) -> None:
     day = date(2020, 2, 29)
     answer = app.ask("And this week?", history=[Turn(CLOSE)], asked_on=day)
     assert answer.standalone_question != "And this week?"

@@ -1,4 +1,4 @@
-"""What a refusal says of the question."""
+"""What an abstention says about the question."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def reader() -> SentenceScorer:
     return SentenceScorer(load_encoder(), load_answer_reader())
 
 
-def test_the_nearest_of_a_refusal_tell_a_story_once() -> None:
+def test_the_nearest_passages_list_a_story_once() -> None:
     texts = ("The ferry will not sail on Monday.", "THE FERRY will not sail on Monday.", "Rain.", "Snow.", "Hail.")
     articles = [Article(id=str(n), path=f"{n}.txt", text=text) for n, text in enumerate(texts)]
     hits = tuple(Hit(n, 0.5, Passage(a, 0, len(a.text))) for n, a in enumerate(articles, start=1))
@@ -35,7 +35,7 @@ def test_the_nearest_of_a_refusal_tell_a_story_once() -> None:
     ]
 
 
-def said(reader: SentenceScorer, question: str) -> str:
+def reason_for(reader: SentenceScorer, question: str) -> str:
     articles = [Article(id=str(n), path=f"{n}.txt", text=text) for n, text in enumerate(TEXTS)]
     hits = tuple(Hit(n, 0.5, Passage(a, 0, len(a.text))) for n, a in enumerate(articles, start=1))
     asked = analyse(question)
@@ -55,17 +55,17 @@ def said(reader: SentenceScorer, question: str) -> str:
         ("When did Howard Lutnick sign the auto agreement?", "Nothing that was read says “sign” of “Howard Lutnick”."),
     ],
 )
-def test_a_refusal_says_what_is_missing(reader: SentenceScorer, question: str, why: str) -> None:
-    assert said(reader, question) == (
+def test_an_abstention_says_what_is_missing(reader: SentenceScorer, question: str, why: str) -> None:
+    assert reason_for(reader, question) == (
         f"The archive does not say. {why} The nearest passages are listed, but they do not answer it."
     )
 
 
-def test_a_refusal_says_that_what_is_nearest_is_of_other_days(reader: SentenceScorer) -> None:
+def test_an_abstention_says_that_the_nearest_passages_are_from_other_days(reader: SentenceScorer) -> None:
     article = Article(id="1", path="1.txt", text=TEXTS[0], published="2021-01-05")
     hit = Hit(1, 0.5, Passage(article, 0, len(article.text)), {"date": (None, 0.0)})
     asked = analyse("Who met Howard Lutnick this week?")
-    judged = reader.score(asked, [hit])
-    assert {j.features.timely for j in judged} == {-1.0}
-    reason = reason_to_abstain(Assessment(asked, judged, (), 0.1), [hit], Filters())
+    scored = reader.score(asked, [hit])
+    assert {one.features.timely for one in scored} == {-1.0}
+    reason = reason_to_abstain(Assessment(asked, scored, (), 0.1), [hit], Filters())
     assert "What comes nearest did not appear in the days asked about." in reason

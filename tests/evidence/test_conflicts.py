@@ -1,8 +1,9 @@
-"""What articles disagree about, what is an update, and what merely differs."""
+"""Conflicts between articles, updates, and differences that are neither."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -24,10 +25,11 @@ from rag.types import Answer, Article, Citation, Claim, Disagreement, Evidence
 from tests.conftest import SEEDS
 
 FEATURES = Features(**{f.name: 1.0 for f in fields(Features)})
+answer_reader = cache(load_answer_reader)
 SCHOOLS = "How many schools did the flood close in Halifax?"
 
 
-def judged(*texts: str, dates: Sequence[str | None] = (), scores: Sequence[float] = ()) -> list[ScoredSentence]:
+def scored(*texts: str, dates: Sequence[str | None] = (), scores: Sequence[float] = ()) -> list[ScoredSentence]:
     """One article for each sentence, all about the question."""
     found = []
     for n, text in enumerate(texts):
@@ -40,7 +42,7 @@ def judged(*texts: str, dates: Sequence[str | None] = (), scores: Sequence[float
 
 def sides(question: str, *texts: str) -> list[list[str]]:
     """The articles of each side, by number."""
-    found = find_conflict(analyse(question), judged(*texts), load_answer_reader())
+    found = find_conflict(analyse(question), scored(*texts), answer_reader())
     return [[e.article.id for e in side] for side in found.sides] if found else []
 
 
@@ -58,7 +60,7 @@ def sides(question: str, *texts: str) -> list[list[str]]:
         ("How much did the repair of the canal cost?", "The repair cost $4 million.", "It cost $9 million to repair."),
     ],
 )  # fmt: skip
-def test_values_that_cannot_both_be_so_are_two_sides(question: str, one: str, other: str) -> None:
+def test_values_that_cannot_both_be_right_are_two_sides(question: str, one: str, other: str) -> None:
     assert sides(question, one, other) == [["a0"], ["a1"]]
 
 
@@ -89,7 +91,7 @@ def test_values_that_cannot_both_be_so_are_two_sides(question: str, one: str, ot
          "Final LVII will be played at the stadium in Regina on Sunday."),
     ],
 )  # fmt: skip
-def test_what_merely_differs_is_no_disagreement(question: str, one: str, other: str) -> None:
+def test_other_differences_are_no_disagreement(question: str, one: str, other: str) -> None:
     assert sides(question, one, other) == []
 
 
@@ -99,7 +101,7 @@ def test_a_wire_story_printed_twice_is_one_source() -> None:
 
 
 def test_one_article_cannot_disagree_with_itself() -> None:
-    (one,) = judged("The flood closed 12 schools. The flood closed 20 schools in Halifax.")
+    (one,) = scored("The flood closed 12 schools. The flood closed 20 schools in Halifax.")
     start = one.evidence.text.index("The flood closed 20")
     text = one.evidence.text
     first = replace(
@@ -108,10 +110,10 @@ def test_one_article_cannot_disagree_with_itself() -> None:
     second = replace(
         one, evidence=replace(one.evidence, start=start), sentence=Sentence(text[start:], start, len(text))
     )
-    assert find_conflict(analyse(SCHOOLS), [first, second], load_answer_reader()) is None
+    assert find_conflict(analyse(SCHOOLS), [first, second], answer_reader()) is None
 
 
-def test_one_sentence_told_twice_with_another_name() -> None:
+def test_one_sentence_with_another_name_is_a_disagreement() -> None:
     question = "Which city takes in the talks on lumber this autumn?"
     one = "The talks on lumber this autumn will be taken in by the city of Ottawa after all."
     assert sides(question, one, one.replace("Ottawa", "Washington")) == [["a0"], ["a1"]]
@@ -128,7 +130,7 @@ def test_one_sentence_told_twice_with_another_name() -> None:
          "Farmers benefit from the tariff, the ministry says."),
     ],
 )  # fmt: skip
-def test_opposite_ways_are_two_sides(question: str, one: str, other: str) -> None:
+def test_opposite_directions_are_two_sides(question: str, one: str, other: str) -> None:
     assert sides(question, one, other) == [["a0"], ["a1"]]
 
 
@@ -143,15 +145,15 @@ def test_opposite_ways_are_two_sides(question: str, one: str, other: str) -> Non
         ("What stalled the talks on lumber?", "Talks on lumber have stalled.", "There is progress on lumber."),
     ],
 )  # fmt: skip
-def test_only_those_who_point_opposite_ways_on_the_matter(question: str, one: str, other: str) -> None:
+def test_only_opposite_directions_on_the_topic_are_two_sides(question: str, one: str, other: str) -> None:
     assert sides(question, one, other) == []
 
 
-def test_who_says_the_opposite_is_searched_for() -> None:
+def test_the_opposite_of_the_best_sentence_is_searched_for() -> None:
     question = analyse("How close is a deal on lumber?")
     query = "How close is a deal on lumber? progress advancing advances"
-    assert opposing_query(question, judged("Talks on lumber have stalled.")) == query
-    assert opposing_query(question, judged("Talks on lumber go on.")) is None
+    assert opposing_query(question, scored("Talks on lumber have stalled.")) == query
+    assert opposing_query(question, scored("Talks on lumber go on.")) is None
 
 
 @settings(deadline=None)
@@ -159,7 +161,7 @@ def test_who_says_the_opposite_is_searched_for() -> None:
     st.lists(st.text(alphabet="ab 129%,.$May", max_size=30), min_size=1, max_size=5), st.sampled_from([SCHOOLS, "?"])
 )
 def test_every_side_is_another_article(texts: list[str], question: str) -> None:
-    found = find_conflict(analyse(question), judged(*texts), load_answer_reader())
+    found = find_conflict(analyse(question), scored(*texts), answer_reader())
     assert found is None or len({side[0].article.id for side in found.sides}) == len(found.sides) > 1
 
 
@@ -175,20 +177,20 @@ def answer(found: Sequence[Evidence]) -> Answer:
     return Answer(SCHOOLS, SCHOOLS, "answered", "", 0.9, claims, citations, (), "extractive", 1)
 
 
-def told_of(dates: Sequence[str | None], cited: int = 2, publisher: str | None = None) -> Answer:
-    rows = judged(ONE, OTHER, dates=dates)
+def dispute_of(dates: Sequence[str | None], cited: int = 2, publisher: str | None = None) -> Answer:
+    rows = scored(ONE, OTHER, dates=dates)
     rows = [
         replace(j, evidence=replace(j.evidence, article=replace(j.evidence.article, publisher=publisher))) for j in rows
     ]
-    found = find_conflict(analyse(SCHOOLS), rows, load_answer_reader())
+    found = find_conflict(analyse(SCHOOLS), rows, answer_reader())
     assert found is not None
     got, lines = arrange_dispute(answer(found.evidence[:cited]), found)
     assert "\n".join(line.text for line in lines) == got.text
     return got
 
 
-def test_without_dates_the_latest_cannot_be_told() -> None:
-    got = told_of([None, None])
+def test_without_dates_the_latest_is_unknown() -> None:
+    got = dispute_of([None, None])
     assert (got.status, got.disagreements) == ("disputed", (Disagreement(SCHOOLS, ((1,), (2,))),))
     assert got.text == (
         f"The articles disagree.\n- {ONE} [1]\n- {OTHER} [2]\n\n"
@@ -196,8 +198,8 @@ def test_without_dates_the_latest_cannot_be_told() -> None:
     )
 
 
-def test_of_one_day_they_disagree_and_name_outlet_and_day() -> None:
-    got = told_of(["2025-10-07", "2025-10-07"], publisher="CTV News")
+def test_articles_of_one_day_disagree_and_name_outlet_and_day() -> None:
+    got = dispute_of(["2025-10-07", "2025-10-07"], publisher="CTV News")
     assert got.status == "disputed"
     assert got.text == (
         f"The articles disagree.\n- {ONE} [1] (CTV News, 7 October 2025)\n- {OTHER} [2] (CTV News, 7 October 2025)"
@@ -205,28 +207,28 @@ def test_of_one_day_they_disagree_and_name_outlet_and_day() -> None:
 
 
 def test_a_later_article_updates_an_earlier_one() -> None:
-    got = told_of(["2025-10-09", "2025-10-07T08:00:00Z"])
+    got = dispute_of(["2025-10-09", "2025-10-07T08:00:00Z"])
     assert (got.status, got.disagreements) == ("answered", ())
     assert got.text == f"{OTHER} [2]\nLater, on 9 October 2025: {ONE} [1]"
 
 
 def test_one_date_alone_orders_nothing() -> None:
-    got = told_of(["2025-10-09", None])
+    got = dispute_of(["2025-10-09", None])
     assert got.status == "disputed"
     assert got.text.endswith("Not all of these articles carry a publish date, so which is the latest cannot be told.")
 
 
-def test_what_does_not_change_is_disputed_whatever_the_dates() -> None:
+def test_an_answer_that_cannot_change_is_disputed_whatever_the_dates() -> None:
     question = "Who wrote the speech?"
-    rows = judged("The speech was written by Mark Carney.", "The speech was written by JD Vance.",
+    rows = scored("The speech was written by Mark Carney.", "The speech was written by JD Vance.",
                   dates=["2025-10-07", "2025-10-09"])  # fmt: skip
-    found = find_conflict(analyse(question), rows, load_answer_reader())
+    found = find_conflict(analyse(question), rows, answer_reader())
     assert found is not None
     assert arrange_dispute(answer(found.evidence), found)[0].status == "disputed"
 
 
 def test_a_side_that_was_left_out_is_added_in_its_own_words() -> None:
-    got = told_of([None, None], cited=1)
+    got = dispute_of([None, None], cited=1)
     assert got.disagreements == (Disagreement(SCHOOLS, ((1,), (2,))),)
     assert [(c.n, c.quote) for c in got.citations] == [(1, ONE), (2, OTHER)]
     assert got.claims[1] == Claim(f"*{OTHER[:-1]}.*: {OTHER}", "verbatim", 1.0, (2,))

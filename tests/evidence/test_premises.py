@@ -1,4 +1,4 @@
-"""What a question takes for granted, against what the articles read say."""
+"""False presuppositions: what a question assumes and the articles contradict."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TRADE = Article(
 
 
 @pytest.mark.parametrize(
-    ("question", "told"),
+    ("question", "message"),
     [
         (
             "How did Prime Minister Poilievre vote?",
@@ -43,11 +43,11 @@ TRADE = Article(
         ("Who was president before, and Who is king?", ""),
     ],
 )
-def test_a_title_that_somebody_else_has(question: str, told: str) -> None:
-    assert false_title(analyse(question), [Document(TRADE.text)]) == told
+def test_false_titles(question: str, message: str) -> None:
+    assert false_title(analyse(question), [Document(TRADE.text)]) == message
 
 
-def test_a_title_that_two_have_in_turn_is_no_clash() -> None:
+def test_a_title_that_two_people_hold_in_turn_is_not_false() -> None:
     early = Article("b", "b.txt", "Prime Minister Justin Trudeau spoke in Ottawa.")
     later = Article("c", "c.txt", "Prime Minister Mark Carney followed Justin Trudeau.")
     assert false_title(analyse("How did Prime Minister Trudeau vote?"), [Document(later.text)]).endswith(

@@ -1,4 +1,4 @@
-"""Words as they are compared, and questions as they are read."""
+"""Keys of words, and the analysis of questions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ from rag.text.tokens import keys, words
         ("American", "US"),
         ("Canadian", "Canada’s"),
         ("25 per cent", "25%"),
-        ("USMCA", "CUSMA"),
         ("tariffs", "tariff"),
         ("1,000", "1000"),
     ],
@@ -48,7 +47,7 @@ def test_words_point_at_what_they_were_read_from(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("question", "kind"),
+    ("question", "answer_type"),
     [
         ("Who is Brian Kingston?", "who"),
         ("When do the truck tariffs take effect?", "when"),
@@ -63,8 +62,8 @@ def test_words_point_at_what_they_were_read_from(text: str) -> None:
         ("What is CUSMA?", "what"),
     ],
 )
-def test_kind(question: str, kind: str) -> None:
-    assert analyse(question).answer_type == kind
+def test_answer_type(question: str, answer_type: str) -> None:
+    assert analyse(question).answer_type == answer_type
 
 
 def test_a_question_is_read_for_its_content_words_and_names() -> None:
@@ -79,7 +78,7 @@ def test_a_question_is_read_for_its_content_words_and_names() -> None:
     assert [question.text[a:b] for a, b in question.names] == ["Brian Kingston", "White House"]
 
 
-def test_the_degree_asked_for_is_not_a_word_to_find() -> None:
+def test_the_degree_asked_for_is_no_term() -> None:
     assert [w.key for w in analyse("How close is a deal on autos?").terms] == ["deal", "auto"]
     assert [w.key for w in analyse("Close?").terms] == ["close"]
 
@@ -99,7 +98,7 @@ def test_the_degree_asked_for_is_not_a_word_to_find() -> None:
         ("What happened?", ["happen"]),
     ],
 )
-def test_what_only_asks_to_tell_is_no_word_to_find(question: str, terms: list[str]) -> None:
+def test_words_that_only_ask_are_no_terms(question: str, terms: list[str]) -> None:
     assert [w.key for w in analyse(question).terms] == terms
 
 
@@ -138,5 +137,5 @@ def test_reading_never_fails(text: str) -> None:
         ("What is the tariff rate on steel?", "Steel is charged 25 per cent.", 1),
     ],
 )
-def test_an_answer_holds_the_kind_of_thing_asked_for(question: str, sentence: str, expected: int) -> None:
+def test_a_sentence_contains_the_answer_type(question: str, sentence: str, expected: int) -> None:
     assert analyse(question).expectation(Sentence(sentence, 0, len(sentence))) == expected

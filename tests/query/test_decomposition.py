@@ -1,4 +1,4 @@
-"""Queries that ask for several things, taken apart, and what is found for each."""
+"""Questions for several things, their sub-questions, and what is found for each."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from rag.retrieval.hybrid import retrieve
         ("Do Canada and Mexico agree?", ["Do Canada agree?", "Do Mexico agree?"]),
     ],
 )
-def test_a_query_for_several_things_has_parts(query: str, expected: list[str]) -> None:
+def test_a_question_for_several_things_has_sub_questions(query: str, expected: list[str]) -> None:
     assert sub_questions(query) == expected
 
 
@@ -50,11 +50,11 @@ def test_a_query_for_several_things_has_parts(query: str, expected: list[str]) -
         "?? and what",
     ],
 )
-def test_a_query_for_one_thing_has_none(query: str) -> None:
+def test_a_question_for_one_thing_has_none(query: str) -> None:
     assert sub_questions(query) == []
 
 
-def test_no_more_than_so_many() -> None:
+def test_there_are_at_most_max_sub_questions() -> None:
     assert (
         len(sub_questions("Who won, and when, and where was it, and why did they, and how was it?"))
         <= MAX_SUB_QUESTIONS
@@ -62,12 +62,12 @@ def test_no_more_than_so_many() -> None:
 
 
 @given(st.text(max_size=300))
-def test_any_text_can_be_taken_apart(query: str) -> None:
+def test_any_text_can_be_split(query: str) -> None:
     assert len(sub_questions(query)) in range(MAX_SUB_QUESTIONS + 1)
 
 
-def test_each_part_finds_its_article(seed_archive: Index, encoder: Encoder) -> None:
-    """Searched for whole, the telling words of the first part leave no room for the second."""
+def test_each_sub_question_finds_its_article(seed_archive: Index, encoder: Encoder) -> None:
+    """In one search, the rare words of the first sub-question would leave no passage for the second."""
     query = "What did Lutnick tell colleagues about an auto sector deal, and who delivered the Speech from the Throne?"
     with seed_archive.snapshot() as snapshot:
         hits = retrieve(snapshot, encoder, analyse(query), k=2)

@@ -1,4 +1,4 @@
-"""Follow-ups made to stand alone, and new topics left alone."""
+"""Follow-ups as standalone questions, and new topics, which stay as they are."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_follow_up(earlier: str, question: str, alone: str) -> None:
         "What had Volpe said about Canadian cars before that?",
     ],
 )
-def test_a_new_topic_drags_nothing_along(question: str) -> None:
+def test_a_new_topic_carries_nothing_over(question: str) -> None:
     assert contextualise(question, [Turn("What did Trump announce about trucks?")], PEOPLE) == question
 
 

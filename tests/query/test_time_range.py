@@ -1,4 +1,4 @@
-"""The days that queries speak of, counted from the day they are asked."""
+"""The days that questions mention, counted from the day on which they are asked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Retrieval: words and meaning against their oracles, the fusion by hand, filters, and queries of any characters."""
+"""Retrieval: lexical and dense search against exact ones, fusion by hand, filters, and queries of any characters."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from rag.retrieval.hybrid import retrieve
 from tests.conftest import HashEncoder
 
 TASKS = Path("/proc/self/task")
-HALF = 3e-4  # what half precision may change of a cosine
+HALF = 3e-4  # the most that half precision changes a cosine
 WIRE = [
     {
         "id": "auto",
@@ -62,7 +62,7 @@ def rounded(ranking: Ranking) -> Ranking:
     return [(id_, round(score, 5)) for id_, score in ranking]
 
 
-# Meaning
+# Dense search
 
 
 def segment(ids: Ints, vectors: Floats) -> Segment:
@@ -141,7 +141,7 @@ TestSegments = Segments.TestCase
 
 
 class DividedSegments(Segments):
-    """The same of segments in cells: so few cells as these have are all searched, and the search is exact."""
+    """The same of segments with IVF lists: so few lists are all searched, and the search is exact."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -214,7 +214,7 @@ def test_a_large_segment_finds_what_a_scan_of_all_finds(monkeypatch: pytest.Monk
     assert recall(282, None) == 1
     assert recall(64, None) >= 0.98
     assert recall(1, None) < 0.8
-    assert recall(64, ids[::2]) >= 0.98  # the fewer may be found, the more cells are searched
+    assert recall(64, ids[::2]) >= 0.98  # the fewer passages are allowed, the more lists are searched
     assert recall(64, ids[::5]) == 1
     assert recall(1, ids[:9]) == 0.9  # all nine of them
     without = DenseIndex([large.without(ids[::2])], 32)
@@ -237,7 +237,7 @@ def test_an_empty_vector_index_finds_nothing() -> None:
         assert np.isnan(empty.cosines(query, np.array([7]))).tolist() == [True]
 
 
-def test_vectors_and_ids_that_do_not_fit_are_refused() -> None:
+def test_vectors_and_ids_of_different_lengths_are_rejected() -> None:
     vectors = np.eye(3, dtype=np.float32)
     with pytest.raises(ValueError, match=r"\(2,\) ids do not fit vectors of shape \(3, 3\)"):
         segment(np.array([1, 2]), vectors)
@@ -254,7 +254,7 @@ def test_vectors_and_ids_that_do_not_fit_are_refused() -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"IxFI" + bytes(60), b"pickle"])
-def test_bytes_that_are_no_vector_index_are_refused(data: bytes) -> None:
+def test_bytes_that_are_no_vector_index_are_rejected(data: bytes) -> None:
     with pytest.raises(IndexDamagedError, match="run `onrecord repair`"):
         Segment.from_bytes(np.frombuffer(data, dtype=np.uint8))
 
@@ -265,7 +265,7 @@ def test_a_segment_that_cannot_be_written_says_why(tmp_path: Path) -> None:
         segment(np.array([1]), np.eye(1, dtype=np.float32)).write(path)
 
 
-# Words
+# Lexical search
 
 TEXTS = [
     PassageText(1, "The U.S. will keep its tariffs on Canadian autos.", "", ""),
@@ -323,7 +323,7 @@ def test_only_the_allowed_are_found_with_the_same_scores() -> None:
     assert lexical.search("tariffs", 10, np.empty(0, np.int64)) == []
 
 
-def test_many_allowed_passages_are_found_like_few(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_allowed_passages_have_the_same_scores_as_few(monkeypatch: pytest.MonkeyPatch) -> None:
     lexical = LexicalIndex.build(
         PassageText(n, "lobster " * (1 + n % 13) + "crab " * (n % 7), "", "") for n in range(400)
     )
@@ -341,7 +341,7 @@ def test_equal_scores_are_ordered_by_id() -> None:
     assert [id_ for id_, _ in lexical.search("same words", 10)] == [1, 2, 5, 9]
 
 
-def test_of_equal_scores_at_the_edge_the_least_ids_are_found() -> None:
+def test_equal_scores_at_the_cutoff_go_to_the_least_ids() -> None:
     """More of them than are asked for at once, stored in an order of their own."""
     order = np.random.default_rng(0).permutation(300).tolist()
     lexical = LexicalIndex.build(PassageText(id_, "the same words", "", "") for id_ in order)
@@ -420,7 +420,7 @@ def test_fused_scores_are_0_to_1_and_in_order(lexical: Ranking, dense: Ranking, 
     assert fused == sorted(fused, key=lambda hit: (-hit[1], hit[0]))
 
 
-# All of it
+# Hybrid search
 
 
 def test_hits_carry_rank_score_and_stages(wire: Index, hash_encoder: HashEncoder) -> None:
@@ -438,9 +438,7 @@ def test_hits_carry_rank_score_and_stages(wire: Index, hash_encoder: HashEncoder
         assert hit.stages["dense"][1] == pytest.approx(float(question @ passage), abs=HALF)
 
 
-def test_days_that_a_query_speaks_of_raise_their_articles_and_shut_out_none(
-    wire: Index, hash_encoder: HashEncoder
-) -> None:
+def test_the_days_of_a_query_raise_their_articles_and_exclude_none(wire: Index, hash_encoder: HashEncoder) -> None:
     query = "What did the minister, the lobster and the railway do last week?"
     with wire.snapshot() as snapshot:
         hits = retrieve(snapshot, hash_encoder, analyse(query, date(2024, 12, 28)))
@@ -452,7 +450,7 @@ def test_days_that_a_query_speaks_of_raise_their_articles_and_shut_out_none(
     assert all("date" not in hit.stages for hit in undated)
 
 
-def test_the_outlet_that_a_query_speaks_of_is_raised_and_shuts_out_none(wire: Index, hash_encoder: HashEncoder) -> None:
+def test_the_outlet_of_a_query_is_raised_and_excludes_none(wire: Index, hash_encoder: HashEncoder) -> None:
     query = "railway strike, according to The Coast"
     with wire.snapshot() as snapshot:
         hits = retrieve(snapshot, hash_encoder, analyse(query, publishers=snapshot.publishers))
@@ -463,8 +461,8 @@ def test_the_outlet_that_a_query_speaks_of_is_raised_and_shuts_out_none(wire: In
     assert all("outlet" not in hit.stages for hit in plain)
 
 
-def test_a_hit_found_by_words_alone_has_its_cosine(wire: Index, hash_encoder: HashEncoder) -> None:
-    query = "said said said said said port"  # what is said often weighs in the vectors, what is rare in BM25
+def test_a_hit_of_the_lexical_search_alone_has_its_cosine(wire: Index, hash_encoder: HashEncoder) -> None:
+    query = "said said said said said port"  # frequent words count in the vectors, rare words in BM25
     with wire.snapshot() as snapshot:
         (hit,) = retrieve(snapshot, hash_encoder, analyse(query), k=1, pool=1)
     assert (hit.passage.article.id, hit.stages["bm25"][0], hit.stages["dense"][0]) == ("rail", 1, None)
@@ -483,7 +481,7 @@ def test_a_hit_found_by_words_alone_has_its_cosine(wire: Index, hash_encoder: Ha
         (Filters(since="2030"), set()),
     ],
 )
-def test_filters_hold_in_both_rankings(
+def test_filters_apply_to_both_rankings(
     wire: Index, hash_encoder: HashEncoder, filters: Filters, expected: set[str]
 ) -> None:
     assert set(ids(wire, hash_encoder, "minister lobster railway", filters)) == expected
@@ -508,7 +506,7 @@ def test_an_empty_query_finds_nothing(wire: Index, hash_encoder: HashEncoder, qu
     assert ids(wire, hash_encoder, query) == []
 
 
-def test_what_is_beyond_2000_characters_is_not_searched(wire: Index, hash_encoder: HashEncoder) -> None:
+def test_text_beyond_2000_characters_is_not_searched(wire: Index, hash_encoder: HashEncoder) -> None:
     with wire.snapshot() as snapshot:
         hits = retrieve(snapshot, hash_encoder, analyse("x" * 1_995 + " lobster"))
     assert [hit.stages["bm25"] for hit in hits] == [(None, 0.0)] * 3
@@ -524,7 +522,7 @@ def test_k_limits_and_may_exceed_the_pool(wire: Index, hash_encoder: HashEncoder
         ]
 
 
-def test_an_encoder_that_did_not_build_the_index_is_refused(wire: Index) -> None:
+def test_an_encoder_that_did_not_build_the_index_is_rejected(wire: Index) -> None:
     with wire.snapshot() as snapshot, pytest.raises(IndexIncompatibleError, match="encoder 'hash', not 'other'"):
         retrieve(snapshot, HashEncoder("other"), analyse("lobster"))
 
@@ -537,7 +535,7 @@ def test_an_encoder_that_did_not_build_the_index_is_refused(wire: Index) -> None
         ("Does Kingston expect an agreement on tariffs?", "002", "I don’t expect that we’re going to see an agreement"),
     ],
 )
-def test_the_seeds_answer_with_the_passage_that_says_it(
+def test_the_first_passage_of_the_seeds_answers(
     seed_archive: Index, encoder: Encoder, query: str, path: str, words: str
 ) -> None:
     with seed_archive.snapshot() as snapshot:

@@ -1,4 +1,4 @@
-"""Near-duplicates among hits: the same wire story in three outlets is listed once, and says so."""
+"""Near-duplicates among hits: the same wire story in several outlets is one hit, which lists the others."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ WIRE = [
 
 
 def hits(*texts: str, articles: str = "") -> list[Hit]:
-    """A hit of each text, of the article that the letter at its place names, or of one of its own."""
+    """Return a hit for each text, in the article with the letter at its place, or in an article of its own."""
     names = articles or [str(n) for n in range(len(texts))]
     made = (Article(name, f"{name}.txt", text) for name, text in zip(names, texts, strict=True))
     return [Hit(n, 1 / n, Passage(article, 0, len(article.text))) for n, article in enumerate(made, start=1)]
@@ -44,7 +44,7 @@ def found(listed: list[Hit]) -> list[tuple[int, str, list[str]]]:
     return [(hit.rank, hit.passage.article.id, [a.id for a in hit.also_in]) for hit in listed]
 
 
-def test_what_repeats_a_better_passage_is_folded_into_it() -> None:
+def test_a_passage_that_repeats_a_better_one_is_folded_into_it() -> None:
     listed = fold_near_duplicates(
         hits(STORY, "The mail goes by plane.", f"{STORY.upper()} END", "Rain fell on the island.")
     )
@@ -53,7 +53,7 @@ def test_what_repeats_a_better_passage_is_folded_into_it() -> None:
     assert [hit.score for hit in listed] == [1, 1 / 4]
 
 
-def test_what_says_more_than_a_better_passage_stays() -> None:
+def test_a_passage_that_says_more_than_a_better_one_stays() -> None:
     assert found(fold_near_duplicates(hits("The mail goes by plane.", STORY))) == [(1, "0", []), (2, "1", [])]
 
 
@@ -74,7 +74,7 @@ TEXTS = st.lists(st.sampled_from("abc"), min_size=0, max_size=9).map(" ".join)
 
 
 @given(st.lists(st.tuples(TEXTS, st.sampled_from("pqrst")), max_size=9))
-def test_folding_keeps_the_order_loses_nothing_and_is_done_at_once(rows: list[tuple[str, str]]) -> None:
+def test_folding_keeps_the_order_loses_nothing_and_needs_one_pass(rows: list[tuple[str, str]]) -> None:
     given_hits = hits(*(text for text, _ in rows), articles="".join(article for _, article in rows))
     listed = fold_near_duplicates(given_hits)
     passages = [hit.passage for hit in given_hits]

@@ -1,4 +1,4 @@
-"""Reading the best passages once more, with a cross-encoder that a user names."""
+"""Reranking the best passages, with the embedded cross-encoder or any other."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def hit(rank: int, score: float) -> Hit:
 
 
 class Marks:
-    """A `Reranker` that gives the marks it was made with, in the order it is asked."""
+    """A `Reranker` with given scores, in the order of its calls."""
 
     name = "marks"
 
@@ -37,7 +37,7 @@ class Marks:
 
 @pytest.fixture(scope="module")
 def cross_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a real, tiny cross-encoder of random weights, as sentence-transformers saves one."""
+    """Save a real, tiny cross-encoder with random weights, as sentence-transformers does."""
     import torch
     from sentence_transformers import CrossEncoder
     from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification
@@ -63,7 +63,7 @@ def test_both_scores_count() -> None:
     ]
 
 
-def test_a_query_for_two_things_is_read_for_each_and_the_mean_counts() -> None:
+def test_the_mean_over_the_sub_questions_counts() -> None:
     class Words:
         name = "words"
 
@@ -75,7 +75,7 @@ def test_a_query_for_two_things_is_read_for_each_and_the_mean_counts() -> None:
     assert [h.rank for h in reranked] == [2, 3, 1]
 
 
-def test_only_the_first_hits_are_given_to_the_reranker() -> None:
+def test_the_reranker_reads_only_the_first_hits() -> None:
     hits = [hit(n, 1 - n / 100) for n in range(1, MAX_RERANKED + 3)]
     reranked = rerank(Marks([0.5] * len(hits)), ["query"], hits)
     assert [h.rank for h in reranked] == list(range(1, MAX_RERANKED + 3))
@@ -100,7 +100,7 @@ def test_a_cross_encoder_named_by_its_folder_orders_the_passages(
         assert h.score == pytest.approx((1 - RERANKER_WEIGHT) * before + RERANKER_WEIGHT * mark)
 
 
-def test_no_reranker_and_one_that_is_not_there(tmp_path: Path) -> None:
+def test_no_reranker_and_a_missing_one(tmp_path: Path) -> None:
     assert load_reranker("none") is None
     with pytest.raises(ConfigError, match=f"cannot load the reranker '{tmp_path}'.*or use `none`"):
         load_reranker(str(tmp_path))

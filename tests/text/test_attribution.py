@@ -1,4 +1,4 @@
-"""Who says what, on the patterns of news English and on the five seeds."""
+"""Speakers of sentences, in the patterns of news English and in the five seeds."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_speaker_and_quotation(text: str, speaker: str, quoted: str | None) -> N
     assert (attribution.quote_span and text[slice(*attribution.quote_span)]) == quoted
 
 
-def test_a_surname_and_a_pronoun_stand_for_the_person_named_before() -> None:
+def test_a_surname_and_a_pronoun_mean_the_person_named_before() -> None:
     found = read("Flavio Volpe leads the group. Volpe said it was good. “I am happy,” he added. “We were there.”")
     assert [a and a.speaker for a in found] == [None, "Flavio Volpe", "Flavio Volpe", "Flavio Volpe"]
 
@@ -91,7 +91,7 @@ def test_a_surname_and_a_pronoun_stand_for_the_person_named_before() -> None:
         ("Marty Warren said yes. “Yes” is the name of a group in Ottawa.", ["Marty Warren", None]),
     ],
 )
-def test_a_quotation_of_several_sentences_is_one_persons(text: str, speakers: list[str | None]) -> None:
+def test_a_quotation_of_several_sentences_has_one_speaker(text: str, speakers: list[str | None]) -> None:
     assert [found and found.speaker for found in read(text)] == speakers
 
 
@@ -113,16 +113,16 @@ def test_a_quotation_of_several_sentences_is_one_persons(text: str, speakers: li
         "Mark Carney found steel.",
     ],
 )
-def test_the_reporter_speaks_where_nobody_else_does(text: str) -> None:
+def test_sentences_of_the_reporter_have_no_speaker(text: str) -> None:
     assert read(text) == [None]
 
 
-def test_marks_that_never_close_are_read_once() -> None:
+def test_marks_that_never_close_take_linear_time() -> None:
     marks = "“" * 100_000
     assert attribute(marks, [(0, len(marks))]) == [None]
 
 
-def test_spans_point_at_the_names_and_the_verbs() -> None:
+def test_spans_are_those_of_the_names_and_the_verbs() -> None:
     text = "Dominic LeBlanc said the talks go on."
     (attribution,) = read(text)
     assert attribution is not None

@@ -1,4 +1,4 @@
-"""Numbers, dates and names as sentences give them: one grammar for each."""
+"""Numbers, dates, names and titles in sentences."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_dates(text: str, expected: list[tuple[tuple[int, int] | None, int | Non
     assert [(d.years, d.month, d.day) for d in dates(text)] == expected
 
 
-def test_dates_are_compatible_as_far_as_they_are_given() -> None:
+def test_a_missing_part_of_a_date_fits_every_value() -> None:
     whole, year, other_day = Date((0, 1), (1997, 1997), 5, 31), Date((0, 1), (1997, 1997)), Date((0, 1), None, 6, 1)
     assert whole.compatible(year)
     assert year.compatible(other_day)
@@ -59,7 +59,7 @@ def test_names() -> None:
     assert names("Zoltán Korda")[0].compatible(names("Zoltan Korda")[0])
 
 
-def test_numbers_of_different_units_are_never_held_against_each_other() -> None:
+def test_numbers_of_different_units_are_always_compatible() -> None:
     assert numbers("12%")[0].compatible(numbers("$13")[0])
 
 
@@ -79,7 +79,7 @@ def test_who_has_which_title(text: str, expected: list[tuple[str, str]]) -> None
 
 @settings(deadline=None)
 @given(st.text(alphabet="0123456789 ,.%$-–May31stJune", max_size=40))
-def test_values_lie_in_the_text_and_agree_with_themselves(text: str) -> None:
+def test_values_are_in_the_text_and_compatible_with_themselves(text: str) -> None:
     for found in (numbers(text), dates(text), names(text)):
         for value in found:
             assert 0 <= value.span[0] < value.span[1] <= len(text)

@@ -1,4 +1,4 @@
-"""Sentences and passages: where they begin and end, and that nothing of the text is lost between them."""
+"""Sentences and passages: where they begin and end, and that they lose nothing of the text."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ def cut(text: str) -> list[str]:
 
 
 def assert_covers(text: str, spans: list[Span]) -> None:
-    """Every span is trimmed, in order, apart from the next; between them is white space alone."""
+    """Check that the spans are trimmed and in order, with only white space between them."""
     assert all(text[start:end].strip() == text[start:end] != "" for start, end in spans)
     assert all(before[1] <= after[0] for before, after in pairwise(spans))
     gaps = pairwise([0, *(offset for span in spans for offset in span), len(text)])
     assert all(not text[start:end].strip() for start, end in list(gaps)[::2])
 
 
-# Text as prose is, as scraped pages are, and as nobody would write it.
+# Prose, scraped pages, and arbitrary text.
 SENTENCES = [
     "The ministers met.",
     "“We made progress,” he said.",
@@ -126,7 +126,7 @@ def test_sentences_cover_the_text(text: str) -> None:
 
 
 @pytest.mark.parametrize("unit", ["Word word. ", "x", "?!", "? ! . ", "a.b.", "“Mr. ", "A. ", "1.2. ", "…", "(“"])
-def test_long_lines_take_time_that_grows_with_their_length(unit: str) -> None:
+def test_long_lines_take_linear_time(unit: str) -> None:
     text = (unit * 200_000)[:200_000]
     started = time.process_time()
     spans = sentences(text)
@@ -135,7 +135,7 @@ def test_long_lines_take_time_that_grows_with_their_length(unit: str) -> None:
     assert max(end - start for start, end in spans) <= 5000
 
 
-def test_a_long_line_is_cut_where_a_short_one_is() -> None:
+def test_a_long_line_is_split_where_a_short_one_is() -> None:
     line = "The minister from St. John’s said that the U.S. “would not” do it. “Why?” he asked. "
     assert cut(line * 300) == cut(line) * 300
 
@@ -158,7 +158,7 @@ def test_the_passages_of_one_seed() -> None:
     assert spans == [(0, 827), (829, 1449), (1451, 1823)]
 
 
-def test_a_heading_goes_with_what_follows_it() -> None:
+def test_a_heading_is_in_one_passage_with_the_next_paragraph() -> None:
     paragraph = "The ministers met again. " * 3
     text = f"{paragraph.strip()}\n\nWhat comes next\n\n{paragraph.strip()}"
     assert [passage.text for passage in split(article(text), 100)] == [
@@ -186,7 +186,7 @@ def test_text_without_spaces_is_cut_at_the_size() -> None:
     assert [len(passage.text) for passage in split(article("x" * 450), 100)] == [100, 100, 100, 100, 50]
 
 
-def test_repeated_sentences_are_found_in_their_own_places() -> None:
+def test_repeated_sentences_have_their_own_spans() -> None:
     text = "\n".join(["We need agreement and we need it now."] * 50)
     passages = split(article(text), 100)
     assert [(passage.start, passage.end) for passage in passages] == [(n * 76, n * 76 + 75) for n in range(25)]
@@ -201,7 +201,7 @@ def test_a_tiny_last_passage_joins_the_one_before() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "\n", " \t\n"])
-def test_nothing_has_no_passages(text: str) -> None:
+def test_an_empty_text_has_no_passages(text: str) -> None:
     assert split(article(text)) == []
     assert sentences(text) == []
 
