@@ -17,9 +17,9 @@ from rag.query.answer_types import (
     AnswerType,
     answer_phrases,
     answer_type_of,
+    contains_type,
     counts,
     date_part_of,
-    holds_type,
     names_other_than_question,
 )
 from rag.query.decomposition import sub_questions
@@ -217,7 +217,7 @@ class Query:
         elif self.answer_type == "who":
             contains = names_other_than_question(sentence.text, sentence.words, self.keys)
         else:
-            contains = holds_type(self.answer_type, sentence.text, self.date_part)
+            contains = contains_type(self.answer_type, sentence.text, self.date_part)
         return 0 if contains is None else 1 if contains else -1
 
 

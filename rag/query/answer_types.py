@@ -171,7 +171,7 @@ def answer_phrases(answer_type: AnswerType, sentence: str, date_part: re.Pattern
     return [(a, b) for a, b in spans if date_part is None or date_part.search(sentence, a, b)]
 
 
-def holds_type(answer_type: AnswerType, sentence: str, date_part: re.Pattern[str] | None = None) -> bool | None:
+def contains_type(answer_type: AnswerType, sentence: str, date_part: re.Pattern[str] | None = None) -> bool | None:
     """Return whether a sentence contains what the answer type needs; None for a type without a certain form."""
     pattern = date_part or FORM_PATTERNS.get(answer_type)
     return None if pattern is None else pattern.search(sentence) is not None

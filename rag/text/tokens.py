@@ -42,7 +42,8 @@ _SAME = {
     "america": "united-states", "american": "united-states", "americans": "united-states",
     "uk": "united-kingdom", "u.k": "united-kingdom", "britain": "united-kingdom", "british": "united-kingdom",
     "canadian": "canada", "canadians": "canada", "mexican": "mexico", "mexicans": "mexico",
-    "%": "percent", "pct": "percent", "automotive": "auto", "autos": "auto", "automobile": "auto", "automobiles": "auto",
+    "%": "percent", "pct": "percent", "automotive": "auto", "autos": "auto", "automobile": "auto",
+    "automobiles": "auto",
     "eu": "european-union", "un": "united-nations", "pm": "prime-minister",
 }  # fmt: skip
 _PAIRS = {
