@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 from dataclasses import fields, replace
+from functools import cache
 from pathlib import Path
 
 import pytest
