@@ -48,9 +48,9 @@ def test_an_answer_that_the_model_did_not_finish_is_cut(monkeypatch: pytest.Monk
 def test_a_program_that_reads_no_further_ends_well() -> None:
     """The model's thread must not be ended by the interpreter in the middle of llama.cpp, which aborts."""
     script = (
-        "from rag.generation.llama_cpp import Local; from tests.generation.test_llama_cpp import TASK; "
+        "from rag.generation.llama_cpp import LlamaCpp; from tests.generation.test_llama_cpp import TASK; "
         "from rag.generation.prompts import full_prompt; "
-        "print(next(Local()._tokens(full_prompt(TASK))) != '')"
+        "print(next(LlamaCpp()._tokens(full_prompt(TASK))) != '')"
     )
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert (run.returncode, run.stdout, run.stderr) == (0, "True\n", "")

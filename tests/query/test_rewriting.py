@@ -276,7 +276,7 @@ def test_a_model_that_cannot_be_loaded_leaves_the_rules(tmp_path: Path) -> None:
 @pytest.mark.timeout(300)
 def test_a_small_model_is_not_called(monkeypatch: pytest.MonkeyPatch) -> None:
     local = load_generator("local")
-    monkeypatch.setattr("rag.query.rewriting.generator", lambda spec: local)
+    monkeypatch.setattr("rag.query.rewriting.generator", lambda spec, key=None: local)
     assert stand_alone(QUESTION, KINGSTON, RULES, "local") == Rewrite(RULES, NOT_ASKED)
     monkeypatch.setattr("rag.generation.llama_cpp.REWRITE_SECONDS", 0.001)
     with pytest.raises(GeneratorError, match=r"local:SmolLM2-135M-Instruct\.Q4_1 did not finish within 0\.001 s"):
