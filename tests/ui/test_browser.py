@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import logging
 import os
@@ -107,7 +108,9 @@ def address(folder: Path, seeds: Path, encoder: Encoder) -> Iterator[str]:
         "publisher": HOSTILE,
         "authors": [HOSTILE],
         "published": "2025-03-04",
-        "text": f"The harbour of Quillan is dry. {HOSTILE} Ferries run hourly.\n\n" + "\n".join(PAYLOADS[:100]),
+        "text": html.escape(
+            f"The harbour of Quillan is dry. {HOSTILE} Ferries run hourly.\n\n" + "\n".join(PAYLOADS[:100])
+        ),
     }
     (articles / "hostile.jsonl").write_text(json.dumps(hostile), encoding="utf-8")
     for name in {re.sub(r"[/\0]", "_", payload).encode()[:200].decode(errors="ignore") for payload in PAYLOADS[:200]}:
